@@ -1,0 +1,18 @@
+/* Cluster DNS of one node: the Kubernetes DNS specification 1.1 answered from the model, other names forwarded. answer.h is
+ * pure (query bytes in, answer bytes out); this is the sockets. */
+#pragma once
+#include <uv.h>
+
+#include "base/err.h"
+#include "service/model.h"
+
+struct dns;
+struct dns_config {
+    int netns_fd;      /* the node's namespace: the address is put on a dummy interface there; -1: here */
+    const char *ip;    /* 10.96.0.10; UDP and TCP port 53 */
+    const char *domain; /* "cluster.local" */
+    int upstream_netns_fd;        /* where the host's resolvers are reached; -1: here */
+    const char *const *upstreams; /* addresses, NULL-terminated; NULL: those of /etc/resolv.conf */
+};
+struct dns *dns_new(uv_loop_t *loop, struct model *m, const struct dns_config *config, struct err *err);
+void dns_free(struct dns *d);

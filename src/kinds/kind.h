@@ -1,0 +1,135 @@
+/* What a kind is: tables. Everything that must know a kind (decoding, defaulting, validation, strategic merge, apply, columns,
+ * discovery, OpenAPI) walks these tables and nothing else, so that adding a kind is one file here and one line in kinds.c.
+ * Pure: no I/O, no state. */
+#pragma once
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct status_causes; /* api/status.h: where validation collects what is wrong */
+
+enum field_type {
+    F_STR,
+    F_INT,   /* int32 */
+    F_INT64,
+    F_BOOL,
+    F_NUMBER,
+    F_TIME,      /* metav1.Time, RFC 3339 */
+    F_MICROTIME, /* metav1.MicroTime */
+    F_QUANTITY,  /* resource.Quantity: string or number in, string out */
+    F_INT_OR_STR,
+    F_BYTES,  /* base64 text */
+    F_OBJECT, /* .sub: the members */
+    F_LIST,   /* .sub: one nameless row that describes the item */
+    F_MAP,    /* string keys; .sub: one nameless row that describes the value */
+    F_RAW,    /* any JSON (managedFields' fieldsV1, RawExtension) */
+    F_TYPE_N
+};
+
+enum field_flags {
+    REQ = 1 << 0,       /* must be there, and a string not empty */
+    IMMUT = 1 << 1,     /* may not change after creation ("field is immutable") */
+    NONEMPTY = 1 << 2,  /* a list or map that, when required, needs a member */
+    UNIQUE = 1 << 3,    /* list: the items' list_keys (or the scalar items) must differ: FieldValueDuplicate */
+    RETAIN = 1 << 4,    /* strategic merge `retainKeys` (patchStrategy merge,retainKeys / retainKeys) */
+    ATOMIC = 1 << 5,    /* list or map replaced as one in server-side apply (listType/mapType atomic) */
+    NULLABLE = 1 << 6,
+};
+
+/* Checks the text of one string field. Returns NULL when it is fine, else the message upstream gives, static or in `scratch`. */
+#define CHECK_SCRATCH_SIZE 512
+typedef const char *check_fn(const char *value, char scratch[CHECK_SCRATCH_SIZE]);
+
+struct field {
+    const char *name; /* NULL ends a table of members; NULL in item and value rows */
+    enum field_type type;
+    unsigned flags;
+    const struct field *sub;
+    const char *dflt;         /* JSON text set where the field is missing */
+    const char *const *oneof; /* NULL-terminated; else FieldValueNotSupported */
+    int64_t min, max;         /* integers: checked when min or max is not 0 */
+    int max_len;              /* strings: bytes; lists and maps: members. 0: no limit of its own */
+    check_fn *check;          /* strings: format of the value */
+    check_fn *check_key;      /* maps: format of the key */
+    const char *merge_key;    /* strategic merge key (patchMergeKey), "" for lists of scalars with patchStrategy merge */
+    const char *list_keys;    /* apply: "containerPort,protocol" (listType map), "" (listType set); NULL: atomic */
+    const char *doc;          /* one sentence for `kubectl explain` */
+};
+
+/* A column of `kubectl get`. `cell` returns a new reference (string or integer). Priority 0 always, 1 with -o wide.
+ * now_usec: wall clock, for ages. Upstream: pkg/printers/internalversion/printers.go. */
+struct column {
+    const char *name, *type, *format; /* type: string, integer, date; format: "" or "name" */
+    int priority;
+    json_t *(*cell)(const json_t *obj, int64_t now_usec);
+};
+
+/* A field selector that this kind supports beside metadata.name and metadata.namespace. */
+struct field_label {
+    const char *label; /* as in ?fieldSelector= */
+    const char *path;  /* in the object; a missing value compares as .otherwise */
+    const char *otherwise;
+};
+
+enum kind_verbs {
+    V_GET = 1 << 0,
+    V_LIST = 1 << 1,
+    V_WATCH = 1 << 2,
+    V_CREATE = 1 << 3,
+    V_UPDATE = 1 << 4,
+    V_PATCH = 1 << 5,
+    V_DELETE = 1 << 6,
+    V_DELETECOLLECTION = 1 << 7,
+    V_ALL = (1 << 8) - 1,
+};
+
+/* The scale subresource: where the numbers are. */
+struct kind_scale {
+    const char *replicas_path, *status_replicas_path;
+    const char *selector_path; /* a LabelSelector, or a plain map when selector_is_map */
+    bool selector_is_map;
+};
+
+struct kind {
+    const char *group;   /* "" for core */
+    const char *version; /* "v1" */
+    const char *kind, *plural, *singular, *list_kind;
+    const char *const *short_names, *const *categories; /* NULL-terminated or NULL */
+    bool namespaced;
+    unsigned verbs;
+    const struct field *fields; /* the whole object but apiVersion and kind, metadata included (use FIELD_METADATA) */
+    const struct column *columns;
+    const struct field_label *field_labels; /* ends with a NULL label; may be NULL */
+    check_fn *check_name; /* metadata.name; also its generateName form */
+    bool has_status;      /* the status subresource exists; a plain write cannot touch .status */
+    bool has_generation;  /* metadata.generation counts the changes of everything but metadata and status */
+    const struct kind_scale *scale;
+    int default_grace_seconds; /* pods: deletion waits for the agent; 0: deletion is at once */
+    const char *const *subresources; /* further ones, for discovery: "log", "exec", "binding"… */
+
+    /* Hooks for what a row cannot say; all optional.
+     * default_more: runs after the defaults of the table (defaults that depend on other fields).
+     * prepare: before validation on create (old NULL) and update; sets what the server owns (spec of old kept, …).
+     * validate: cross-field rules; old is NULL on create. Paths as upstream prints them ("spec.ports[0].name"). */
+    void (*default_more)(json_t *obj);
+    void (*prepare)(json_t *obj, const json_t *old);
+    void (*validate)(const json_t *obj, const json_t *old, struct status_causes *causes);
+};
+
+extern const struct kind *const all_kinds[]; /* NULL-terminated, in the order of discovery */
+
+/* By group, version and plural (or "pods" with group ""); NULL when there is none. */
+const struct kind *kind_by_resource(const char *group, const char *version, const char *plural);
+/* By apiVersion ("v1", "apps/v1") and kind. */
+const struct kind *kind_by_api_version(const char *api_version, const char *kind_name);
+/* "v1" or "apps/v1", into out. Returns out. */
+#define API_VERSION_SIZE 80
+char *kind_api_version(const struct kind *k, char out[API_VERSION_SIZE]);
+/* "/api/v1/namespaces/NS/pods/NAME", "/apis/apps/v1/…"; ns NULL: across namespaces or cluster-scoped; name NULL: the
+ * collection; sub NULL: no subresource. The caller frees. */
+char *kind_path(const struct kind *k, const char *ns, const char *name, const char *sub);
+
+/* The kinds that readers name in code. */
+extern const struct kind kind_namespace, kind_node, kind_pod, kind_service, kind_endpoints, kind_endpointslice,
+    kind_replicationcontroller, kind_replicaset, kind_deployment, kind_event, kind_configmap, kind_secret,
+    kind_serviceaccount, kind_lease;

@@ -1,0 +1,41 @@
+/* One version of one API object, immutable and shared. The truth is the serialised bytes: the same bytes go into the
+ * database, into list answers and to every watcher. A small header is kept parsed for keys, selectors and ordering; whoever
+ * needs more parses, and does not keep the tree (a parsed pod is ten times its bytes). */
+#pragma once
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct kind;
+
+struct object {
+    int refs;
+    const struct kind *kind;
+    uint64_t rv;      /* metadata.resourceVersion */
+    const char *ns;   /* "" when cluster-scoped */
+    const char *name;
+    const char *uid;
+    const char *bytes; /* compact JSON with apiVersion and kind, NUL-terminated */
+    size_t len;
+};
+
+/* Makes a version from a document that has metadata.resourceVersion, name and (where namespaced) namespace set; the document
+ * is serialised, not kept. One allocation. */
+struct object *object_new(const struct kind *kind, const json_t *doc);
+/* From bytes received or stored; NULL when they are not an object with a name and a resourceVersion. Copies. */
+struct object *object_from_bytes(const struct kind *kind, const char *bytes, size_t len);
+struct object *object_ref(struct object *o); /* atomic: the store's writer thread shares objects */
+void object_unref(struct object *o);         /* NULL is fine */
+static inline void object_unref_indirect(struct object **o)
+{
+    object_unref(*o);
+}
+#define _cleanup_object_ __attribute__((cleanup(object_unref_indirect)))
+
+/* The parsed document; the caller owns the reference and must not change it (deep-copy first). Main thread only. A few
+ * recently parsed ones are remembered, so that asking again soon is cheap. */
+json_t *object_json(const struct object *o);
+/* "ns/name" or "name", for maps and logs; the caller frees. */
+char *object_key(const struct object *o);
+char *make_object_key(const char *ns, const char *name);

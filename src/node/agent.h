@@ -1,0 +1,32 @@
+/* The node agent (upstream: kubelet): makes the pods bound to one node true, reports them, and serves their logs and exec.
+ * Containers run under conmon and outlive the agent; a restarted agent finds them again by what lies in its directories. */
+#pragma once
+#include <uv.h>
+
+#include "client/client.h"
+#include "service/model.h"
+
+struct agent;
+
+struct agent_config {
+    const char *node_name;
+    const char *node_ip;
+    const char *const *node_labels; /* "key=value", NULL-terminated; beside hostname, os and arch */
+    int netns_fd;                   /* the node's network namespace; -1: here */
+    const char *data_dir;           /* images/, and pods/ of this node beneath nodes/NAME/ */
+    const char *run_dir;            /* pins, exit files, sockets; on tmpfs */
+    const char *cluster_dns, *cluster_domain;
+    const char *api_host;           /* KUBERNETES_SERVICE_HOST, i.e. the ClusterIP of default/kubernetes */
+    int api_port;
+    const char *tls_cert, *tls_key, *client_ca; /* of the agent's own HTTPS port */
+    int port;                                   /* 10250 */
+    struct model *model;                        /* for Service environment variables; borrowed */
+};
+
+/* Registers the node, finds the containers of an earlier life, then follows the pods of this node. */
+struct agent *agent_new(uv_loop_t *loop, struct client *c, const struct agent_config *config, struct err *err);
+/* Leaves the containers running. */
+void agent_free(struct agent *a);
+/* Kills every container and takes away what belongs to it (mounts, cgroups, namespaces), without asking the API; for `down`,
+ * also after a crash: needs only the directories. Keeps logs and volumes in data_dir. */
+int agent_teardown(const char *data_dir, const char *run_dir, const char *node_name, struct err *err);

@@ -1,0 +1,27 @@
+/* Images without a registry and with one: DATA_DIR/images holds layers/<digest>/ (unpacked once, shared), manifests and an
+ * index of references. Every change is a rename, so a half-pulled image is never used, and all local nodes see it at once. */
+#pragma once
+#include <jansson.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct image {
+    char *id;        /* "sha256:…" of the config */
+    char *reference; /* as found: "docker.io/library/nginx:latest" */
+    json_t *config;  /* the OCI image config */
+    char **layers;   /* directories, lowest first; NULL-terminated */
+};
+void image_done(struct image *i);
+
+/* docker-archive, OCI archive (plain or compressed) or OCI layout directory. Names its references in *ret_refs (NULL-terminated,
+ * one free) when not NULL. name: reference to give it, or NULL for those inside. */
+int image_import(const char *data_dir, const char *file, const char *name, char ***ret_refs, struct err *err);
+/* ref as users write it ("nginx", "luksa/kubia", "host:5000/a:b", "a@sha256:…"); 0, or -1 with err->code ENOENT when absent. */
+int image_lookup(const char *data_dir, const char *ref, struct image *ret, struct err *err);
+/* Pulls with skopeo into the store; blocking, for a worker thread. */
+int image_pull(const char *data_dir, const char *ref, struct err *err);
+/* Array of {reference, id, size, created}. New reference. */
+json_t *image_list(const char *data_dir, struct err *err);
+/* "nginx" -> "docker.io/library/nginx:latest" (docker/distribution reference rules). NULL when malformed. The caller frees. */
+char *image_normalize(const char *ref);

@@ -1,0 +1,30 @@
+/* The API server: from an HTTP exchange to an answer. Authenticate, authorise, admit, handle; watches; the way through to
+ * the agents for logs and exec. Also the in-process transport of client.h, which takes the same path behind authentication. */
+#pragma once
+#include <uv.h>
+
+#include "client/client.h"
+#include "server/pki.h"
+#include "store/store.h"
+
+struct server;
+
+struct server_config {
+    const char *cluster_cidr;   /* "10.244.0.0/16": a /24 of it per node */
+    const char *service_cidr;   /* "10.96.0.0/12" */
+    const char *cluster_dns;    /* "10.96.0.10" */
+    const char *cluster_domain; /* "cluster.local" */
+    const char *advertise_ip;   /* what the endpoints of default/kubernetes carry */
+    int port;                   /* 6443 */
+    int node_port_min, node_port_max; /* 30000, 32767 */
+    const struct pki *pki;
+};
+
+/* Makes what every cluster has by itself (namespaces, default/kubernetes, kube-system/kube-dns) if it is missing. */
+struct server *server_new(uv_loop_t *loop, struct store *store, const struct server_config *config, struct err *err);
+int server_listen(struct server *s, int netns_fd, const char *ip, int port, int *ret_port, struct err *err);
+void server_free(struct server *s);
+/* In-process client with the rights of this user ("system:kube-controller-manager", groups NULL-terminated). */
+struct client *server_local_client(struct server *s, const char *user, const char *const *groups);
+/* How the server reaches agents: node addresses live in this namespace (-1: here). */
+void server_set_node_netns(struct server *s, int netns_fd);

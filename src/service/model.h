@@ -1,0 +1,105 @@
+/* THE MODEL: Services, EndpointSlices and Nodes resolved to service ports and their endpoints. Proxy, DNS, load balancer,
+ * Ingress, environment variables and `why` all read this and none of them derives it again. Pure: documents in, resolved
+ * services out, no I/O and no clock. One model serves any number of readers; each takes the names of what changed since it
+ * last asked. Rules: pkg/proxy/topology.go, pkg/proxy/serviceport.go, endpointslicecache.go upstream. */
+#pragma once
+#include <jansson.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/map.h"
+
+/* An address of either family. */
+struct ip {
+    int family; /* AF_INET, AF_INET6; 0: none */
+    union {
+        struct in_addr v4;
+        struct in6_addr v6;
+        unsigned char bytes[16];
+    };
+};
+#define IP_TEXT_SIZE INET6_ADDRSTRLEN
+bool ip_parse(const char *text, struct ip *ret); /* strict: no leading zeros, no zone */
+char *ip_format(const struct ip *ip, char out[IP_TEXT_SIZE]);
+bool ip_equal(const struct ip *a, const struct ip *b);
+int ip_compare(const struct ip *a, const struct ip *b);
+
+enum svc_type { SVC_CLUSTER_IP, SVC_NODE_PORT, SVC_LOAD_BALANCER, SVC_EXTERNAL_NAME, SVC_TYPE_N };
+enum svc_protocol { PROTO_TCP, PROTO_UDP, PROTO_SCTP, PROTO_N };
+const char *svc_protocol_name(enum svc_protocol p); /* "tcp": as nft, DNS and env names spell it */
+
+/* One address behind one service port. */
+struct svc_endpoint {
+    struct ip ip;
+    uint16_t port;
+    bool ready, serving, terminating;
+    const char *node;      /* "" when unknown */
+    const char *zone;      /* "" */
+    const char *hostname;  /* "" : DNS uses the dashed address */
+    const char *target_ns, *target_name; /* the pod, or "" */
+};
+
+/* One (service, port): what a VIP and its number lead to. Endpoints are sorted by address, then port, without doubles. */
+struct svc_port {
+    const char *name; /* "" allowed for a single port */
+    enum svc_protocol protocol;
+    uint16_t port, node_port;
+    const char *app_protocol; /* "" */
+    struct svc_endpoint *endpoints;
+    size_t n_endpoints;
+};
+
+struct svc {
+    const char *ns, *name;
+    enum svc_type type;
+    bool headless;                 /* clusterIP None: DNS only */
+    bool proxied;                  /* false: headless, ExternalName, or labelled with another service-proxy-name */
+    const char *external_name;     /* "" */
+    struct ip *cluster_ips;
+    struct ip *external_ips, *lb_ips; /* lb_ips: status.loadBalancer.ingress with ipMode VIP */
+    size_t n_cluster_ips, n_external_ips, n_lb_ips;
+    const char *const *lb_source_ranges; /* CIDR texts, trimmed */
+    size_t n_lb_source_ranges;
+    bool internal_local, external_local; /* traffic policies */
+    int affinity_seconds;                /* 0: none; else ClientIP with this timeout */
+    uint16_t health_check_node_port;
+    struct svc_port *ports;
+    size_t n_ports;
+    /* Headless: every address of every slice, ports merged, for DNS: ports[] as above, plus addresses of portless Services. */
+    struct svc_endpoint *addresses;
+    size_t n_addresses;
+};
+
+struct model;
+struct model *model_new(void);
+void model_free(struct model *m);
+/* Documents in; NULL doc: deleted. Borrowed for the call. */
+void model_set_service(struct model *m, const char *ns, const char *name, const json_t *doc);
+void model_set_slice(struct model *m, const char *ns, const char *name, const json_t *doc);
+void model_set_node(struct model *m, const char *name, const json_t *doc);
+
+/* Resolved; borrowed until the model is changed. */
+const struct svc *model_get(struct model *m, const char *ns, const char *name);
+/* Iterates in no particular order; start with *cursor = NULL. */
+const struct svc *model_next(struct model *m, void **cursor);
+size_t model_count(const struct model *m);
+/* By any VIP (cluster, external, load balancer), for reverse DNS and diagnosis. */
+const struct svc *model_by_ip(struct model *m, const struct ip *ip);
+/* Does the namespace hold any Service? DNS also knows namespaces: */
+void model_set_namespace(struct model *m, const char *name, bool exists);
+bool model_has_namespace(const struct model *m, const char *name);
+
+/* Readers. A new reader finds everything changed. */
+struct model_reader;
+struct model_reader *model_reader_new(struct model *m, void (*changed)(void *arg), void *arg); /* `changed`: at the first
+                                                      change after a take; do not read in it, schedule */
+void model_reader_free(struct model_reader *r);
+/* Calls visit with each service that changed since the last take (svc NULL: gone), then forgets. */
+void model_take(struct model_reader *r, void (*visit)(void *arg, const char *ns, const char *name, const struct svc *svc),
+                void *arg);
+
+/* Which of a port's endpoints take traffic, by policy (topology.go CategorizeEndpoints): indexes into endpoints, written to
+ * out[n_endpoints]. node: this node, for local_only. Falls back to serving terminating ones when no ready one is left.
+ * Returns how many. */
+size_t svc_usable_endpoints(const struct svc_port *p, bool local_only, const char *node, size_t *out);
