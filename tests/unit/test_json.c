@@ -4,8 +4,9 @@
 
 TEST(paths)
 {
+    static const char text[] = "{\"a\":{\"b\":[1],\"s\":\"x\",\"n\":null}}";
     struct err err;
-    _cleanup_json_ json_t *o = jparse("{\"a\":{\"b\":[1],\"s\":\"x\",\"n\":null}}", 36, &err);
+    _cleanup_json_ json_t *o = jparse(text, strlen(text), &err);
     T_TRUE(o);
     T_STR(jstr(o, "a.s"), "x");
     T_TRUE(!jstr(o, "a.b") && !jget(o, "a.n") && jhas(o, "a.n") && !jget(o, "a.b.c"));
