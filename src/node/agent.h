@@ -3,6 +3,7 @@
 #pragma once
 #include <uv.h>
 
+#include "base/err.h"
 #include "client/client.h"
 #include "service/model.h"
 
