@@ -36,6 +36,7 @@ static inline void object_unref_indirect(struct object **o)
 /* The parsed document; the caller owns the reference and must not change it (deep-copy first). Main thread only. A few
  * recently parsed ones are remembered, so that asking again soon is cheap. */
 json_t *object_json(const struct object *o);
+void object_cache_clear(void); /* forgets them */
 /* "ns/name" or "name", for maps and logs; the caller frees. */
 char *object_key(const struct object *o);
 char *make_object_key(const char *ns, const char *name);

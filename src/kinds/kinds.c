@@ -1,0 +1,55 @@
+/* The list of kinds and the ways to find one in it. */
+#include "base/alloc.h"
+#include "base/str.h"
+#include "kinds/kind.h"
+
+#include <stdio.h>
+
+const struct kind *const all_kinds[] = {
+    &kind_configmap,
+    &kind_endpoints,
+    &kind_event,
+    &kind_namespace,
+    &kind_node,
+    &kind_pod,
+    &kind_replicationcontroller,
+    &kind_secret,
+    &kind_serviceaccount,
+    &kind_service,
+    &kind_deployment,
+    &kind_replicaset,
+    &kind_lease,
+    &kind_endpointslice,
+    NULL,
+};
+
+const struct kind *kind_by_resource(const char *group, const char *version, const char *plural)
+{
+    for (const struct kind *const *k = all_kinds; *k; k++)
+        if (streq((*k)->plural, plural) && streq((*k)->group, group) && streq((*k)->version, version))
+            return *k;
+    return NULL;
+}
+
+const struct kind *kind_by_api_version(const char *api_version, const char *kind_name)
+{
+    char text[API_VERSION_SIZE];
+    for (const struct kind *const *k = all_kinds; *k; k++)
+        if (streq((*k)->kind, kind_name) && streq(kind_api_version(*k, text), api_version))
+            return *k;
+    return NULL;
+}
+
+char *kind_api_version(const struct kind *k, char out[API_VERSION_SIZE])
+{
+    snprintf(out, API_VERSION_SIZE, "%s%s%s", k->group, *k->group ? "/" : "", k->version);
+    return out;
+}
+
+char *kind_path(const struct kind *k, const char *ns, const char *name, const char *sub)
+{
+    bool in_ns = ns && *ns;
+    return xasprintf("/%s%s%s/%s%s%s/%s%s%s%s%s", *k->group ? "apis/" : "api", k->group, "", k->version,
+                     in_ns ? "/namespaces/" : "", in_ns ? ns : "", k->plural, name ? "/" : "", name ? name : "",
+                     sub ? "/" : "", sub ? sub : "");
+}
