@@ -34,7 +34,9 @@ enum field_flags {
     RETAIN = 1 << 4,    /* strategic merge `retainKeys` (patchStrategy merge,retainKeys / retainKeys) */
     ATOMIC = 1 << 5,    /* list or map replaced as one in server-side apply (listType/mapType atomic) */
     NULLABLE = 1 << 6,
+    OPT = 1 << 7, /* the zero value ("", 0, false, [], {}) means missing: decoding takes it out before defaults and checks */
 };
+#define NO_MAX INT64_MAX /* as .max: only .min binds ("must be greater than or equal to MIN") */
 
 /* Checks the text of one string field. Returns NULL when it is fine, else the message upstream gives, static or in `scratch`. */
 #define CHECK_SCRATCH_SIZE 512
@@ -47,7 +49,7 @@ struct field {
     const struct field *sub;
     const char *dflt;         /* JSON text set where the field is missing */
     const char *const *oneof; /* NULL-terminated; else FieldValueNotSupported */
-    int64_t min, max;         /* integers: checked when min or max is not 0 */
+    int64_t min, max;         /* integers: checked when min or max is not 0 ("must be between MIN and MAX, inclusive") */
     int max_len;              /* strings: bytes; lists and maps: members. 0: no limit of its own */
     check_fn *check;          /* strings: format of the value */
     check_fn *check_key;      /* maps: format of the key */

@@ -1,9 +1,9 @@
 /* The list of kinds and the ways to find one in it. */
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/str.h"
 #include "kinds/kind.h"
-
-#include <stdio.h>
 
 const struct kind *const all_kinds[] = {
     &kind_configmap,
@@ -48,8 +48,9 @@ char *kind_api_version(const struct kind *k, char out[API_VERSION_SIZE])
 
 char *kind_path(const struct kind *k, const char *ns, const char *name, const char *sub)
 {
+    char api_version[API_VERSION_SIZE];
     bool in_ns = ns && *ns;
-    return xasprintf("/%s%s%s/%s%s%s/%s%s%s%s%s", *k->group ? "apis/" : "api", k->group, "", k->version,
+    return xasprintf("/%s/%s%s%s/%s%s%s%s%s", *k->group ? "apis" : "api", kind_api_version(k, api_version),
                      in_ns ? "/namespaces/" : "", in_ns ? ns : "", k->plural, name ? "/" : "", name ? name : "",
                      sub ? "/" : "", sub ? sub : "");
 }
