@@ -1,0 +1,306 @@
+/* See rtnl.h. Messages: rtnetlink(7). */
+#include "podnet/rtnl.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/netns.h"
+#include "base/str.h"
+
+#define MESSAGE_SIZE 1024 /* every request of ours is far smaller */
+
+struct rtnl {
+    struct mnl_socket *socket;
+    uint32_t seq;
+    int netns_fd; /* borrowed; names are looked up there */
+};
+
+struct rtnl *rtnl_open(int netns_fd, struct err *err)
+{
+    NETNS_SCOPE(netns_fd);
+    struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+        err_set(err, errno, "open netlink socket");
+        if (socket)
+            mnl_socket_close(socket);
+        return NULL;
+    }
+    struct rtnl *r = NEW(struct rtnl);
+    r->socket = socket;
+    r->netns_fd = netns_fd;
+    return r;
+}
+
+void rtnl_close(struct rtnl *r)
+{
+    if (!r)
+        return;
+    mnl_socket_close(r->socket);
+    free(r);
+}
+
+static struct nlmsghdr *message(void *buffer, int type, int flags)
+{
+    struct nlmsghdr *m = mnl_nlmsg_put_header(buffer);
+    m->nlmsg_type = (uint16_t)type;
+    m->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
+    return m;
+}
+
+/* Sends and waits for the acknowledgement: 0 or an errno value. Replies are handed to cb. */
+static int talk(struct rtnl *r, struct nlmsghdr *m, mnl_cb_t cb, void *arg)
+{
+    char reply[32768];
+    unsigned port = mnl_socket_get_portid(r->socket);
+    m->nlmsg_seq = ++r->seq;
+    if (mnl_socket_sendto(r->socket, m, m->nlmsg_len) < 0)
+        return errno;
+    for (;;) {
+        ssize_t n = mnl_socket_recvfrom(r->socket, reply, sizeof(reply));
+        if (n < 0)
+            return errno;
+        int more = mnl_cb_run(reply, (size_t)n, m->nlmsg_seq, port, cb, arg);
+        if (more < 0)
+            return errno;
+        if (more == MNL_CB_STOP)
+            return 0;
+    }
+}
+
+/* One change; `fine` is an errno value that means: already so. */
+static int change(struct rtnl *r, struct nlmsghdr *m, int fine, struct err *err, const char *what, const char *name)
+{
+    int failed = talk(r, m, NULL, NULL);
+    return failed && failed != fine ? err_set(err, failed, "%s %s", what, name) : 0;
+}
+
+static int keep_index(const struct nlmsghdr *m, void *arg)
+{
+    *(int *)arg = ((struct ifinfomsg *)mnl_nlmsg_get_payload(m))->ifi_index;
+    return MNL_CB_OK;
+}
+
+int rtnl_index(struct rtnl *r, const char *ifname)
+{
+    char buffer[MESSAGE_SIZE];
+    int index = 0;
+    struct nlmsghdr *m = message(buffer, RTM_GETLINK, 0);
+    mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(m, IFLA_IFNAME, ifname);
+    return talk(r, m, keep_index, &index) ? 0 : index;
+}
+
+static int no_link(struct err *err, const char *name)
+{
+    return err_set(err, ENODEV, "interface %s", name);
+}
+
+int rtnl_add_veth(struct rtnl *r, const char *name, const char *peer, int peer_fd, struct err *err)
+{
+    char buffer[MESSAGE_SIZE];
+    struct nlmsghdr *m = message(buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+    mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(m, IFLA_IFNAME, name);
+    struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
+    mnl_attr_put_str(m, IFLA_INFO_KIND, "veth");
+    struct nlattr *data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
+    struct nlattr *other = mnl_attr_nest_start(m, VETH_INFO_PEER);
+    mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(m, IFLA_IFNAME, peer);
+    mnl_attr_put_u32(m, IFLA_NET_NS_FD, (uint32_t)peer_fd);
+    mnl_attr_nest_end(m, other);
+    mnl_attr_nest_end(m, data);
+    mnl_attr_nest_end(m, info);
+    return change(r, m, 0, err, "create veth", name);
+}
+
+int rtnl_add_bridge(struct rtnl *r, const char *name, struct err *err)
+{
+    char buffer[MESSAGE_SIZE];
+    struct nlmsghdr *m = message(buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+    mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(m, IFLA_IFNAME, name);
+    struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
+    mnl_attr_put_str(m, IFLA_INFO_KIND, "bridge");
+    mnl_attr_nest_end(m, info);
+    return change(r, m, EEXIST, err, "create bridge", name);
+}
+
+int rtnl_del_link(struct rtnl *r, const char *name, struct err *err)
+{
+    char buffer[MESSAGE_SIZE];
+    struct nlmsghdr *m = message(buffer, RTM_DELLINK, 0);
+    mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(m, IFLA_IFNAME, name);
+    return change(r, m, ENODEV, err, "delete interface", name);
+}
+
+int rtnl_set_up(struct rtnl *r, const char *name, struct err *err)
+{
+    char buffer[MESSAGE_SIZE];
+    int index = rtnl_index(r, name);
+    if (!index)
+        return no_link(err, name);
+    struct nlmsghdr *m = message(buffer, RTM_NEWLINK, 0);
+    struct ifinfomsg *info = mnl_nlmsg_put_extra_header(m, sizeof(*info));
+    info->ifi_index = index;
+    info->ifi_flags = info->ifi_change = IFF_UP;
+    return change(r, m, 0, err, "set up interface", name);
+}
+
+int rtnl_set_master(struct rtnl *r, const char *name, const char *master, struct err *err)
+{
+    char buffer[MESSAGE_SIZE];
+    int index = rtnl_index(r, name), to = rtnl_index(r, master);
+    if (!index || !to)
+        return no_link(err, index ? master : name);
+    struct nlmsghdr *m = message(buffer, RTM_NEWLINK, 0);
+    struct ifinfomsg *info = mnl_nlmsg_put_extra_header(m, sizeof(*info));
+    info->ifi_index = index;
+    mnl_attr_put_u32(m, IFLA_MASTER, (uint32_t)to);
+    return change(r, m, 0, err, "attach interface", name);
+}
+
+int rtnl_add_addr(struct rtnl *r, const char *ifname, struct in_addr ip, int prefix, struct err *err)
+{
+    char buffer[MESSAGE_SIZE];
+    int index = rtnl_index(r, ifname);
+    if (!index)
+        return no_link(err, ifname);
+    struct nlmsghdr *m = message(buffer, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+    struct ifaddrmsg *addr = mnl_nlmsg_put_extra_header(m, sizeof(*addr));
+    addr->ifa_family = AF_INET;
+    addr->ifa_prefixlen = (uint8_t)prefix;
+    addr->ifa_index = (unsigned)index;
+    mnl_attr_put_u32(m, IFA_LOCAL, ip.s_addr);
+    mnl_attr_put_u32(m, IFA_ADDRESS, ip.s_addr);
+    return change(r, m, EEXIST, err, "set address of", ifname);
+}
+
+static struct rtmsg *route_message(struct nlmsghdr *m, struct in_addr dst, int prefix)
+{
+    struct rtmsg *route = mnl_nlmsg_put_extra_header(m, sizeof(*route));
+    route->rtm_family = AF_INET;
+    route->rtm_dst_len = (uint8_t)prefix;
+    route->rtm_table = RT_TABLE_MAIN;
+    if (prefix)
+        mnl_attr_put_u32(m, RTA_DST, dst.s_addr);
+    return route;
+}
+
+int rtnl_add_route(struct rtnl *r, struct in_addr dst, int prefix, struct in_addr gateway, const char *ifname,
+                   struct err *err)
+{
+    char buffer[MESSAGE_SIZE], text[INET_ADDRSTRLEN];
+    struct nlmsghdr *m = message(buffer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+    struct rtmsg *route = route_message(m, dst, prefix);
+    route->rtm_protocol = RTPROT_STATIC;
+    route->rtm_type = RTN_UNICAST;
+    route->rtm_scope = gateway.s_addr ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+    if (gateway.s_addr)
+        mnl_attr_put_u32(m, RTA_GATEWAY, gateway.s_addr);
+    if (ifname) {
+        int index = rtnl_index(r, ifname);
+        if (!index)
+            return no_link(err, ifname);
+        mnl_attr_put_u32(m, RTA_OIF, (uint32_t)index);
+    }
+    return change(r, m, EEXIST, err, "add route to", inet_ntop(AF_INET, &dst, text, sizeof(text)));
+}
+
+int rtnl_del_route(struct rtnl *r, struct in_addr dst, int prefix, struct err *err)
+{
+    char buffer[MESSAGE_SIZE], text[INET_ADDRSTRLEN];
+    struct nlmsghdr *m = message(buffer, RTM_DELROUTE, 0);
+    route_message(m, dst, prefix)->rtm_scope = RT_SCOPE_NOWHERE;
+    return change(r, m, ESRCH, err, "delete route to", inet_ntop(AF_INET, &dst, text, sizeof(text)));
+}
+
+struct each {
+    struct rtnl *rtnl;
+    rtnl_route_fn *route;
+    rtnl_addr_fn *addr;
+    void *arg;
+};
+
+static void name_of(const struct each *each, unsigned index, char name[IF_NAMESIZE])
+{
+    NETNS_SCOPE(each->rtnl->netns_fd);
+    if (!if_indextoname(index, name))
+        name[0] = '\0';
+}
+
+static int on_route(const struct nlmsghdr *m, void *arg)
+{
+    struct each *each = arg;
+    const struct rtmsg *route = mnl_nlmsg_get_payload(m);
+    struct in_addr dst = {0};
+    char name[IF_NAMESIZE] = "";
+    struct nlattr *a;
+    mnl_attr_for_each(a, m, sizeof(*route))
+    {
+        if (mnl_attr_get_type(a) == RTA_DST)
+            dst.s_addr = mnl_attr_get_u32(a);
+        else if (mnl_attr_get_type(a) == RTA_OIF)
+            name_of(each, mnl_attr_get_u32(a), name);
+    }
+    if (route->rtm_table == RT_TABLE_MAIN)
+        each->route(each->arg, dst, route->rtm_dst_len, name);
+    return MNL_CB_OK;
+}
+
+static int on_addr(const struct nlmsghdr *m, void *arg)
+{
+    struct each *each = arg;
+    const struct ifaddrmsg *addr = mnl_nlmsg_get_payload(m);
+    char name[IF_NAMESIZE] = "";
+    struct nlattr *a;
+    name_of(each, addr->ifa_index, name);
+    mnl_attr_for_each(a, m, sizeof(*addr)) if (mnl_attr_get_type(a) == IFA_LOCAL)
+        each->addr(each->arg, (struct in_addr){mnl_attr_get_u32(a)}, addr->ifa_prefixlen, name);
+    return MNL_CB_OK;
+}
+
+static int dump(struct rtnl *r, int type, mnl_cb_t cb, struct each *each, struct err *err)
+{
+    char buffer[MESSAGE_SIZE];
+    struct nlmsghdr *m = message(buffer, type, NLM_F_DUMP);
+    ((struct rtgenmsg *)mnl_nlmsg_put_extra_header(m, sizeof(struct rtmsg)))->rtgen_family = AF_INET;
+    int failed = talk(r, m, cb, each);
+    return failed ? err_set(err, failed, "read the kernel's %s", type == RTM_GETROUTE ? "routes" : "addresses") : 0;
+}
+
+int rtnl_each_route(struct rtnl *r, rtnl_route_fn *fn, void *arg, struct err *err)
+{
+    return dump(r, RTM_GETROUTE, on_route, &(struct each){.rtnl = r, .route = fn, .arg = arg}, err);
+}
+
+int rtnl_each_addr(struct rtnl *r, rtnl_addr_fn *fn, void *arg, struct err *err)
+{
+    return dump(r, RTM_GETADDR, on_addr, &(struct each){.rtnl = r, .addr = fn, .arg = arg}, err);
+}
+
+bool cidr_parse(const char *text, struct in_addr *ret_network, int *ret_prefix)
+{
+    char address[INET_ADDRSTRLEN];
+    const char *slash = strchr(text, '/');
+    int64_t prefix;
+    struct in_addr ip;
+    if (!slash || (size_t)(slash - text) >= sizeof(address) || !str_to_i64(slash + 1, 0, 32, &prefix))
+        return false;
+    memcpy(address, text, (size_t)(slash - text));
+    address[slash - text] = '\0';
+    if (inet_pton(AF_INET, address, &ip) != 1)
+        return false;
+    uint32_t mask = prefix ? ~(uint32_t)0 << (32 - prefix) : 0;
+    ret_network->s_addr = htonl(ntohl(ip.s_addr) & mask);
+    *ret_prefix = (int)prefix;
+    return true;
+}

@@ -1,0 +1,36 @@
+/* The few rtnetlink requests that a pod network needs, over libmnl. A handle belongs to the namespace it was opened in.
+ * Each call is one message and its acknowledgement; what is already as asked is success. IPv4. */
+#pragma once
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct rtnl;
+
+struct rtnl *rtnl_open(int netns_fd, struct err *err); /* -1: here */
+void rtnl_close(struct rtnl *r);                       /* NULL is fine */
+
+/* 0 when there is no such interface. */
+int rtnl_index(struct rtnl *r, const char *ifname);
+/* A pair: `name` here, `peer` in the namespace behind peer_fd. */
+int rtnl_add_veth(struct rtnl *r, const char *name, const char *peer, int peer_fd, struct err *err);
+int rtnl_add_bridge(struct rtnl *r, const char *name, struct err *err);
+int rtnl_del_link(struct rtnl *r, const char *name, struct err *err); /* missing: fine */
+int rtnl_set_up(struct rtnl *r, const char *name, struct err *err);
+int rtnl_set_master(struct rtnl *r, const char *name, const char *master, struct err *err);
+int rtnl_add_addr(struct rtnl *r, const char *ifname, struct in_addr ip, int prefix, struct err *err);
+/* gateway 0: a link route on ifname; ifname NULL: found by the gateway. Replaces a route to the same destination. */
+int rtnl_add_route(struct rtnl *r, struct in_addr dst, int prefix, struct in_addr gateway, const char *ifname,
+                   struct err *err);
+int rtnl_del_route(struct rtnl *r, struct in_addr dst, int prefix, struct err *err); /* missing: fine */
+
+/* Every route of the main table with the name of its interface. */
+typedef void rtnl_route_fn(void *arg, struct in_addr dst, int prefix, const char *ifname);
+int rtnl_each_route(struct rtnl *r, rtnl_route_fn *fn, void *arg, struct err *err);
+typedef void rtnl_addr_fn(void *arg, struct in_addr ip, int prefix, const char *ifname);
+int rtnl_each_addr(struct rtnl *r, rtnl_addr_fn *fn, void *arg, struct err *err);
+
+/* "10.244.0.0/24" -> its network address and length; false when malformed. */
+bool cidr_parse(const char *text, struct in_addr *ret_network, int *ret_prefix);
