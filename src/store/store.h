@@ -16,7 +16,8 @@ struct store;
 
 /* Opens or makes the database, takes an exclusive lock, loads all objects. One clear error line when another process has it. */
 struct store *store_open(uv_loop_t *loop, const char *path, struct err *err);
-/* Waits until what was submitted is durable; pending callbacks are called. */
+/* Waits until what was submitted is durable; pending callbacks are called. Not from inside a callback of the store. The last
+ * memory goes when the loop runs on. Watches that are still there end. */
 void store_close(struct store *s);
 
 /* Newest durable revision: what lists carry and watches start from. */

@@ -1,0 +1,575 @@
+/* store: what is durable, what is pending, what watchers see and in which order, and what a failing disk leaves behind.
+ */
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/map.h"
+#include "json/json.h"
+#include "kinds/kind.h"
+#include "store/index.h"
+#include "store/store.h"
+#include "t.h"
+
+static uv_loop_t loop;
+static char dir[64], path[96];
+static struct store *s;
+
+static void open_store(void)
+{
+    struct err err;
+    uv_loop_init(&loop);
+    s = store_open(&loop, path, &err);
+    if (!s) {
+        fprintf(stderr, "%s\n", err.msg);
+        exit(1);
+    }
+}
+
+static void close_store(void)
+{
+    store_close(s);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    T_INT(uv_loop_close(&loop), 0);
+}
+
+static void remove_files(void)
+{
+    static const char *const suffixes[] = {"", "-wal", "-journal", ".lock"};
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+        _cleanup_free_ char *file = xasprintf("%s%s", path, suffixes[i]);
+        unlink(file);
+    }
+}
+
+static struct object *make(const struct kind *k, const char *ns, const char *name, uint64_t rv, const char *value)
+{
+    _cleanup_json_ json_t *doc =
+        json_pack("{s:{s:s,s:s},s:{s:s}}", "metadata", "name", name, "namespace", ns, "data", "v", value);
+    char rv_text[32];
+    snprintf(rv_text, sizeof(rv_text), "%llu", (unsigned long long)rv);
+    jset_str(doc, "metadata.resourceVersion", rv_text);
+    return object_new(k, doc);
+}
+
+static const char *value_of(const struct object *o)
+{
+    static char text[64];
+    _cleanup_json_ json_t *doc = o ? object_json(o) : NULL;
+    snprintf(text, sizeof(text), "%s", jstr_or(doc, "data.v", "(none)"));
+    return text;
+}
+
+/* --- writes and their outcome --- */
+
+struct outcome {
+    int ok, failed;
+    char last_error[600];
+};
+
+static void on_done(void *arg, const struct err *err)
+{
+    struct outcome *out = arg;
+    if (err)
+        snprintf(out->last_error, sizeof(out->last_error), "%s", err->msg);
+    (*(err ? &out->failed : &out->ok))++;
+}
+
+static uint64_t put(const struct kind *k, const char *ns, const char *name, const char *value, struct outcome *out)
+{
+    _cleanup_object_ struct object *o = make(k, ns, name, store_next_rv(s), value);
+    store_put(s, o, on_done, out);
+    return o->rv;
+}
+
+static uint64_t del(const struct kind *k, const char *ns, const char *name, struct outcome *out)
+{
+    _cleanup_object_ struct object *o = make(k, ns, name, store_next_rv(s), "last");
+    store_delete(s, o, on_done, out);
+    return o->rv;
+}
+
+static void run_until(const struct outcome *out, int n)
+{
+    while (out->ok + out->failed < n)
+        uv_run(&loop, UV_RUN_ONCE);
+}
+
+static uint64_t put_now(const struct kind *k, const char *ns, const char *name, const char *value)
+{
+    struct outcome out = {0};
+    uint64_t rv = put(k, ns, name, value, &out);
+    run_until(&out, 1);
+    T_INT(out.ok, 1);
+    return rv;
+}
+
+TEST(a_write_is_latest_at_once_and_durable_later)
+{
+    struct outcome out = {0};
+    open_store();
+    T_INT(store_rv(s), 1);
+    T_TRUE(!store_get(s, &kind_configmap, "a", "x") && !store_latest(s, &kind_configmap, "a", "x"));
+    put(&kind_configmap, "a", "x", "1", &out);
+    T_TRUE(!store_get(s, &kind_configmap, "a", "x"));
+    T_STR(value_of(store_latest(s, &kind_configmap, "a", "x")), "1");
+    T_TRUE(!store_latest(s, &kind_secret, "a", "x")); /* the same key of another kind */
+    put(&kind_configmap, "a", "x", "2", &out);
+    T_STR(value_of(store_latest(s, &kind_configmap, "a", "x")), "2");
+    del(&kind_configmap, "a", "x", &out);
+    T_TRUE(!store_latest(s, &kind_configmap, "a", "x"));
+    put(&kind_configmap, "a", "x", "3", &out);
+    run_until(&out, 4);
+    T_INT(out.ok, 4);
+    T_STR(value_of(store_get(s, &kind_configmap, "a", "x")), "3");
+    T_TRUE(store_get(s, &kind_configmap, "a", "x") == store_latest(s, &kind_configmap, "a", "x"));
+    T_INT(store_rv(s), 5);
+    close_store();
+    remove_files();
+}
+
+TEST(a_restart_finds_everything_and_the_revision_never_goes_back)
+{
+    struct outcome out = {0};
+    open_store();
+    put_now(&kind_configmap, "a", "x", "1");
+    put_now(&kind_secret, "a", "x", "secret");
+    put_now(&kind_node, "", "n1", "node");
+    put_now(&kind_configmap, "a", "gone", "2");
+    uint64_t rv = del(&kind_configmap, "a", "gone", &out);
+    run_until(&out, 1);
+    close_store();
+
+    open_store();
+    T_INT(store_rv(s), rv);
+    T_TRUE(store_next_rv(s) == rv + 1);
+    T_STR(value_of(store_get(s, &kind_configmap, "a", "x")), "1");
+    T_STR(value_of(store_get(s, &kind_secret, "a", "x")), "secret");
+    T_STR(value_of(store_get(s, &kind_node, "", "n1")), "node");
+    T_TRUE(!store_get(s, &kind_configmap, "a", "gone"));
+    struct stat st;
+    T_TRUE(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+    close_store();
+    remove_files();
+}
+
+TEST(closing_waits_for_what_was_submitted)
+{
+    struct outcome out = {0};
+    open_store();
+    for (int i = 0; i < 3000; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "c%d", i);
+        put(&kind_configmap, "a", name, "1", &out);
+    }
+    close_store();
+    T_INT(out.ok, 3000);
+    open_store();
+    T_INT(store_count(s, &kind_configmap, NULL), 3000);
+    close_store();
+    remove_files();
+}
+
+TEST(a_second_process_is_refused_in_one_line)
+{
+    open_store();
+    struct err err;
+    T_TRUE(!store_open(&loop, path, &err));
+    _cleanup_free_ char *want = xasprintf("%s is in use by another c8s (pid %d)", path, getpid());
+    T_STR(err.msg, want);
+    T_TRUE(!store_open(&loop, "/nonexistent/x.db", &err));
+    T_STR(err.msg, "open /nonexistent/x.db.lock: No such file or directory");
+    close_store();
+    remove_files();
+}
+
+TEST(a_file_that_is_no_database_is_refused)
+{
+    FILE *f = fopen(path, "w");
+    for (int i = 0; i < 1000; i++)
+        fputs("not a database, but long enough to be read as one\n", f);
+    fclose(f);
+    struct err err = {0};
+    T_TRUE(!store_open(&loop, path, &err));
+    T_TRUE(strstr(err.msg, path) == err.msg && strstr(err.msg, "not a database"));
+    remove_files();
+}
+
+/* --- lists --- */
+
+static bool collect(void *arg, struct object *o)
+{
+    buf_addf(arg, "%s/%s ", o->ns, o->name);
+    return true;
+}
+
+static bool collect_two(void *arg, struct object *o)
+{
+    struct buf *b = arg;
+    collect(b, o);
+    return b->len < 10;
+}
+
+TEST(lists_are_ordered_by_namespace_then_name)
+{
+    static const char *const keys[][2] = {{"b", "1"}, {"a", "2"}, {"a", "10"}, {"a-b", "1"}, {"c", "1"}, {"a", "1"}};
+    static const struct {
+        const char *ns, *after_ns, *after_name, *want;
+    } cases[] = {
+        {NULL, NULL, NULL, "a/1 a/10 a/2 a-b/1 b/1 c/1 "},
+        {"a", NULL, NULL, "a/1 a/10 a/2 "},
+        {"a", "a", "10", "a/2 "},
+        {"a", "a", "11", "a/2 "}, /* the key it stopped at was deleted meanwhile */
+        {"a", "a", "2", ""},
+        {NULL, "a", "2", "a-b/1 b/1 c/1 "},
+        {NULL, "c", "1", ""},
+        {"zz", NULL, NULL, ""},
+    };
+    open_store();
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        put_now(&kind_configmap, keys[i][0], keys[i][1], "");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf got = BUF_INIT(1000);
+        store_each(s, &kind_configmap, cases[i].ns, cases[i].after_ns, cases[i].after_name, collect, &got);
+        T_STR(buf_str(&got), cases[i].want);
+        buf_done(&got);
+    }
+    struct buf got = BUF_INIT(1000);
+    T_INT(store_each(s, &kind_configmap, NULL, NULL, NULL, collect_two, &got), 3);
+    T_STR(buf_str(&got), "a/1 a/10 a/2 ");
+    buf_done(&got);
+    T_INT(store_count(s, &kind_configmap, NULL), 6);
+    T_INT(store_count(s, &kind_configmap, "a"), 3);
+    T_INT(store_count(s, &kind_configmap, "a-b"), 1);
+    T_INT(store_count(s, &kind_configmap, "zz"), 0);
+    T_INT(store_count(s, &kind_pod, NULL), 0);
+    close_store();
+    remove_files();
+}
+
+TEST(index_behaves_like_a_naive_array)
+{
+    enum { NS = 3, N = 2000 };
+    static struct object *there[NS][N];
+    struct index x = {0};
+    memset(there, 0, sizeof(there));
+    srand(11);
+    for (int step = 0; step < 30000; step++) {
+        int ns = rand() % NS, n = rand() % N;
+        char ns_text[16], name[16];
+        snprintf(ns_text, sizeof(ns_text), "ns%d", ns);
+        snprintf(name, sizeof(name), "n%04d", n);
+        if (rand() % 3) {
+            _cleanup_object_ struct object *o = make(&kind_configmap, ns_text, name, 1, "");
+            _cleanup_object_ struct object *old = index_put(&x, o);
+            T_TRUE(old == there[ns][n]);
+            there[ns][n] = o;
+        } else {
+            _cleanup_object_ struct object *old = index_del(&x, ns_text, name);
+            T_TRUE(old == there[ns][n]);
+            there[ns][n] = NULL;
+        }
+        T_TRUE(index_get(&x, ns_text, name) == there[ns][n]);
+    }
+    struct index_pos pos = index_seek(&x, "", "");
+    size_t total = 0;
+    for (int ns = 0; ns < NS; ns++) {
+        char ns_text[16];
+        size_t in_ns = 0;
+        for (int n = 0; n < N; n++) {
+            if (!there[ns][n])
+                continue;
+            T_TRUE(index_at(&x, pos) == there[ns][n]);
+            index_advance(&x, &pos);
+            in_ns++;
+        }
+        snprintf(ns_text, sizeof(ns_text), "ns%d", ns);
+        T_INT(index_count_ns(&x, ns_text), in_ns);
+        total += in_ns;
+    }
+    T_TRUE(!index_at(&x, pos));
+    T_INT(x.count, total);
+    index_done(&x);
+}
+
+/* --- watches --- */
+
+/* What a client makes of a watch: its own copy, and the text of what came. */
+struct mirror {
+    struct map names; /* name -> value text, owned */
+    struct buf log;
+    uint64_t rv;
+    int events;
+    struct store_watch *watch;
+    int stop_after; /* events; 0: never */
+};
+
+static void on_event(void *arg, struct object *old, struct object *obj, bool deleted)
+{
+    struct mirror *m = arg;
+    T_TRUE(obj->rv > m->rv);
+    T_TRUE(obj->rv <= store_rv(s));
+    m->rv = obj->rv;
+    m->events++;
+    buf_addf(&m->log, "%c%s ", deleted ? '-' : old ? '~' : '+', obj->name);
+    free(deleted ? map_del(&m->names, obj->name) : map_put(&m->names, obj->name, xstrdup(value_of(obj))));
+    if (m->events == m->stop_after)
+        store_watch_stop(m->watch);
+}
+
+static void mirror_init(struct mirror *m)
+{
+    *m = (struct mirror){.log = BUF_INIT(1 << 20)};
+}
+
+static void mirror_done(struct mirror *m)
+{
+    map_done_with(&m->names, free);
+    buf_done(&m->log);
+}
+
+static bool mirror_start(struct mirror *m, uint64_t rv)
+{
+    m->rv = rv;
+    m->watch = store_watch(s, &kind_configmap, rv, on_event, m);
+    return m->watch != NULL;
+}
+
+TEST(watches_see_changes_in_order_after_the_index_and_before_the_answer)
+{
+    struct mirror m;
+    struct outcome out = {0};
+    mirror_init(&m);
+    open_store();
+    T_TRUE(mirror_start(&m, 0));
+    put(&kind_configmap, "a", "x", "1", &out);
+    put(&kind_secret, "a", "s", "1", &out);
+    put(&kind_configmap, "a", "x", "2", &out);
+    put(&kind_configmap, "a", "y", "1", &out);
+    del(&kind_configmap, "a", "x", &out);
+    T_INT(m.events, 0); /* nothing is told before it is durable */
+    run_until(&out, 5);
+    T_STR(buf_str(&m.log), "+x ~x +y -x ");
+    store_watch_stop(m.watch);
+    put_now(&kind_configmap, "a", "z", "1");
+    T_STR(buf_str(&m.log), "+x ~x +y -x ");
+    mirror_done(&m);
+    close_store();
+    remove_files();
+}
+
+TEST(a_watch_from_the_past_is_told_later_then_goes_on)
+{
+    struct mirror m, late;
+    mirror_init(&m);
+    mirror_init(&late);
+    open_store();
+    uint64_t rv = put_now(&kind_configmap, "a", "x", "1");
+    put_now(&kind_configmap, "a", "x", "2");
+    put_now(&kind_configmap, "a", "y", "1");
+    T_TRUE(mirror_start(&m, rv));
+    T_INT(m.events, 0); /* not from inside the call */
+    while (m.events < 2)
+        uv_run(&loop, UV_RUN_ONCE);
+    put_now(&kind_configmap, "a", "z", "1");
+    T_STR(buf_str(&m.log), "~x +y +z ");
+    T_TRUE(mirror_start(&late, rv - 1)); /* and one that is overtaken by a write before its past was delivered */
+    put_now(&kind_configmap, "a", "z", "2");
+    T_STR(buf_str(&late.log), "+x ~x +y +z ~z ");
+    store_watch_stop(m.watch);
+    store_watch_stop(late.watch);
+    mirror_done(&m);
+    mirror_done(&late);
+    close_store();
+    remove_files();
+}
+
+TEST(a_watch_may_be_stopped_from_any_callback)
+{
+    struct mirror a, b;
+    mirror_init(&a);
+    mirror_init(&b);
+    open_store();
+    T_TRUE(mirror_start(&a, 0) && mirror_start(&b, 0));
+    a.stop_after = 1;
+    struct store_watch *own = a.watch;
+    a.watch = b.watch; /* a stops its neighbour, which is next in line */
+    put_now(&kind_configmap, "a", "x", "1");
+    T_INT(b.events, 0);
+    a.watch = own;
+    a.stop_after = 2;
+    put_now(&kind_configmap, "a", "x", "2");
+    put_now(&kind_configmap, "a", "x", "3");
+    T_INT(a.events, 2);
+    mirror_done(&a);
+    mirror_done(&b);
+    close_store();
+    remove_files();
+}
+
+TEST(what_is_forgotten_or_still_to_come_cannot_be_watched)
+{
+    open_store();
+    uint64_t first = put_now(&kind_configmap, "a", "x", "1");
+    struct mirror m;
+    mirror_init(&m);
+    T_TRUE(!mirror_start(&m, store_rv(s) + 1));
+    close_store();
+
+    open_store(); /* a restart remembers no changes */
+    T_TRUE(!mirror_start(&m, first - 1));
+    T_TRUE(!store_watch(s, &kind_pod, first - 1, on_event, &m)); /* also of a kind without objects: some may be gone */
+    struct store_watch *w = store_watch(s, &kind_pod, first, on_event, &m);
+    T_TRUE(w);
+    store_watch_stop(w);
+
+    put_now(&kind_secret, "a", "s", "1");
+    char *large = xmalloc(900001);
+    memset(large, 'x', 900000);
+    large[900000] = '\0';
+    for (int i = 0; i < 25; i++)
+        put_now(&kind_configmap, "a", "x", large);
+    T_TRUE(!mirror_start(&m, first));
+    T_TRUE(mirror_start(&m, store_rv(s) - 3));
+    store_watch_stop(m.watch);
+    w = store_watch(s, &kind_secret, first, on_event, &m); /* a quiet kind still remembers, one never seen too */
+    T_TRUE(w);
+    store_watch_stop(w);
+    w = store_watch(s, &kind_pod, first, on_event, &m);
+    T_TRUE(w);
+    store_watch_stop(w);
+    free(large);
+    mirror_done(&m);
+    close_store();
+    remove_files();
+}
+
+static bool copy_name(void *arg, struct object *o)
+{
+    free(map_put(arg, o->name, xstrdup(value_of(o))));
+    return true;
+}
+
+/* Whenever a client lists, and whenever it watches from there on, it ends with what a list says at the end. */
+TEST(list_then_watch_equals_the_final_list)
+{
+    for (unsigned seed = 1; seed <= 20; seed++) {
+        enum { CLIENTS = 5 };
+        struct mirror m[CLIENTS];
+        uint64_t listed_at[CLIENTS];
+        struct outcome out = {0};
+        int submitted = 0;
+        srand(seed);
+        open_store();
+        for (int c = 0; c < CLIENTS; c++)
+            mirror_init(&m[c]);
+        for (int step = 0; step < 300; step++) {
+            char name[16], value[16];
+            snprintf(name, sizeof(name), "n%d", rand() % 20);
+            snprintf(value, sizeof(value), "%d", step);
+            if (rand() % 3)
+                put(&kind_configmap, "a", name, value, &out), submitted++;
+            else if (store_latest(s, &kind_configmap, "a", name))
+                del(&kind_configmap, "a", name, &out), submitted++;
+            if (step % 50 == 0 && step / 50 < CLIENTS) {
+                store_each(s, &kind_configmap, NULL, NULL, NULL, copy_name, &m[step / 50].names);
+                listed_at[step / 50] = store_rv(s);
+            }
+            if (step > 250 && step - 251 < CLIENTS)
+                T_TRUE(mirror_start(&m[step - 251], listed_at[step - 251]));
+            if (rand() % 10 == 0)
+                run_until(&out, submitted);
+        }
+        run_until(&out, submitted);
+        T_INT(out.ok, submitted);
+        for (int c = 0; c < CLIENTS; c++) {
+            struct map want = {0};
+            store_each(s, &kind_configmap, NULL, NULL, NULL, copy_name, &want);
+            T_INT(m[c].names.len, want.len);
+            for (struct map_entry *e = NULL; (e = map_next(&want, e));)
+                T_STR(map_get(&m[c].names, e->key), e->value);
+            map_done_with(&want, free);
+            store_watch_stop(m[c].watch);
+            mirror_done(&m[c]);
+        }
+        close_store();
+        remove_files();
+    }
+}
+
+/* --- a failing disk --- */
+
+static void limit_file_size(bool limit)
+{
+    struct rlimit r;
+    getrlimit(RLIMIT_FSIZE, &r);
+    r.rlim_cur = limit ? 4096 : r.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &r);
+}
+
+TEST(a_failed_transaction_fails_all_that_was_built_on_it)
+{
+    struct outcome out = {0};
+    struct mirror m;
+    mirror_init(&m);
+    signal(SIGXFSZ, SIG_IGN);
+    open_store();
+    put_now(&kind_configmap, "a", "x", "1");
+    uint64_t rv = store_rv(s);
+    T_TRUE(mirror_start(&m, 0));
+
+    limit_file_size(true);
+    for (int i = 0; i < 100; i++) { /* some in the first transaction, some behind it */
+        put(&kind_configmap, "a", "x", "2", &out);
+        put(&kind_configmap, "a", "y", "1", &out);
+    }
+    del(&kind_configmap, "a", "x", &out);
+    T_TRUE(!store_latest(s, &kind_configmap, "a", "x"));
+    run_until(&out, 201);
+    limit_file_size(false);
+    T_INT(out.failed, 201);
+    T_TRUE(strstr(out.last_error, path) == out.last_error);
+    T_INT(m.events, 0);
+    T_INT(store_rv(s), rv);
+    T_STR(value_of(store_get(s, &kind_configmap, "a", "x")), "1");
+    T_TRUE(store_latest(s, &kind_configmap, "a", "x") == store_get(s, &kind_configmap, "a", "x"));
+    T_TRUE(!store_latest(s, &kind_configmap, "a", "y"));
+
+    T_TRUE(put_now(&kind_configmap, "a", "x", "3") > rv + 201); /* it goes on when the disk does */
+    T_STR(buf_str(&m.log), "~x ");
+    store_watch_stop(m.watch);
+    mirror_done(&m);
+    close_store();
+    open_store();
+    T_STR(value_of(store_get(s, &kind_configmap, "a", "x")), "3");
+    T_INT(store_count(s, &kind_configmap, NULL), 1);
+    close_store();
+    remove_files();
+}
+
+int main(void)
+{
+    snprintf(dir, sizeof(dir), "/tmp/c8s-test-store-XXXXXX");
+    if (!mkdtemp(dir))
+        return 1;
+    snprintf(path, sizeof(path), "%s/state.db", dir);
+    RUN(a_write_is_latest_at_once_and_durable_later);
+    RUN(a_restart_finds_everything_and_the_revision_never_goes_back);
+    RUN(closing_waits_for_what_was_submitted);
+    RUN(a_second_process_is_refused_in_one_line);
+    RUN(a_file_that_is_no_database_is_refused);
+    RUN(lists_are_ordered_by_namespace_then_name);
+    RUN(index_behaves_like_a_naive_array);
+    RUN(watches_see_changes_in_order_after_the_index_and_before_the_answer);
+    RUN(a_watch_from_the_past_is_told_later_then_goes_on);
+    RUN(a_watch_may_be_stopped_from_any_callback);
+    RUN(what_is_forgotten_or_still_to_come_cannot_be_watched);
+    RUN(list_then_watch_equals_the_final_list);
+    RUN(a_failed_transaction_fails_all_that_was_built_on_it);
+    rmdir(dir);
+    return DONE();
+}
