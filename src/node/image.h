@@ -1,5 +1,7 @@
-/* Images without a registry and with one: DATA_DIR/images holds layers/<digest>/ (unpacked once, shared), manifests and an
- * index of references. Every change is a rename, so a half-pulled image is never used, and all local nodes see it at once. */
+/* Images without a registry and with one: DATA_DIR/images holds layers/<diff id>/ (unpacked once, shared by all images
+ * and nodes), manifests/<config digest>.json and index.json (reference -> config digest). Every change is a rename
+ * under a lock, so a half-pulled image is never used, and all local nodes see a new one at once. Blocking: for commands
+ * and worker threads. */
 #pragma once
 #include <jansson.h>
 #include <stddef.h>
@@ -8,20 +10,22 @@
 
 struct image {
     char *id;        /* "sha256:…" of the config */
-    char *reference; /* as found: "docker.io/library/nginx:latest" */
-    json_t *config;  /* the OCI image config */
-    char **layers;   /* directories, lowest first; NULL-terminated */
+    char *reference; /* as stored: "docker.io/library/nginx:latest" */
+    json_t *config;  /* the OCI image configuration, whole: .config.Env, .config.Entrypoint, .rootfs … */
+    char **layers;   /* directories, lowest first; NULL-terminated, one free */
 };
 void image_done(struct image *i);
 
-/* docker-archive, OCI archive (plain or compressed) or OCI layout directory. Names its references in *ret_refs (NULL-terminated,
- * one free) when not NULL. name: reference to give it, or NULL for those inside. */
+/* docker-archive, OCI archive (plain or compressed) or OCI layout directory. name: the reference to give a single
+ * image, or NULL for those inside. Names the references in *ret_refs (NULL-terminated, one free) when not NULL. */
 int image_import(const char *data_dir, const char *file, const char *name, char ***ret_refs, struct err *err);
-/* ref as users write it ("nginx", "luksa/kubia", "host:5000/a:b", "a@sha256:…"); 0, or -1 with err->code ENOENT when absent. */
+/* ref as users write it ("nginx", "luksa/kubia", "host:5000/a:b", "a@sha256:…"); 0, or -1 with err->code ENOENT when
+ * absent. */
 int image_lookup(const char *data_dir, const char *ref, struct image *ret, struct err *err);
-/* Pulls with skopeo into the store; blocking, for a worker thread. */
+/* Pulls with skopeo from the registry that the reference names. */
 int image_pull(const char *data_dir, const char *ref, struct err *err);
-/* Array of {reference, id, size, created}. New reference. */
+/* Array of {reference, id, size, created}, sorted by reference. New reference. */
 json_t *image_list(const char *data_dir, struct err *err);
-/* "nginx" -> "docker.io/library/nginx:latest" (docker/distribution reference rules). NULL when malformed. The caller frees. */
+/* "nginx" -> "docker.io/library/nginx:latest" (docker/distribution reference rules). NULL when malformed. The caller
+ * frees. */
 char *image_normalize(const char *ref);

@@ -1,0 +1,191 @@
+/* node/image: references, and layouts made by hand that are imported, looked up, and refused when they lie. Needs root
+ * (layers carry owners and devices). */
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "node/image.h"
+#include "t.h"
+
+static char dir[] = "/tmp/c8s-test-image-XXXXXX";
+
+TEST(references_are_made_whole)
+{
+    static const struct {
+        const char *ref, *want;
+    } rows[] = {
+        {"nginx", "docker.io/library/nginx:latest"},
+        {"nginx:1.25", "docker.io/library/nginx:1.25"},
+        {"luksa/kubia", "docker.io/luksa/kubia:latest"},
+        {"radial/busyboxplus:curl", "docker.io/radial/busyboxplus:curl"},
+        {"docker.io/nginx", "docker.io/library/nginx:latest"},
+        {"localhost/a", "localhost/a:latest"},
+        {"127.0.0.1:5000/a/b:c", "127.0.0.1:5000/a/b:c"},
+        {"quay.io/x/y_z:v1", "quay.io/x/y_z:v1"},
+        {"a@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+         "docker.io/library/a@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
+        {"", NULL},
+        {"Nginx", NULL},
+        {"a//b", NULL},
+        {"a:", NULL},
+        {"a:b:c", NULL},
+        {"../../etc", NULL},
+        {"a@sha256:12", NULL},
+        {"-a", NULL},
+        {"a b", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _cleanup_free_ char *got = image_normalize(rows[i].ref);
+        T_STR(got, rows[i].want);
+    }
+}
+
+static void put(const char *path, const void *data, size_t len)
+{
+    struct err err;
+    _cleanup_free_ char *full = xasprintf("%s/%s", dir, path);
+    _cleanup_free_ char *parent = xstrdup(full);
+    *strrchr(parent, '/') = '\0';
+    if (dir_make(parent, 0755, &err) < 0 || file_write_atomic(full, data, len, 0644, &err) < 0)
+        T_FAIL("%s", err.msg);
+}
+
+static void digest_of(const void *data, size_t len, char out[72])
+{
+    unsigned char sum[32];
+    EVP_Digest(data, len, sum, NULL, EVP_sha256(), NULL);
+    strcpy(out, "sha256:");
+    str_hex(sum, sizeof(sum), out + 7);
+}
+
+static void put_blob(const char *layout, const char *data, size_t len, char digest[72])
+{
+    digest_of(data, len, digest);
+    _cleanup_free_ char *path = xasprintf("%s/blobs/sha256/%s", layout, digest + 7);
+    put(path, data, len);
+}
+
+/* A layout of one image whose only layer is the given tar (made by tar(1) from `files`, a shell line run in an empty
+ * dir). */
+static void make_layout(const char *layout, const char *name, const char *files)
+{
+    _cleanup_free_ char *line = xasprintf(
+        "set -e; rm -rf %s/tree; mkdir %s/tree; cd %s/tree; %s; tar -cf ../layer.tar .", dir, dir, dir, files);
+    _cleanup_free_ char *tar_path = xasprintf("%s/layer.tar", dir);
+    struct err err;
+    size_t len = 0;
+    T_INT(system(line), 0);
+    _cleanup_free_ char *tar = file_read(tar_path, 1 << 20, &len, &err);
+    char layer[72], config[72], manifest[72];
+    put_blob(layout, tar, len, layer);
+    _cleanup_free_ char *config_text =
+        xasprintf("{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"/run\"]},"
+                  "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"%s\"]}}",
+                  layer);
+    put_blob(layout, config_text, strlen(config_text), config);
+    _cleanup_free_ char *manifest_text =
+        xasprintf("{\"schemaVersion\":2,\"config\":{\"digest\":\"%s\"},\"layers\":[{\"digest\":\"%s\",\"size\":%zu}]}",
+                  config, layer, len);
+    put_blob(layout, manifest_text, strlen(manifest_text), manifest);
+    _cleanup_free_ char *index_text =
+        xasprintf("{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
+                  "\"digest\":\"%s\",\"annotations\":{\"org.opencontainers.image.ref.name\":\"%s\"}}]}",
+                  manifest, name);
+    _cleanup_free_ char *index = xasprintf("%s/index.json", layout);
+    put(index, index_text, strlen(index_text));
+}
+
+TEST(a_layout_is_imported_and_found)
+{
+    struct err err = {0};
+    struct image image = {0};
+    char **refs = NULL;
+    _cleanup_free_ char *data = xasprintf("%s/data", dir), *layout = xasprintf("%s/one", dir);
+    T_INT(mkdir(data, 0700), 0);
+    T_TRUE(image_lookup(data, "web", &image, &err) < 0 && err.code == 2);
+    make_layout("one", "web",
+                "mkdir -p etc/x; echo hi > etc/hello; touch etc/.wh.gone etc/x/.wh..wh..opq; ln etc/hello b");
+    T_INT(image_import(data, layout, NULL, &refs, &err), 0);
+    T_STR(refs ? refs[0] : NULL, "docker.io/library/web:latest");
+    free(refs);
+    if (image_lookup(data, "web", &image, &err) < 0) {
+        T_FAIL("%s", err.msg);
+        return;
+    }
+    struct stat st;
+    _cleanup_free_ char *gone = xasprintf("%s/etc/gone", image.layers[0]), *hello = xasprintf("%s/b", image.layers[0]);
+    T_TRUE(stat(gone, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == 0);
+    T_TRUE(stat(hello, &st) == 0 && st.st_nlink == 2);
+    T_TRUE(!image.layers[1]);
+    image_done(&image);
+    json_t *list = image_list(data, &err);
+    T_INT(json_array_size(list), 1);
+    json_decref(list);
+    T_INT(image_import(data, layout, "other:v2", NULL, &err), 0);
+    T_INT(image_lookup(data, "other:v2", &image, &err), 0);
+    image_done(&image);
+}
+
+TEST(a_layout_that_lies_changes_nothing)
+{
+    struct err err = {0};
+    struct image image = {0};
+    _cleanup_free_ char *data = xasprintf("%s/data", dir), *layout = xasprintf("%s/two", dir);
+    make_layout("two", "liar", "echo two > f");
+    _cleanup_free_ char *spoil = xasprintf("for f in %s/two/blobs/sha256/*; do echo >> $f; done", dir);
+    T_INT(system(spoil), 0);
+    T_TRUE(image_import(data, layout, NULL, NULL, &err) < 0);
+    T_TRUE(strstr(err.msg, "does not have the digest") != NULL);
+    T_TRUE(image_lookup(data, "liar", &image, &err) < 0);
+    _cleanup_free_ char *nothing = xasprintf("%s/layer.tar", dir);
+    T_TRUE(image_import(data, nothing, NULL, NULL, &err) < 0 && strstr(err.msg, "neither a docker-archive nor"));
+    T_TRUE(image_import(data, "/nowhere", NULL, NULL, &err) < 0);
+}
+
+TEST(a_layer_cannot_leave_its_directory)
+{
+    struct err err = {0};
+    _cleanup_free_ char *data = xasprintf("%s/data", dir), *layout = xasprintf("%s/three", dir);
+    _cleanup_free_ char *victim = xasprintf("%s/victim", dir), *files = xasprintf("ln -s %s out", dir);
+    /* First the link, then a file through it: one archive appended to the other. */
+    make_layout("three", "escape", files);
+    _cleanup_free_ char *line = xasprintf("cd %s && rm -rf tree && mkdir -p tree/out && echo x > tree/out/victim && "
+                                          "tar -rf layer.tar -C tree out/victim",
+                                          dir);
+    T_INT(system(line), 0);
+    _cleanup_free_ char *remake = xasprintf("cp %s/layer.tar %s/evil.tar", dir, dir);
+    T_INT(system(remake), 0);
+    size_t len = 0;
+    _cleanup_free_ char *path = xasprintf("%s/evil.tar", dir);
+    _cleanup_free_ char *tar = file_read(path, 1 << 20, &len, &err);
+    char layer[72], config[72], manifest[72];
+    put_blob("three", tar, len, layer);
+    _cleanup_free_ char *config_text = xasprintf("{\"config\":{},\"rootfs\":{\"diff_ids\":[\"%s\"]}}", layer);
+    put_blob("three", config_text, strlen(config_text), config);
+    _cleanup_free_ char *manifest_text =
+        xasprintf("{\"config\":{\"digest\":\"%s\"},\"layers\":[{\"digest\":\"%s\"}]}", config, layer);
+    put_blob("three", manifest_text, strlen(manifest_text), manifest);
+    _cleanup_free_ char *index_text = xasprintf("{\"manifests\":[{\"digest\":\"%s\"}]}", manifest);
+    put("three/index.json", index_text, strlen(index_text));
+    T_TRUE(image_import(data, layout, "escape", NULL, &err) < 0);
+    T_TRUE(access(victim, F_OK) < 0);
+}
+
+int main(void)
+{
+    struct err err;
+    if (geteuid() != 0 || !mkdtemp(dir)) {
+        fputs("test_image needs root\n", stderr);
+        return 1;
+    }
+    RUN(references_are_made_whole);
+    RUN(a_layout_is_imported_and_found);
+    RUN(a_layout_that_lies_changes_nothing);
+    RUN(a_layer_cannot_leave_its_directory);
+    (void)tree_remove(dir, &err);
+    return DONE();
+}
