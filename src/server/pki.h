@@ -14,7 +14,7 @@ struct pki {
 /* names: DNS names and addresses of the API server, NULL-terminated; the server certificate is made again when they change. */
 int pki_ensure(struct pki *p, const char *dir, const char *const *names, struct err *err);
 void pki_done(struct pki *p);
-/* An agent's pair, DIR/NODE.crt and .key: O=system:nodes, CN=system:node:NAME, client and server auth, with the address. */
+/* An agent's pair, DIR/nodes/NODE.crt and .key (paths returned, the caller frees): O=system:nodes, CN=system:node:NAME, client and server auth, with the address. */
 int pki_ensure_node(const struct pki *p, const char *node, const char *ip, char **ret_cert, char **ret_key, struct err *err);
 /* Merges cluster, user and context `c8s` into the kubeconfig at path (made 0600 if missing; other entries are kept; becomes
  * the current context). */

@@ -1,0 +1,166 @@
+/* See pki.h. A pair that is missing, damaged, half written, for other names or near its end is made again; only the CA,
+ * which clients trust, is never replaced silently. */
+#include "server/pki.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "server/cert.h"
+
+#define PEM_MAX 65536 /* bytes: certificates are about one KiB */
+#define CA_DAYS 3650
+#define LEAF_DAYS 365
+#define SPARE_DAYS 30
+
+static void keypair_done_indirect(struct keypair *p)
+{
+    keypair_done(p);
+}
+#define _cleanup_keypair_ _cleanup_(keypair_done_indirect)
+
+static bool load(struct keypair *ret, const char *cert_path, const char *key_path)
+{
+    struct err ignored;
+    _cleanup_free_ char *cert = file_read(cert_path, PEM_MAX, NULL, &ignored);
+    _cleanup_free_ char *key = file_read(key_path, PEM_MAX, NULL, &ignored);
+    *ret = (struct keypair){0};
+    return cert && key && keypair_parse(ret, cert, key);
+}
+
+/* The key first: a certificate that is there has its key. */
+static int save(const struct keypair *p, const char *cert_path, const char *key_path, struct err *err)
+{
+    _cleanup_free_ char *cert = keypair_cert_pem(p), *key = keypair_key_pem(p);
+    if (file_write_atomic(key_path, key, strlen(key), 0600, err) < 0)
+        return -1;
+    return file_write_atomic(cert_path, cert, strlen(cert), 0644, err);
+}
+
+static bool exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+static int ensure_ca(const struct pki *p, struct keypair *ret, struct err *err)
+{
+    static const struct cert_spec spec = {.common_name = "kubernetes", .ca = true, .days = CA_DAYS};
+    time_t now = time(NULL);
+    if (!exists(p->ca_cert)) { /* a key alone is what a crash between the two files leaves */
+        keypair_make(ret, &spec, NULL, now);
+        return save(ret, p->ca_cert, p->ca_key, err);
+    }
+    if (!load(ret, p->ca_cert, p->ca_key))
+        return err_set(err, 0, "%s and %s are not a certificate and its key; remove %s to make new ones", p->ca_cert,
+                       p->ca_key, p->dir);
+    if (!keypair_serves(ret, &spec, NULL, now, 0))
+        return err_set(err, 0, "%s has expired or is not ours; remove %s to make a new one", p->ca_cert, p->dir);
+    return 0;
+}
+
+static int ensure_leaf(const struct keypair *ca, const struct cert_spec *spec, const char *cert_path,
+                       const char *key_path, struct err *err)
+{
+    _cleanup_keypair_ struct keypair pair;
+    time_t now = time(NULL);
+    if (load(&pair, cert_path, key_path) && keypair_serves(&pair, spec, ca, now, SPARE_DAYS))
+        return 0;
+    keypair_done(&pair);
+    keypair_make(&pair, spec, ca, now);
+    return save(&pair, cert_path, key_path, err);
+}
+
+static int ensure_all(struct pki *p, const char *const *names, struct err *err)
+{
+    _cleanup_keypair_ struct keypair ca = {0};
+    if (dir_make(p->dir, 0700, err) < 0 || ensure_ca(p, &ca, err) < 0)
+        return -1;
+    const struct {
+        struct cert_spec spec;
+        const char *cert, *key;
+    } leaves[] = {
+        {{.common_name = "kube-apiserver", .names = names, .server = true, .days = LEAF_DAYS},
+         p->server_cert,
+         p->server_key},
+        {{.common_name = "kubernetes-admin", .organization = "system:masters", .client = true, .days = LEAF_DAYS},
+         p->admin_cert,
+         p->admin_key},
+        {{.common_name = "kube-apiserver-kubelet-client",
+          .organization = "system:masters",
+          .client = true,
+          .days = LEAF_DAYS},
+         p->kubelet_client_cert,
+         p->kubelet_client_key},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(leaves); i++)
+        if (ensure_leaf(&ca, &leaves[i].spec, leaves[i].cert, leaves[i].key, err) < 0)
+            return -1;
+    return 0;
+}
+
+int pki_ensure(struct pki *p, const char *dir, const char *const *names, struct err *err)
+{
+    *p = (struct pki){
+        .dir = xstrdup(dir),
+        .ca_cert = xasprintf("%s/ca.crt", dir),
+        .ca_key = xasprintf("%s/ca.key", dir),
+        .server_cert = xasprintf("%s/apiserver.crt", dir),
+        .server_key = xasprintf("%s/apiserver.key", dir),
+        .admin_cert = xasprintf("%s/admin.crt", dir),
+        .admin_key = xasprintf("%s/admin.key", dir),
+        .kubelet_client_cert = xasprintf("%s/apiserver-kubelet-client.crt", dir),
+        .kubelet_client_key = xasprintf("%s/apiserver-kubelet-client.key", dir),
+    };
+    if (ensure_all(p, names, err) == 0)
+        return 0;
+    pki_done(p);
+    return -1;
+}
+
+void pki_done(struct pki *p)
+{
+    char *const texts[] = {p->dir,
+                           p->ca_cert,
+                           p->ca_key,
+                           p->server_cert,
+                           p->server_key,
+                           p->admin_cert,
+                           p->admin_key,
+                           p->kubelet_client_cert,
+                           p->kubelet_client_key};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        free(texts[i]);
+    *p = (struct pki){0};
+}
+
+int pki_ensure_node(const struct pki *p, const char *node, const char *ip, char **ret_cert, char **ret_key,
+                    struct err *err)
+{
+    if (!*node || *node == '.' || strchr(node, '/'))
+        return err_set(err, 0, "\"%s\" is no name for a node", node);
+    _cleanup_keypair_ struct keypair ca;
+    if (!load(&ca, p->ca_cert, p->ca_key))
+        return err_set(err, 0, "cannot read %s and %s", p->ca_cert, p->ca_key);
+    /* A folder of their own: a node may be called "ca". */
+    _cleanup_free_ char *dir = xasprintf("%s/nodes", p->dir), *common_name = xasprintf("system:node:%s", node);
+    _cleanup_free_ char *cert = xasprintf("%s/%s.crt", dir, node), *key = xasprintf("%s/%s.key", dir, node);
+    const char *const names[] = {node, ip, NULL};
+    const struct cert_spec spec = {
+        .common_name = common_name,
+        .organization = "system:nodes",
+        .names = names,
+        .client = true,
+        .server = true,
+        .days = LEAF_DAYS,
+    };
+    if (dir_make(dir, 0700, err) < 0 || ensure_leaf(&ca, &spec, cert, key, err) < 0)
+        return -1;
+    *ret_cert = TAKE(cert);
+    *ret_key = TAKE(key);
+    return 0;
+}
