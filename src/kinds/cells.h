@@ -1,0 +1,30 @@
+/* Cells of `kubectl get` that several kinds show, and what others are made of. The words for nothing (<none>, <unset>,
+ * <unknown>) differ by column as they do upstream. */
+#pragma once
+#include "base/buf.h"
+#include "kinds/kind.h"
+
+typedef json_t *cell_fn(const json_t *obj, int64_t now_usec);
+cell_fn cell_name, cell_age;
+cell_fn cell_template_containers, cell_template_images; /* of spec.template */
+
+/* The string at the path, or `otherwise` when it is missing or empty. */
+json_t *cell_text(const json_t *obj, const char *path, const char *otherwise);
+json_t *cell_int(const json_t *obj, const char *path); /* 0 when missing */
+/* How long ago the time at the path was; "<unknown>" when it is missing. */
+json_t *cell_since(const json_t *obj, const char *path, int64_t now_usec);
+/* The members `key` of an array of objects, joined by commas. */
+json_t *cell_joined(const json_t *array, const char *key);
+
+/* "a,b,c + 2 more...": the first three of many. */
+struct shortlist {
+    struct buf text;
+    size_t count;
+};
+#define SHORTLIST_SHOWN 3
+#define SHORTLIST_INIT                                                                                                 \
+    {                                                                                                                  \
+        .text = BUF_INIT(0)                                                                                            \
+    }
+void shortlist_add(struct shortlist *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+json_t *shortlist_cell(struct shortlist *l, const char *if_empty); /* and frees */

@@ -1,0 +1,23 @@
+/* Formats of text, with upstream's messages (apimachinery pkg/util/validation). Each check is a check_fn: NULL when
+ * fine. */
+#pragma once
+#include "kinds/kind.h"
+
+check_fn check_dns_label;      /* RFC 1123 label: names of namespaces, containers, volumes */
+check_fn check_dns_subdomain;  /* RFC 1123 subdomain: names of most objects */
+check_fn check_dns1035_label;  /* names of Services */
+check_fn check_qualified_name; /* [prefix/]name: keys of labels and annotations */
+check_fn check_label_value;
+check_fn check_port_name; /* IANA service name */
+check_fn check_ip;
+check_fn check_cidr;
+check_fn check_env_name;
+check_fn check_data_key; /* keys of ConfigMaps and Secrets */
+check_fn check_http_header_name;
+check_fn check_absolute_path;
+check_fn check_path_without_parents;
+check_fn check_relative_path; /* and without parents */
+check_fn check_file_path;     /* of a file in a volume: relative, and does not begin with ".." either */
+
+bool is_ipv4(const char *s);
+bool is_ipv6(const char *s);

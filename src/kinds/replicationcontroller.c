@@ -1,0 +1,63 @@
+/* ReplicationControllers: the older ReplicaSet, with a plain map as selector. */
+#include "kinds/cells.h"
+#include "kinds/checks.h"
+#include "kinds/fields.h"
+
+static const struct field rc_spec_fields[] = {
+    {"replicas", F_INT, .dflt = "1", .max = NO_MAX, .doc = "How many pods are wanted."},
+    {"minReadySeconds", F_INT, OPT, .max = NO_MAX, .doc = "Seconds a pod must be ready to count as available."},
+    {"selector", F_MAP, OPT | ATOMIC, LABELS, .doc = "Labels of the pods that count; the template's if missing."},
+    {"template", F_OBJECT, REQ, .sub = pod_template_spec_fields, .doc = "The pods to be made."},
+    {0},
+};
+
+static const struct field rc_condition_fields[] = {
+    {"type", F_STR, .doc = "Name of the condition."},
+    {"status", F_STR, .doc = "True, False or Unknown."},
+    {"lastTransitionTime", F_TIME, .doc = "When the status last changed."},
+    {"reason", F_STR, OPT, .doc = "One word for why."},
+    {"message", F_STR, OPT, .doc = "The reason for a person."},
+    {0},
+};
+
+static const struct field rc_status_fields[] = {
+    {"replicas", F_INT, .dflt = "0", .doc = "Pods there are."},
+    {"fullyLabeledReplicas", F_INT, OPT, .doc = "Pods that have all labels of the template."},
+    {"readyReplicas", F_INT, OPT, .doc = "Pods that are ready."},
+    {"availableReplicas", F_INT, OPT, .doc = "Pods that have been ready for minReadySeconds."},
+    {"observedGeneration", F_INT64, OPT, .doc = "metadata.generation that the controller has seen."},
+    {"conditions", F_LIST, OPT, LIST_OF(rc_condition_fields), .merge_key = "type", .list_keys = "type",
+     .doc = "ReplicaFailure."},
+    {0},
+};
+
+static const struct field replicationcontroller_fields[] = {
+    FIELD_METADATA,
+    {"spec", F_OBJECT, .sub = rc_spec_fields, .dflt = "{}", .doc = "How many pods of which kind."},
+    {"status", F_OBJECT, .sub = rc_status_fields, .dflt = "{}", .doc = "What was last observed."},
+    {0},
+};
+
+static const struct column columns[] = {
+    {"Name", "string", "name", 0, cell_name},
+    {"Age", "string", "", 0, cell_age},
+    {0},
+};
+
+const struct kind kind_replicationcontroller = {
+    .group = "",
+    .version = "v1",
+    .kind = "ReplicationController",
+    .plural = "replicationcontrollers",
+    .singular = "replicationcontroller",
+    .list_kind = "ReplicationControllerList",
+    .short_names = (const char *const[]){"rc", NULL},
+    .categories = (const char *const[]){"all", NULL},
+    .namespaced = true,
+    .verbs = V_ALL,
+    .fields = replicationcontroller_fields,
+    .columns = columns,
+    .check_name = check_dns_subdomain,
+    .has_status = true,
+    .has_generation = true,
+};

@@ -1,0 +1,117 @@
+/* Services. */
+#include "kinds/cells.h"
+#include "kinds/checks.h"
+#include "kinds/fields.h"
+
+static const struct field service_port_fields[] = {
+    {"name", F_STR, OPT, .check = check_dns_label, .doc = "Name of the port; needed when there are several."},
+    {"protocol", F_STR, OPT, .dflt = "\"TCP\"", .oneof = ONE_OF("SCTP", "TCP", "UDP"), .doc = "TCP, UDP or SCTP."},
+    {"appProtocol", F_STR, .check = check_qualified_name, .doc = "What is spoken over the port."},
+    {"port", F_INT, REQ, .min = 1, .max = 65535, .doc = "Number of the port."},
+    {"targetPort", F_INT_OR_STR, .doc = "Number or name of the pods' port; the same number if missing."},
+    {"nodePort", F_INT, OPT, .doc = "Port open on every node (NodePort and LoadBalancer)."},
+    {0},
+};
+
+static const struct field client_ip_config_fields[] = {
+    {"timeoutSeconds", F_INT, .doc = "Seconds for which a client stays with its endpoint."},
+    {0},
+};
+
+static const struct field session_affinity_config_fields[] = {
+    {"clientIP", F_OBJECT, .sub = client_ip_config_fields, .doc = "Settings of ClientIP affinity."},
+    {0},
+};
+
+static const struct field service_spec_fields[] = {
+    {"ports", F_LIST, OPT, LIST_OF(service_port_fields), .merge_key = "port", .list_keys = "port,protocol",
+     .doc = "Ports of the Service; needed unless it is headless."},
+    {"selector", F_MAP, OPT | ATOMIC, LABELS,
+     .doc = "Labels of the pods that serve; without it somebody else keeps the endpoints."},
+    {"clusterIP", F_STR, OPT, .doc = "Virtual address; None makes the Service headless."},
+    {"clusterIPs", F_LIST, OPT, STRINGS, .doc = "Virtual addresses, one a family; the first equals clusterIP."},
+    {"type", F_STR, OPT, .dflt = "\"ClusterIP\"",
+     .oneof = ONE_OF("ClusterIP", "ExternalName", "LoadBalancer", "NodePort"),
+     .doc = "ClusterIP, NodePort, LoadBalancer or ExternalName."},
+    {"externalIPs", F_LIST, OPT, .sub = ip_item, .doc = "Further addresses at which nodes accept traffic for it."},
+    {"sessionAffinity", F_STR, OPT, .dflt = "\"None\"", .oneof = ONE_OF("ClientIP", "None"),
+     .doc = "ClientIP keeps a client with one endpoint; None."},
+    {"loadBalancerIP", F_STR, OPT, .doc = "Address wished for the load balancer (deprecated)."},
+    {"loadBalancerSourceRanges", F_LIST, OPT, STRINGS, .doc = "Clients the load balancer admits."},
+    {"externalName", F_STR, OPT, .doc = "DNS name that an ExternalName Service stands for."},
+    {"externalTrafficPolicy", F_STR, OPT, .oneof = ONE_OF("Cluster", "Local"),
+     .doc = "Local keeps traffic from outside on the node where it arrives, with its source address."},
+    {"healthCheckNodePort", F_INT, OPT,
+     .doc = "Port at which nodes tell load balancers whether they have endpoints (externalTrafficPolicy Local)."},
+    {"publishNotReadyAddresses", F_BOOL, OPT, .doc = "Counts pods as endpoints before they are ready."},
+    {"sessionAffinityConfig", F_OBJECT, .sub = session_affinity_config_fields, .doc = "Details of session affinity."},
+    {"ipFamilies", F_LIST, OPT, STRINGS, .doc = "IPv4, IPv6 or both."},
+    {"ipFamilyPolicy", F_STR, .oneof = ONE_OF("PreferDualStack", "RequireDualStack", "SingleStack"),
+     .doc = "SingleStack, PreferDualStack or RequireDualStack."},
+    {"allocateLoadBalancerNodePorts", F_BOOL, .doc = "False saves the node ports of a LoadBalancer Service."},
+    {"loadBalancerClass", F_STR, .check = check_qualified_name,
+     .doc = "Implementation that provides the load balancer."},
+    {"internalTrafficPolicy", F_STR, .oneof = ONE_OF("Cluster", "Local"),
+     .doc = "Local keeps traffic from pods on their node."},
+    {"trafficDistribution", F_STR, .oneof = ONE_OF("PreferClose", "PreferSameNode", "PreferSameZone"),
+     .doc = "Prefers near endpoints: PreferSameZone or PreferSameNode."},
+    {0},
+};
+
+static const struct field port_status_fields[] = {
+    {"port", F_INT, .doc = "Number of the port."},
+    {"protocol", F_STR, .oneof = ONE_OF("SCTP", "TCP", "UDP"), .doc = "TCP, UDP or SCTP."},
+    {"error", F_STR, .doc = "What is wrong with it."},
+    {0},
+};
+
+static const struct field load_balancer_ingress_fields[] = {
+    {"ip", F_STR, OPT, .check = check_ip, .doc = "Its address."},
+    {"hostname", F_STR, OPT, .check = check_dns_subdomain, .doc = "Its name."},
+    {"ipMode", F_STR, .oneof = ONE_OF("Proxy", "VIP"),
+     .doc = "VIP when packets keep this address, Proxy when they do not."},
+    {"ports", F_LIST, OPT, LIST_OF(port_status_fields), .doc = "State of its ports."},
+    {0},
+};
+
+static const struct field load_balancer_status_fields[] = {
+    {"ingress", F_LIST, OPT, LIST_OF(load_balancer_ingress_fields), .doc = "Where the load balancer is reached."},
+    {0},
+};
+
+static const struct field service_status_fields[] = {
+    {"loadBalancer", F_OBJECT, .sub = load_balancer_status_fields, .dflt = "{}", .doc = "State of the load balancer."},
+    {"conditions", F_LIST, OPT, LIST_OF(condition_fields), .merge_key = "type", .list_keys = "type",
+     .doc = "Conditions of the Service."},
+    {0},
+};
+
+static const struct field service_fields[] = {
+    FIELD_METADATA,
+    {"spec", F_OBJECT, .sub = service_spec_fields, .dflt = "{}", .doc = "Which pods serve, and how they are reached."},
+    {"status", F_OBJECT, .sub = service_status_fields, .dflt = "{}", .doc = "Addresses of a load balancer."},
+    {0},
+};
+
+static const struct column columns[] = {
+    {"Name", "string", "name", 0, cell_name},
+    {"Age", "string", "", 0, cell_age},
+    {0},
+};
+
+const struct kind kind_service = {
+    .group = "",
+    .version = "v1",
+    .kind = "Service",
+    .plural = "services",
+    .singular = "service",
+    .list_kind = "ServiceList",
+    .short_names = (const char *const[]){"svc", NULL},
+    .categories = (const char *const[]){"all", NULL},
+    .namespaced = true,
+    .verbs = V_ALL,
+    .fields = service_fields,
+    .columns = columns,
+    .check_name = check_dns1035_label,
+    .has_status = true,
+};
