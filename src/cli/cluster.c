@@ -1,0 +1,305 @@
+/* See cluster.h. */
+#include "cli/cluster.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOG_AREA "cluster"
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/routes.h"
+#include "client/controller.h"
+#include "control/control.h"
+#include "dns/dns.h"
+#include "json/json.h"
+#include "node/agent.h"
+#include "podnet/lan.h"
+#include "proxy/proxy.h"
+#include "sched/sched.h"
+#include "server/server.h"
+#include "service/feed.h"
+
+#define LAN_HOST_IP "172.28.128.1"
+#define LAN_PREFIX 24
+#define LAN_NODE_IP "172.28.128.%d"
+#define LAN_FIRST_NODE 10
+#define CLUSTER_CIDR "10.244.0.0/16"
+#define SERVICE_CIDR "10.96.0.0/12"
+#define API_SERVICE_IP "10.96.0.1" /* default/kubernetes: the first of SERVICE_CIDR */
+#define DNS_IP "10.96.0.10"
+#define DOMAIN "cluster.local"
+#define API_PORT 6443
+#define KUBELET_PORT 10250
+
+static const char *const component_groups[] = {"system:authenticated", NULL};
+static const char *const node_groups[] = {"system:nodes", "system:authenticated", NULL};
+static const char *const no_labels[] = {NULL};
+
+struct node {
+    char name[32], ip[32], user[64];
+    int netns_fd;
+    char *cert, *key;
+    struct client *client;
+    struct agent *agent;
+    struct proxy *proxy;
+    struct dns *dns;
+};
+
+struct cluster {
+    uv_loop_t *loop;
+    char *kubeconfig, *url;
+    struct pki pki;
+    struct store *store;
+    struct server *server;
+    struct client *manager, *scheduler, *viewer; /* in-process: controllers, scheduler, what the nodes share */
+    struct controllers *controllers, *scheduling;
+    struct model *model;
+    struct model_feed *feed;
+    struct informer *node_informer;
+    struct routes *routes;
+    struct node *nodes;
+    int n_nodes;
+    void (*ready)(void *arg);
+    void *ready_arg;
+};
+
+void cluster_node_name(int n, char out[32])
+{
+    if (n == 0)
+        snprintf(out, 32, "k8s-master");
+    else
+        snprintf(out, 32, "k8s-node%d", n);
+}
+
+void cluster_node_ip(int n, char out[32])
+{
+    snprintf(out, 32, LAN_NODE_IP, LAN_FIRST_NODE + n);
+}
+
+const char *cluster_url(const struct cluster *c)
+{
+    return c->url;
+}
+
+/* The LAN's description for `n` nodes; the rows borrow from nodes. */
+static struct lan describe_lan(const struct node *nodes, int n, struct lan_node *rows)
+{
+    for (int i = 0; i < n; i++)
+        rows[i] = (struct lan_node){nodes[i].name, nodes[i].ip};
+    return (struct lan){LAN_HOST_IP, LAN_PREFIX, CLUSTER_CIDR, SERVICE_CIDR, rows, (size_t)n};
+}
+
+static struct node *name_nodes(int n)
+{
+    struct node *nodes = xcalloc((size_t)n, sizeof(*nodes));
+    for (int i = 0; i < n; i++) {
+        cluster_node_name(i, nodes[i].name);
+        cluster_node_ip(i, nodes[i].ip);
+        snprintf(nodes[i].user, sizeof(nodes[i].user), "system:node:%s", nodes[i].name);
+        nodes[i].netns_fd = -1;
+    }
+    return nodes;
+}
+
+static int start_network(struct cluster *c, struct err *err)
+{
+    struct lan_node rows[CLUSTER_NODES_MAX];
+    int fds[CLUSTER_NODES_MAX];
+    struct lan lan = describe_lan(c->nodes, c->n_nodes, rows);
+    memset(fds, -1, sizeof(fds));
+    int result = lan_up(&lan, fds, err);
+    for (int i = 0; i < c->n_nodes; i++)
+        c->nodes[i].netns_fd = fds[i];
+    return result;
+}
+
+static int start_server(struct cluster *c, const char *data_dir, struct err *err)
+{
+    const char *names[] = {"kubernetes",
+                           "kubernetes.default",
+                           "kubernetes.default.svc",
+                           "kubernetes.default.svc." DOMAIN,
+                           "localhost",
+                           c->nodes[0].name,
+                           "127.0.0.1",
+                           c->nodes[0].ip,
+                           API_SERVICE_IP,
+                           NULL};
+    _cleanup_free_ char *pki_dir = xasprintf("%s/pki", data_dir), *db = xasprintf("%s/state.db", data_dir);
+    const struct server_config config = {
+        .cluster_cidr = CLUSTER_CIDR,
+        .service_cidr = SERVICE_CIDR,
+        .cluster_dns = DNS_IP,
+        .cluster_domain = DOMAIN,
+        .advertise_ip = c->nodes[0].ip,
+        .port = API_PORT,
+        .node_port_min = 30000,
+        .node_port_max = 32767,
+        .pki = &c->pki,
+    };
+    if (pki_ensure(&c->pki, pki_dir, names, err) < 0)
+        return -1;
+    c->store = store_open(c->loop, db, err);
+    c->server = c->store ? server_new(c->loop, c->store, &config, err) : NULL;
+    return !c->server ? -1 : server_listen(c->server, c->nodes[0].netns_fd, c->nodes[0].ip, API_PORT, NULL, err);
+}
+
+static void start_readers(struct cluster *c)
+{
+    c->manager = server_local_client(c->server, "system:kube-controller-manager", component_groups);
+    c->controllers = controllers_new(c->manager);
+    for (const struct controller_def *const *def = all_controllers; *def; def++)
+        controllers_add(c->controllers, *def);
+    controllers_start(c->controllers);
+
+    c->scheduler = server_local_client(c->server, "system:kube-scheduler", component_groups);
+    c->scheduling = controllers_new(c->scheduler);
+    controllers_add(c->scheduling, &scheduler);
+    controllers_start(c->scheduling);
+
+    c->viewer = server_local_client(c->server, "system:kube-proxy", node_groups);
+    c->model = model_new();
+    c->feed = model_feed_new(c->viewer, c->model);
+}
+
+static int start_node(struct cluster *c, struct node *n, const char *data_dir, struct err *err)
+{
+    const struct proxy_config proxy = {n->netns_fd, n->name, n->ip, CLUSTER_CIDR, SERVICE_CIDR, DNS_IP};
+    const struct dns_config dns = {.netns_fd = n->netns_fd, .ip = DNS_IP, .domain = DOMAIN, .upstream_netns_fd = -1};
+    if (pki_ensure_node(&c->pki, n->name, n->ip, &n->cert, &n->key, err) < 0 ||
+        !(n->proxy = proxy_new(c->loop, c->model, &proxy, err)) || !(n->dns = dns_new(c->loop, c->model, &dns, err)))
+        return err_wrap(err, "node %s", n->name);
+    const struct agent_config agent = {
+        .node_name = n->name,
+        .node_ip = n->ip,
+        .node_labels = no_labels,
+        .netns_fd = n->netns_fd,
+        .data_dir = data_dir,
+        .run_dir = RUN_DIR,
+        .cluster_dns = DNS_IP,
+        .cluster_domain = DOMAIN,
+        .api_host = API_SERVICE_IP,
+        .api_port = 443,
+        .tls_cert = n->cert,
+        .tls_key = n->key,
+        .client_ca = c->pki.ca_cert,
+        .port = KUBELET_PORT,
+        .model = c->model,
+    };
+    n->client = server_local_client(c->server, n->user, node_groups);
+    n->agent = agent_new(c->loop, n->client, &agent, err);
+    return n->agent ? 0 : err_wrap(err, "node %s", n->name);
+}
+
+static bool node_is_ready(const json_t *node)
+{
+    return streq_or_null(jstr(jfind(jget(node, "status.conditions"), "type", "Ready"), "status"), "True");
+}
+
+/* Calls `ready` once, at the change that makes the last of our nodes Ready. */
+static void check_ready(void *arg, struct object *old, struct object *obj)
+{
+    struct cluster *c = arg;
+    (void)old;
+    (void)obj;
+    for (int i = 0; i < c->n_nodes && c->ready; i++) {
+        struct object *o = informer_get(c->node_informer, "", c->nodes[i].name);
+        _cleanup_json_ json_t *doc = o ? object_json(o) : NULL;
+        if (!doc || !node_is_ready(doc))
+            return;
+    }
+    void (*ready)(void *) = TAKE(c->ready);
+    if (ready)
+        ready(c->ready_arg);
+}
+
+static void watch_nodes(struct cluster *c)
+{
+    struct lan_node rows[CLUSTER_NODES_MAX];
+    struct lan lan = describe_lan(c->nodes, c->n_nodes, rows);
+    int fds[CLUSTER_NODES_MAX];
+    for (int i = 0; i < c->n_nodes; i++)
+        fds[i] = c->nodes[i].netns_fd;
+    c->node_informer = informer_new(c->viewer, &kind_node, NULL);
+    c->routes = routes_new(c->node_informer, lan.nodes, fds, lan.n_nodes);
+    informer_on_change(c->node_informer, check_ready, c);
+    informer_start(c->node_informer);
+}
+
+struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *config, void (*ready)(void *arg), void *arg,
+                              struct err *err)
+{
+    struct cluster *c = NEW(struct cluster);
+    *c = (struct cluster){.loop = loop, .ready = ready, .ready_arg = arg, .n_nodes = config->nodes};
+    c->kubeconfig = xstrdup(config->kubeconfig);
+    c->nodes = name_nodes(c->n_nodes);
+    c->url = xasprintf("https://%s:%d", c->nodes[0].ip, API_PORT);
+    int result = start_network(c, err) < 0 || start_server(c, config->data_dir, err) < 0 ||
+                         kubeconfig_write(c->kubeconfig, c->url, &c->pki, err) < 0
+                     ? -1
+                     : 0;
+    if (result == 0)
+        start_readers(c);
+    for (int i = 0; result == 0 && i < c->n_nodes; i++)
+        result = start_node(c, &c->nodes[i], config->data_dir, err);
+    if (result < 0) {
+        cluster_stop(c);
+        return NULL;
+    }
+    watch_nodes(c);
+    return c;
+}
+
+static void stop_node(struct node *n)
+{
+    agent_free(n->agent);
+    dns_free(n->dns);
+    proxy_free(n->proxy);
+    client_free(n->client);
+    if (n->netns_fd >= 0)
+        close(n->netns_fd);
+    free(n->cert);
+    free(n->key);
+}
+
+void cluster_stop(struct cluster *c)
+{
+    routes_free(c->routes);
+    informer_free(c->node_informer);
+    for (int i = 0; i < c->n_nodes; i++)
+        stop_node(&c->nodes[i]);
+    model_feed_free(c->feed);
+    model_free(c->model);
+    controllers_free(c->scheduling);
+    controllers_free(c->controllers);
+    client_free(c->viewer);
+    client_free(c->scheduler);
+    client_free(c->manager);
+    server_free(c->server);
+    store_close(c->store);
+    uv_run(c->loop, UV_RUN_DEFAULT);
+    pki_done(&c->pki);
+    free(c->nodes);
+    free(c->kubeconfig);
+    free(c->url);
+    free(c);
+}
+
+int cluster_teardown(const struct cluster_config *config, struct err *err)
+{
+    struct lan_node rows[CLUSTER_NODES_MAX];
+    _cleanup_free_ struct node *nodes = name_nodes(config->nodes);
+    struct lan lan = describe_lan(nodes, config->nodes, rows);
+    int result = 0;
+    for (int i = 0; i < config->nodes; i++)
+        if (agent_teardown(config->data_dir, RUN_DIR, nodes[i].name, err) < 0)
+            result = err_wrap(err, "node %s", nodes[i].name);
+    lan_down(&lan); /* the proxies' tables go with the namespaces */
+    _cleanup_free_ char *ca = xasprintf("%s/pki/ca.crt", config->data_dir);
+    kubeconfig_remove(config->kubeconfig, &(struct pki){.ca_cert = ca});
+    return result;
+}

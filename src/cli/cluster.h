@@ -1,0 +1,32 @@
+/* A whole local cluster put together from the rooms: server, controllers, scheduler, and for each node an agent, a
+ * proxy and a DNS server in the node's network namespace. */
+#pragma once
+#include <stddef.h>
+#include <uv.h>
+
+#include "base/err.h"
+
+#define CLUSTER_NODES_MAX 20 /* each costs a few MB and some start-up time; the LAN has room for more */
+
+struct cluster_config {
+    const char *data_dir;
+    const char *kubeconfig;
+    int nodes;
+};
+
+struct cluster;
+
+/* Starts everything on the loop. ready is called once, when every node is Ready. */
+struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *config, void (*ready)(void *arg), void *arg,
+                              struct err *err);
+/* Stops the program's part; containers, namespaces and rules stay. Runs the loop until all is closed. */
+void cluster_stop(struct cluster *c);
+const char *cluster_url(const struct cluster *c);
+
+/* Takes away what clusters leave on the machine: containers, mounts, namespaces, interfaces, rules, the kubeconfig's
+ * entries. Works from the run state alone, also after a crash. */
+int cluster_teardown(const struct cluster_config *config, struct err *err);
+
+/* Name and LAN address of the n-th node: k8s-master 172.28.128.10, k8s-node1 .11, … */
+void cluster_node_name(int n, char out[32]);
+void cluster_node_ip(int n, char out[32]);

@@ -1,0 +1,267 @@
+/* c8s up: a whole local cluster, in the foreground until Ctrl-C or, with --detach, in the background until `c8s down`.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOG_AREA "up"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "cli/cluster.h"
+#include "cli/commands.h"
+#include "cli/runstate.h"
+#include "json/json.h"
+
+#define LOG_FILE RUN_DIR "/c8s.log"
+#define READY_TIMEOUT 60000 /* ms; a start takes a fraction of a second, so this only ends a hang */
+
+struct up_options {
+    int nodes;
+    const char *data_dir, *kubeconfig, *log_level;
+    bool detach;
+};
+static const struct up_options defaults = {.nodes = 1, .data_dir = DATA_DIR_DEFAULT, .log_level = "info"};
+
+struct up {
+    const struct up_options *options;
+    uv_loop_t loop;
+    struct cluster *cluster;
+    uv_signal_t signals[2];
+    uv_timer_t patience;
+    char *data_dir, *kubeconfig;
+    int64_t began_ms;
+    int report_fd; /* where the waiting parent of --detach hears of success or failure; -1 in the foreground */
+    bool failed;
+};
+
+/* What the node agents start. Each row: any one of the programs will do. */
+static const struct {
+    const char *programs[2], *package;
+} needed[] = {{{"conmon"}, "conmon"}, {{"crun", "runc"}, "crun"}};
+
+static bool in_path(const char *program)
+{
+    const char *path = getenv("PATH");
+    _cleanup_free_ char **dirs = str_split(path ? path : "/usr/sbin:/usr/bin:/sbin:/bin", ':', NULL);
+    for (char **dir = dirs; *dir; dir++) {
+        _cleanup_free_ char *full = xasprintf("%s/%s", *dir, program);
+        if (access(full, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int check_machine(struct err *err)
+{
+    if (geteuid() != 0)
+        return err_set(err, 0, "needs root: it makes network namespaces and runs containers (try sudo)");
+    for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+        if (!in_path(needed[i].programs[0]) && !(needed[i].programs[1] && in_path(needed[i].programs[1])))
+            return err_set(err, 0, "%s is not installed (apt-get install %s)", needed[i].programs[0],
+                           needed[i].package);
+    return 0;
+}
+
+static void print_ready(const struct up *up, FILE *out)
+{
+    fprintf(out, "c8s is up: %d node%s, Ready after %.2f s\n  export KUBECONFIG=%s\n", up->options->nodes,
+            up->options->nodes == 1 ? "" : "s", (double)(clock_mono_ms() - up->began_ms) / 1000, up->kubeconfig);
+}
+
+/* The parent of --detach prints what it is sent; an empty first line means success. */
+static void report(struct up *up, const char *failure)
+{
+    FILE *out = up->report_fd < 0 ? stdout : fdopen(TAKE_FD(up->report_fd), "w");
+    if (failure)
+        fprintf(up->options->detach ? out : stderr, "c8s up: %s\n", failure);
+    else {
+        if (up->options->detach)
+            fputc('\n', out);
+        print_ready(up, out);
+    }
+    if (out != stdout)
+        fclose(out);
+    else
+        fflush(out);
+}
+
+static void close_handles(struct up *up)
+{
+    for (size_t i = 0; i < ARRAY_LEN(up->signals); i++)
+        uv_close((uv_handle_t *)&up->signals[i], NULL);
+    uv_close((uv_handle_t *)&up->patience, NULL);
+}
+
+static void stop_on_signal(uv_signal_t *signal, int number)
+{
+    (void)number;
+    uv_stop(signal->loop);
+}
+
+static void give_up(uv_timer_t *timer)
+{
+    struct up *up = timer->data;
+    report(up, "the nodes are not Ready after a minute; see the log");
+    up->failed = true;
+    uv_stop(timer->loop);
+}
+
+static void on_ready(void *arg)
+{
+    struct up *up = arg;
+    uv_timer_stop(&up->patience);
+    report(up, NULL);
+}
+
+static int save_state(const struct up *up, struct err *err)
+{
+    _cleanup_json_ json_t *state =
+        json_pack("{s:i, s:s, s:s, s:b, s:i}", "pid", (int)getpid(), "dataDir", up->data_dir, "kubeconfig",
+                  up->kubeconfig, "detached", up->options->detach, "nodes", up->options->nodes);
+    return runstate_save(state, err);
+}
+
+static struct cluster_config config_of(const struct up *up)
+{
+    return (struct cluster_config){up->data_dir, up->kubeconfig, up->options->nodes};
+}
+
+static void own_kubeconfig(const char *path)
+{
+    const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
+    int64_t u, g;
+    if (uid && gid && str_to_i64(uid, 0, UINT32_MAX, &u) && str_to_i64(gid, 0, UINT32_MAX, &g))
+        (void)!chown(path, (uid_t)u, (gid_t)g); /* sudo: the file is for the one who typed it */
+}
+
+/* Runs until a signal. The lock is held by the caller. */
+static int serve(struct up *up, struct err *err)
+{
+    struct cluster_config config = config_of(up);
+    uv_loop_init(&up->loop);
+    uv_timer_init(&up->loop, &up->patience);
+    up->patience.data = up;
+    static const int numbers[] = {SIGINT, SIGTERM};
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        uv_signal_init(&up->loop, &up->signals[i]);
+        uv_signal_start(&up->signals[i], stop_on_signal, numbers[i]);
+    }
+    if (save_state(up, err) < 0)
+        return -1;
+    up->cluster = cluster_start(&up->loop, &config, on_ready, up, err);
+    if (!up->cluster) {
+        struct err ignored;
+        (void)cluster_teardown(&config, &ignored);
+        return -1;
+    }
+    own_kubeconfig(up->kubeconfig);
+    uv_timer_start(&up->patience, give_up, READY_TIMEOUT, 0);
+    uv_run(&up->loop, UV_RUN_DEFAULT);
+    close_handles(up);
+    cluster_stop(up->cluster);
+    uv_loop_close(&up->loop);
+    if (cluster_teardown(&config, err) < 0)
+        log_warn("%s", err->msg);
+    runstate_remove();
+    return 0;
+}
+
+/* In the child of --detach: its own session, the log into a file. */
+static void leave_terminal(void)
+{
+    setsid();
+    int null = open("/dev/null", O_RDWR), log = open(LOG_FILE, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    dup2(null, 0);
+    dup2(log < 0 ? null : log, 1);
+    dup2(log < 0 ? null : log, 2);
+    if (null > 2)
+        close(null);
+}
+
+/* Waits for the child's report and prints it: the exit code. */
+static int wait_for_report(int fd)
+{
+    char text[2048];
+    size_t len = 0;
+    for (ssize_t n; len < sizeof(text) - 1 && (n = read(fd, text + len, sizeof(text) - 1 - len)) != 0;)
+        if (n > 0)
+            len += (size_t)n;
+        else if (errno != EINTR)
+            break;
+    text[len] = '\0';
+    bool good = text[0] == '\n';
+    fputs(good ? text + 1 : len ? text : "c8s up: ended without a word; see " LOG_FILE "\n", good ? stdout : stderr);
+    return good ? 0 : 1;
+}
+
+static int prepare(struct up *up, int *ret_lock, struct err *err)
+{
+    int level = log_level_from_name(up->options->log_level);
+    if (level < 0)
+        return err_set(err, 0, "--log-level takes debug, info, warn or error");
+    log_set_level((enum log_level)level);
+    if (check_machine(err) < 0 || dir_make(up->options->data_dir, 0755, err) < 0)
+        return -1;
+    up->data_dir = realpath(up->options->data_dir, NULL);
+    if (!up->data_dir || access(up->data_dir, W_OK) < 0)
+        return err_set(err, errno, "data directory %s", up->options->data_dir);
+    up->kubeconfig =
+        up->options->kubeconfig ? xstrdup(up->options->kubeconfig) : xasprintf("%s/kubeconfig", up->data_dir);
+    *ret_lock = runstate_lock(err);
+    return *ret_lock < 0 ? -1 : 0;
+}
+
+static int run(const void *options, char **args)
+{
+    struct up up = {.options = options, .report_fd = -1, .began_ms = clock_mono_ms()};
+    struct err err = {0};
+    int lock, pipe_fds[2];
+    (void)args;
+    if (prepare(&up, &lock, &err) < 0 || (up.options->detach && pipe2(pipe_fds, O_CLOEXEC) < 0)) {
+        report(&(struct up){.options = &defaults, .report_fd = -1}, err.msg);
+        return 1;
+    }
+    if (up.options->detach) {
+        if (fork() != 0) { /* the lock goes on with the child */
+            close(pipe_fds[1]);
+            return wait_for_report(pipe_fds[0]);
+        }
+        close(pipe_fds[0]);
+        up.report_fd = pipe_fds[1];
+        leave_terminal();
+    }
+    signal(SIGPIPE, SIG_IGN);
+    umask(022);
+    int result = serve(&up, &err);
+    if (result < 0)
+        report(&up, err.msg);
+    return result < 0 || up.failed;
+}
+
+#define OPTION(name, value, type, member, min, max, help)                                                              \
+    {                                                                                                                  \
+        name, value, type, offsetof(struct up_options, member), min, max, help                                         \
+    }
+static const struct opt opts[] = {
+    OPTION("nodes", "N", OPT_INT, nodes, 1, CLUSTER_NODES_MAX, "number of nodes (1)"),
+    OPTION("data-dir", "DIR", OPT_STR, data_dir, 0, 0, "where the cluster keeps its data (" DATA_DIR_DEFAULT ")"),
+    OPTION("kubeconfig", "FILE", OPT_STR, kubeconfig, 0, 0, "file to put the way to the cluster in (DIR/kubeconfig)"),
+    OPTION("detach", NULL, OPT_FLAG, detach, 0, 0, "return when the nodes are Ready; `c8s down` stops the cluster"),
+    OPTION("log-level", "LEVEL", OPT_STR, log_level, 0, 0, "debug, info, warn or error (info)"),
+    {0},
+};
+const struct command command_up = {
+    .name = "up",
+    .arguments = "",
+    .summary = "Runs a local cluster.",
+    .opts = opts,
+    .run = run,
+    .defaults = &defaults,
+    .options_size = sizeof(defaults),
+};
