@@ -20,20 +20,35 @@ struct controller_watch {
     controller_map_fn *map; /* NULL: the object's own key */
 };
 
+/* One request that a key has made. */
+struct controller_call {
+    const char *method; /* "POST", "DELETE"… */
+    const struct kind *kind;
+    const char *ns, *name, *sub; /* name is NULL for a creation and for a collection; sub may be NULL */
+};
+
 struct controller_def {
-    const char *name;
+    const char *name; /* also the source of its Events */
     const struct controller_watch *watches; /* ends with a NULL kind */
     /* ns is "" for cluster-scoped keys. */
     void (*reconcile)(struct controller *c, const char *ns, const char *name);
     void *(*start)(struct controller *c); /* optional: makes the state behind controller_state(); declare indexes here */
     void (*stop)(void *state);
+    /* Optional: sees every answer to a request of this key, before the frame draws its conclusions; may make further
+     * requests for the key. code and body as in client.h. */
+    void (*answered)(struct controller *c, const char *ns, const char *name, const struct controller_call *call, int code,
+                     const json_t *body);
 };
 
 struct controllers *controllers_new(struct client *client);
+/* For tests, before anything is added: time comes from here, and delays end only in controllers_tick(). */
+void controllers_set_clock(struct controllers *cs, int64_t (*now_usec)(void));
+void controllers_tick(struct controllers *cs);
 void controllers_add(struct controllers *cs, const struct controller_def *def);
 /* Starts the informers; reconciling begins when all are synced. */
 void controllers_start(struct controllers *cs);
-void controllers_free(struct controllers *cs);
+void controllers_free(struct controllers *cs); /* its memory goes when the loop has run once more; NULL is fine */
+bool controllers_idle(const struct controllers *cs); /* nothing to do but what is delayed */
 struct informer *controllers_informer(struct controllers *cs, const struct kind *k); /* made on first use */
 
 /* For use in reconcile and map. */
@@ -48,6 +63,13 @@ void controller_update(struct controller *c, const struct kind *k, const char *s
 void controller_patch(struct controller *c, const struct kind *k, const char *ns, const char *name, const char *sub,
                       const char *patch_type, const json_t *patch);
 void controller_delete(struct controller *c, const struct kind *k, const char *ns, const char *name, const json_t *options);
+/* The rest of the API, awaited likewise: bindings, finalize. name NULL: the collection. */
+void controller_request(struct controller *c, const char *method, const struct kind *k, const char *ns, const char *name,
+                        const char *sub, const json_t *body);
+/* An awaited read past the local copies, for the few who must not err; the answer goes to `answered`. name NULL: the first
+ * member of the collection ("?limit=1"). */
+void controller_get(struct controller *c, const struct kind *k, const char *ns, const char *name);
+int64_t controller_now_usec(const struct controller *c); /* wall clock */
 /* A core/v1 Event about obj, by this controller; repeated ones are counted, not multiplied. type: "Normal" or "Warning". */
 void controller_event(struct controller *c, const json_t *obj, const char *type, const char *reason, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));

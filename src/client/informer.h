@@ -18,6 +18,8 @@ void informer_free(struct informer *i);
 void informer_on_change(struct informer *i, informer_fn *fn, void *arg);
 /* Called once when the first list is in (at once if it is). */
 void informer_on_synced(struct informer *i, void (*fn)(void *arg), void *arg);
+/* Called whenever the copy has caught up with something: after each event's handlers, each bookmark, each list. */
+void informer_on_progress(struct informer *i, void (*fn)(void *arg), void *arg);
 void informer_start(struct informer *i);
 bool informer_synced(const struct informer *i);
 const struct kind *informer_kind(const struct informer *i);
@@ -30,7 +32,8 @@ struct object *informer_get(const struct informer *i, const char *ns, const char
 struct object *informer_next(const struct informer *i, const char *ns, void **cursor);
 size_t informer_count(const struct informer *i);
 /* An index: objects by the strings that key_of adds for them (client-go Indexers): e.g. pods by controller uid. Declare before
- * start. key_of calls emit(emit_arg, key) for every key of the object. Returns the index's number for informer_by_index(). */
+ * start. key_of calls emit(emit_arg, key) for every key of the object. Returns the index's number for informer_by_index();
+ * the same function declared twice is one index. Iterate as with informer_next(). */
 typedef void informer_emit_fn(void *emit_arg, const char *key);
 int informer_add_index(struct informer *i, void (*key_of)(const struct object *o, informer_emit_fn *emit, void *emit_arg));
 struct object *informer_by_index(const struct informer *i, int index, const char *key, void **cursor);
