@@ -7,11 +7,12 @@
 
 enum field_validation { VALIDATION_IGNORE, VALIDATION_WARN, VALIDATION_STRICT };
 
-/* Decodes: checks JSON types against the table and takes unknown members out. On a wrong type returns a new Status (400, upstream's
- * wording: `Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal …`); STRICT makes unknown
- * members a 400 too (`strict decoding error: unknown field "spec.foo"`, several joined by ", "). WARN: appends texts
- * (`unknown field "spec.foo"`) to *warnings (an array, made when NULL). Nulls of known members are dropped, quantities and
- * times brought to canonical form. NULL: fine, doc is changed in place. */
+/* Decodes: checks JSON types against the table and takes unknown members out. On a wrong type returns a new Status
+ * (400, upstream's wording: `Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal …`);
+ * STRICT makes unknown members a 400 too (`strict decoding error: unknown field "spec.foo"`, several joined by ", ").
+ * WARN: appends texts
+ * (`unknown field "spec.foo"`) to *warnings (an array, made when NULL). Nulls of known members are dropped, quantities
+ * and times brought to canonical form. NULL: fine, doc is changed in place. */
 json_t *schema_decode(const struct kind *k, json_t *doc, enum field_validation mode, json_t **warnings);
 /* Sets defaults: the table's, then k->default_more. */
 void schema_default(const struct kind *k, json_t *doc);

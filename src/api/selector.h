@@ -11,7 +11,8 @@ struct selector *selector_parse(const char *text, struct err *err);
 void selector_free(struct selector *s);
 bool selector_matches(const struct selector *s, const json_t *labels); /* labels may be NULL */
 
-/* Field selectors: `metadata.name=x,spec.nodeName!=y`. A label that the kind does not support is an error with upstream's text
+/* Field selectors: `metadata.name=x,spec.nodeName!=y`. A label that the kind does not support is an error with
+ * upstream's text
  * (`field label not supported: foo`). */
 struct field_selector;
 struct field_selector *field_selector_parse(const struct kind *k, const char *text, struct err *err);

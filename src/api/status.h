@@ -29,7 +29,8 @@ int status_code(enum status_reason r);
 const char *status_name(enum status_reason r);
 /* A Status object; the message is printf-like. New reference. */
 json_t *status_new(enum status_reason r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The ones with details {name, group, kind}. `kind` here is the plural as upstream puts it ("pods"), or the Kind for INVALID. */
+/* The ones with details {name, group, kind}. `kind` here is the plural as upstream puts it ("pods"), or the Kind for
+ * INVALID. */
 json_t *status_for(enum status_reason r, const char *group, const char *kind, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
@@ -60,7 +61,7 @@ struct status_causes {
 void causes_done(struct status_causes *c);
 bool causes_any(const struct status_causes *c);
 /* `value` is printed as Go prints it in such messages (strings quoted); NULL where the type takes none. Borrowed. */
-void causes_add(struct status_causes *c, enum cause_type type, const char *field, const json_t *value, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+void causes_add(struct status_causes *c, enum cause_type type, const char *field, const json_t *value, const char *fmt,
+                ...) __attribute__((format(printf, 5, 6)));
 /* 422 `Kind.group "name" is invalid: field: message` (several: `[a, b]`), from the causes. New reference. */
 json_t *status_invalid(const char *group, const char *kind, const char *name, const struct status_causes *c);

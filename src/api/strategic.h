@@ -1,5 +1,5 @@
-/* Strategic merge patch: merge keys, retainKeys, $patch: delete|replace|merge, $deleteFromPrimitiveList, $setElementOrder,
- * $retainKeys (apimachinery pkg/util/strategicpatch). */
+/* Strategic merge patch: merge keys, retainKeys, $patch: delete|replace|merge, $deleteFromPrimitiveList,
+ * $setElementOrder, $retainKeys (apimachinery pkg/util/strategicpatch). */
 #pragma once
 #include "base/err.h"
 #include "kinds/kind.h"
