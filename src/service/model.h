@@ -4,26 +4,10 @@
  * last asked. Rules: pkg/proxy/topology.go, pkg/proxy/serviceport.go, endpointslicecache.go upstream. */
 #pragma once
 #include <jansson.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/map.h"
-
-/* An address of either family. */
-struct ip {
-    int family; /* AF_INET, AF_INET6; 0: none */
-    union {
-        struct in_addr v4;
-        struct in6_addr v6;
-        unsigned char bytes[16];
-    };
-};
-#define IP_TEXT_SIZE INET6_ADDRSTRLEN
-bool ip_parse(const char *text, struct ip *ret); /* strict: no leading zeros, no zone */
-char *ip_format(const struct ip *ip, char out[IP_TEXT_SIZE]);
-bool ip_equal(const struct ip *a, const struct ip *b);
-int ip_compare(const struct ip *a, const struct ip *b);
+#include "service/ip.h"
 
 enum svc_type { SVC_CLUSTER_IP, SVC_NODE_PORT, SVC_LOAD_BALANCER, SVC_EXTERNAL_NAME, SVC_TYPE_N };
 enum svc_protocol { PROTO_TCP, PROTO_UDP, PROTO_SCTP, PROTO_N };
@@ -73,7 +57,7 @@ struct svc {
 
 struct model;
 struct model *model_new(void);
-void model_free(struct model *m);
+void model_free(struct model *m); /* after its readers */
 /* Documents in; NULL doc: deleted. Borrowed for the call. */
 void model_set_service(struct model *m, const char *ns, const char *name, const json_t *doc);
 void model_set_slice(struct model *m, const char *ns, const char *name, const json_t *doc);
@@ -103,3 +87,5 @@ void model_take(struct model_reader *r, void (*visit)(void *arg, const char *ns,
  * out[n_endpoints]. node: this node, for local_only. Falls back to serving terminating ones when no ready one is left.
  * Returns how many. */
 size_t svc_usable_endpoints(const struct svc_port *p, bool local_only, const char *node, size_t *out);
+/* The same for one address family (AF_INET, AF_INET6): each family falls back on its own. */
+size_t svc_usable_endpoints_of(const struct svc_port *p, int family, bool local_only, const char *node, size_t *out);

@@ -1,0 +1,93 @@
+/* See feed.h. */
+#include "service/feed.h"
+
+#include "base/alloc.h"
+#include "client/informer.h"
+#include "json/json.h"
+#include "kinds/kind.h"
+
+enum { FEED_SERVICES, FEED_SLICES, FEED_NODES, FEED_NAMESPACES, FEED_N };
+
+struct model_feed {
+    struct model *model;
+    struct informer *informers[FEED_N];
+    size_t n_synced;
+    void (*synced)(void *arg);
+    void *synced_arg;
+};
+
+static void on_service(void *arg, struct object *old, struct object *obj)
+{
+    struct model_feed *f = arg;
+    const struct object *o = obj ? obj : old;
+    _cleanup_json_ json_t *doc = obj ? object_json(obj) : NULL;
+    model_set_service(f->model, o->ns, o->name, doc);
+}
+
+static void on_slice(void *arg, struct object *old, struct object *obj)
+{
+    struct model_feed *f = arg;
+    const struct object *o = obj ? obj : old;
+    _cleanup_json_ json_t *doc = obj ? object_json(obj) : NULL;
+    model_set_slice(f->model, o->ns, o->name, doc);
+}
+
+static void on_node(void *arg, struct object *old, struct object *obj)
+{
+    struct model_feed *f = arg;
+    const struct object *o = obj ? obj : old;
+    _cleanup_json_ json_t *doc = obj ? object_json(obj) : NULL;
+    model_set_node(f->model, o->name, doc);
+}
+
+static void on_namespace(void *arg, struct object *old, struct object *obj)
+{
+    struct model_feed *f = arg;
+    model_set_namespace(f->model, (obj ? obj : old)->name, obj != NULL);
+}
+
+static void on_synced(void *arg)
+{
+    struct model_feed *f = arg;
+    if (++f->n_synced == FEED_N && f->synced)
+        f->synced(f->synced_arg);
+}
+
+struct model_feed *model_feed_new(struct client *c, struct model *m)
+{
+    static const struct {
+        const struct kind *kind;
+        informer_fn *changed;
+    } kinds[FEED_N] = {
+        [FEED_SERVICES] = {&kind_service, on_service},
+        [FEED_SLICES] = {&kind_endpointslice, on_slice},
+        [FEED_NODES] = {&kind_node, on_node},
+        [FEED_NAMESPACES] = {&kind_namespace, on_namespace},
+    };
+    struct model_feed *f = NEW(struct model_feed);
+    f->model = m;
+    for (int i = 0; i < FEED_N; i++) {
+        f->informers[i] = informer_new(c, kinds[i].kind, NULL);
+        informer_on_change(f->informers[i], kinds[i].changed, f);
+        informer_on_synced(f->informers[i], on_synced, f);
+        informer_start(f->informers[i]);
+    }
+    return f;
+}
+
+void model_feed_free(struct model_feed *f)
+{
+    if (!f)
+        return;
+    for (int i = 0; i < FEED_N; i++)
+        informer_free(f->informers[i]);
+    free(f);
+}
+
+void model_feed_on_synced(struct model_feed *f, void (*fn)(void *arg), void *arg)
+{
+    f->synced = fn;
+    f->synced_arg = arg;
+    if (f->n_synced == FEED_N && fn)
+        fn(arg);
+}
