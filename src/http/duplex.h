@@ -1,0 +1,8 @@
+/* How server and client make the duplex streams of http.h out of their connections, and what the protocols above need. */
+#pragma once
+#include "http/conn.h"
+#include "http/http.h"
+
+/* Takes the connection; nothing is read before duplex_start(). */
+struct duplex *duplex_new(struct conn *conn);
+uv_loop_t *duplex_loop(const struct duplex *d);
