@@ -1,0 +1,56 @@
+"""Fixtures: one cluster for the session, kubectl in both versions, a namespace a test."""
+import os
+import re
+
+import pytest
+
+import harness
+
+if os.stat("/proc/self/ns/net").st_ino == os.stat("/proc/1/ns/net").st_ino:
+    pytest.exit("run tools/e2e: these tests want a network namespace of their own", returncode=2)
+
+ALL_IMAGES = ("python-web", "kubia", "nginx", "busyboxplus", "dnsutils", "ubuntu", "busybox")
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A one-node cluster with all images, taken away at the end without a trace."""
+    c = harness.Cluster(ALL_IMAGES)
+    c.up()
+    yield c
+    c.remove()
+    assert harness.traces() == []
+
+
+@pytest.fixture(params=["old", "new"])
+def kubectl(request, cluster):
+    """kubectl against the shared cluster: every test that takes it runs with both versions."""
+    return cluster.kubectl(request.param)
+
+
+@pytest.fixture(scope="session")
+def kubectl_new(cluster):
+    return cluster.kubectl("new")
+
+
+@pytest.fixture
+def default_empty(kubectl):
+    """The namespace `default`, left as it was found: walkthroughs do not name one."""
+    yield kubectl
+    for kind in ("deployments", "replicationcontrollers", "replicasets", "pods", "configmaps", "secrets"):
+        for name in kubectl("get", kind, "-o", "name").split():
+            if not name.endswith("kube-root-ca.crt"):
+                kubectl("delete", name, "--wait=false", "--ignore-not-found")
+    for name in kubectl("get", "services", "-o", "name").split():
+        if name != "service/kubernetes":
+            kubectl("delete", name, "--ignore-not-found")
+    harness.eventually(lambda: kubectl("get", "pods", "-o", "name") == "", "no pods are left")
+
+
+@pytest.fixture
+def namespace(kubectl, request):
+    """A fresh namespace, deleted afterwards; the name comes from the test's."""
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:50].strip("-")
+    kubectl("create", "namespace", name)
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
