@@ -108,20 +108,20 @@ json_t *jfind(const json_t *array, const char *key, const char *value)
     return NULL;
 }
 
-static bool too_deep(const json_t *j, int left)
+bool jdeeper_than(const json_t *j, int levels)
 {
-    if (left == 0)
+    if (levels <= 0)
         return json_is_object(j) || json_is_array(j);
     const char *k;
     size_t i;
     json_t *v;
     if (json_is_object(j)) {
         json_object_foreach((json_t *)j, k, v)
-            if (too_deep(v, left - 1))
+            if (jdeeper_than(v, levels - 1))
                 return true;
     } else if (json_is_array(j)) {
         json_array_foreach((json_t *)j, i, v)
-            if (too_deep(v, left - 1))
+            if (jdeeper_than(v, levels - 1))
                 return true;
     }
     return false;
@@ -135,7 +135,7 @@ json_t *jparse(const char *text, size_t len, struct err *err)
         err_set(err, 0, "line %d, column %d: %s", where.line, where.column, where.text);
         return NULL;
     }
-    if (too_deep(j, JSON_DEPTH_MAX)) {
+    if (jdeeper_than(j, JSON_DEPTH_MAX)) {
         json_decref(j);
         err_set(err, 0, "more than %d levels deep", JSON_DEPTH_MAX);
         return NULL;

@@ -35,6 +35,8 @@ void jset_bool(json_t *o, const char *path, bool v);
 /* Member of an array of objects whose `key` is the string `value`; NULL when there is none. */
 json_t *jfind(const json_t *array, const char *key, const char *value);
 
+/* Whether objects and arrays are nested in more than so many levels. */
+bool jdeeper_than(const json_t *j, int levels);
 /* Strict RFC 8259 (duplicate member names refused). On failure NULL with line and column in err. */
 json_t *jparse(const char *text, size_t len, struct err *err);
 /* Compact text in insertion order; the caller frees. */
