@@ -90,7 +90,7 @@ static struct lan describe_lan(const struct node *nodes, int n, struct lan_node 
 {
     for (int i = 0; i < n; i++)
         rows[i] = (struct lan_node){nodes[i].name, nodes[i].ip};
-    return (struct lan){LAN_HOST_IP, LAN_PREFIX, CLUSTER_CIDR, SERVICE_CIDR, rows, (size_t)n};
+    return (struct lan){LAN_HOST_IP, LAN_PREFIX, CLUSTER_CIDR, SERVICE_CIDR, RUN_DIR, rows, (size_t)n};
 }
 
 static struct node *name_nodes(int n)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/netns.h"
 #include "base/nft.h"
 #include "base/str.h"
@@ -110,10 +111,38 @@ static int prepare_netns_dir(struct err *err)
     return 0;
 }
 
-static int forward_on_host(struct err *err)
+/* The host must forward packets for the nodes; a marker in run_dir says that it did not before. */
+#define FORWARDING "/proc/sys/net/ipv4/ip_forward"
+
+static void forwarding_marker(const struct lan *lan, char path[256])
 {
-    _cleanup_close_ int fd = open("/proc/sys/net/ipv4/ip_forward", O_WRONLY | O_CLOEXEC);
+    snprintf(path, 256, "%s/ip_forward-was-off", lan->run_dir);
+}
+
+static int forward_on_host(const struct lan *lan, struct err *err)
+{
+    char marker[256];
+    _cleanup_free_ char *now = file_read(FORWARDING, 16, NULL, err);
+    if (!now)
+        return -1;
+    if (now[0] != '0')
+        return 0;
+    forwarding_marker(lan, marker);
+    _cleanup_close_ int fd = open(FORWARDING, O_WRONLY | O_CLOEXEC);
+    if (file_write_atomic(marker, "", 0, 0644, err) < 0)
+        return -1;
     return fd < 0 || write(fd, "1", 1) < 0 ? err_set(err, errno, "switch on ip_forward") : 0;
+}
+
+static void restore_forwarding(const struct lan *lan)
+{
+    char marker[256];
+    forwarding_marker(lan, marker);
+    if (unlink(marker) < 0)
+        return;
+    _cleanup_close_ int fd = open(FORWARDING, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0)
+        (void)!write(fd, "0", 1);
 }
 
 int lan_up(const struct lan *lan, int *ret_fds, struct err *err)
@@ -122,12 +151,13 @@ int lan_up(const struct lan *lan, int *ret_fds, struct err *err)
     if (inet_pton(AF_INET, lan->host_ip, &host_ip) != 1)
         return err_set(err, EINVAL, "address %s", lan->host_ip);
     struct rtnl *host = rtnl_open(-1, err);
-    int result =
-        !host || prepare_netns_dir(err) < 0 || refuse_overlap(host, lan, host_ip, err) < 0 ||
-                rtnl_add_bridge(host, BRIDGE, err) < 0 || rtnl_add_addr(host, BRIDGE, host_ip, lan->prefix, err) < 0 ||
-                rtnl_set_up(host, BRIDGE, err) < 0 || forward_on_host(err) < 0 || masquerade(lan, -1, BRIDGE, err) < 0
-            ? -1
-            : 0;
+    int result = !host || prepare_netns_dir(err) < 0 || refuse_overlap(host, lan, host_ip, err) < 0 ||
+                         rtnl_add_bridge(host, BRIDGE, err) < 0 ||
+                         rtnl_add_addr(host, BRIDGE, host_ip, lan->prefix, err) < 0 ||
+                         rtnl_set_up(host, BRIDGE, err) < 0 || forward_on_host(lan, err) < 0 ||
+                         masquerade(lan, -1, BRIDGE, err) < 0
+                     ? -1
+                     : 0;
     for (size_t i = 0; result == 0 && i < lan->n_nodes; i++)
         result = node_up(lan, i, host, host_ip, &ret_fds[i], err);
     if (result == 0)
@@ -152,4 +182,5 @@ void lan_down(const struct lan *lan)
         (void)rtnl_del_link(host, BRIDGE, &ignored); /* the host's routes go with it */
     rtnl_close(host);
     (void)nft_run(-1, "table ip c8s_egress {}\ndelete table ip c8s_egress\n", &ignored);
+    restore_forwarding(lan);
 }

@@ -13,7 +13,8 @@ struct lan {
     const char *host_ip; /* "172.28.128.1": the bridge's address */
     int prefix;          /* 24 */
     const char *cluster_cidr,
-        *service_cidr; /* the host's routes to pods and Services; pods leave the cluster masqueraded */
+        *service_cidr;   /* the host's routes to pods and Services; pods leave the cluster masqueraded */
+    const char *run_dir; /* remembers there whether the host forwarded packets before */
     const struct lan_node *nodes;
     size_t n_nodes;
 };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/netns.h"
 #include "podnet/lan.h"
 #include "podnet/podnet.h"
@@ -60,6 +61,7 @@ static struct lan lan_of(const struct lan_node *nodes, size_t n)
                         .prefix = 24,
                         .cluster_cidr = "10.244.0.0/16",
                         .service_cidr = "10.96.0.0/12",
+                        .run_dir = TMP,
                         .nodes = nodes,
                         .n_nodes = n};
 }
@@ -122,6 +124,8 @@ TEST(pods_reach_pods_nodes_and_host_untranslated)
     T_INT(rtnl_index(host, "c8s0-0"), 0);
     rtnl_close(host);
     T_TRUE(access("/run/netns/n1", F_OK) < 0);
+    _cleanup_free_ char *forwarding = file_read("/proc/sys/net/ipv4/ip_forward", 16, NULL, &err);
+    T_STR(forwarding, "0\n"); /* as it was */
 }
 
 TEST(a_network_in_use_is_refused)
