@@ -61,7 +61,7 @@ struct podnet *podnet_new(int netns_fd, const char *cidr, struct err *err)
 {
     struct in_addr network;
     int prefix;
-    if (!cidr_parse(cidr, &network, &prefix) || prefix < 16 || prefix > 30) {
+    if (!ipv4_range_parse(cidr, &network, &prefix) || prefix < 16 || prefix > 30) {
         err_set(err, 0, "pod range %s: not an IPv4 range between /16 and /30", cidr);
         return NULL;
     }
@@ -176,7 +176,7 @@ int podnet_route(int netns_fd, const char *cidr, const char *via, struct err *er
 {
     struct in_addr network, gateway;
     int prefix;
-    if (!cidr_parse(cidr, &network, &prefix) || inet_pton(AF_INET, via, &gateway) != 1)
+    if (!ipv4_range_parse(cidr, &network, &prefix) || inet_pton(AF_INET, via, &gateway) != 1)
         return err_set(err, EINVAL, "route %s via %s", cidr, via);
     struct rtnl *r = rtnl_open(netns_fd, err);
     int result = r ? rtnl_add_route(r, network, prefix, gateway, NULL, err) : -1;
@@ -188,7 +188,7 @@ int podnet_unroute(int netns_fd, const char *cidr, struct err *err)
 {
     struct in_addr network;
     int prefix;
-    if (!cidr_parse(cidr, &network, &prefix))
+    if (!ipv4_range_parse(cidr, &network, &prefix))
         return err_set(err, EINVAL, "route %s", cidr);
     struct rtnl *r = rtnl_open(netns_fd, err);
     int result = r ? rtnl_del_route(r, network, prefix, err) : -1;

@@ -287,7 +287,7 @@ int rtnl_each_addr(struct rtnl *r, rtnl_addr_fn *fn, void *arg, struct err *err)
     return dump(r, RTM_GETADDR, on_addr, &(struct each){.rtnl = r, .addr = fn, .arg = arg}, err);
 }
 
-bool cidr_parse(const char *text, struct in_addr *ret_network, int *ret_prefix)
+bool ipv4_range_parse(const char *text, struct in_addr *ret_network, int *ret_prefix)
 {
     char address[INET_ADDRSTRLEN];
     const char *slash = strchr(text, '/');

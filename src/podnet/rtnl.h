@@ -33,4 +33,4 @@ typedef void rtnl_addr_fn(void *arg, struct in_addr ip, int prefix, const char *
 int rtnl_each_addr(struct rtnl *r, rtnl_addr_fn *fn, void *arg, struct err *err);
 
 /* "10.244.0.0/24" -> its network address and length; false when malformed. */
-bool cidr_parse(const char *text, struct in_addr *ret_network, int *ret_prefix);
+bool ipv4_range_parse(const char *text, struct in_addr *ret_network, int *ret_prefix);

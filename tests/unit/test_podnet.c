@@ -148,9 +148,9 @@ TEST(ranges)
 {
     struct in_addr net;
     int prefix;
-    T_TRUE(cidr_parse("10.244.3.7/24", &net, &prefix) && prefix == 24 && net.s_addr == inet_addr("10.244.3.0"));
-    T_TRUE(!cidr_parse("10.244.0.0", &net, &prefix) && !cidr_parse("10.244.0.0/33", &net, &prefix));
-    T_TRUE(!cidr_parse("/8", &net, &prefix) && !cidr_parse("10.0.0.256/8", &net, &prefix));
+    T_TRUE(ipv4_range_parse("10.244.3.7/24", &net, &prefix) && prefix == 24 && net.s_addr == inet_addr("10.244.3.0"));
+    T_TRUE(!ipv4_range_parse("10.244.0.0", &net, &prefix) && !ipv4_range_parse("10.244.0.0/33", &net, &prefix));
+    T_TRUE(!ipv4_range_parse("/8", &net, &prefix) && !ipv4_range_parse("10.0.0.256/8", &net, &prefix));
 }
 
 int main(void)
