@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/ip.h"
 #include "base/map.h"
 #include "base/netns.h"
 #include "base/str.h"
@@ -59,15 +60,14 @@ static int set_sysctl(int netns_fd, const char *path, const char *value, struct 
 
 struct podnet *podnet_new(int netns_fd, const char *cidr, struct err *err)
 {
-    struct in_addr network;
-    int prefix;
-    if (!ipv4_range_parse(cidr, &network, &prefix) || prefix < 16 || prefix > 30) {
+    struct cidr range;
+    if (!cidr_parse(cidr, &range) || range.ip.family != AF_INET || range.prefix < 16 || range.prefix > 30) {
         err_set(err, 0, "pod range %s: not an IPv4 range between /16 and /30", cidr);
         return NULL;
     }
     struct podnet *p = NEW(struct podnet);
-    p->network = ntohl(network.s_addr);
-    p->size = 1u << (32 - prefix);
+    p->network = ntohl(range.ip.v4.s_addr);
+    p->size = 1u << (32 - range.prefix);
     p->next = 2; /* .0 is the network, .1 the gateway */
     p->owner = xcalloc(p->size, sizeof(*p->owner));
     p->rtnl = rtnl_open(netns_fd, err);
@@ -174,24 +174,23 @@ int podnet_del(struct podnet *p, const char *key, struct err *err)
 
 int podnet_route(int netns_fd, const char *cidr, const char *via, struct err *err)
 {
-    struct in_addr network, gateway;
-    int prefix;
-    if (!ipv4_range_parse(cidr, &network, &prefix) || inet_pton(AF_INET, via, &gateway) != 1)
+    struct cidr range;
+    struct in_addr gateway;
+    if (!cidr_parse(cidr, &range) || range.ip.family != AF_INET || inet_pton(AF_INET, via, &gateway) != 1)
         return err_set(err, EINVAL, "route %s via %s", cidr, via);
     struct rtnl *r = rtnl_open(netns_fd, err);
-    int result = r ? rtnl_add_route(r, network, prefix, gateway, NULL, err) : -1;
+    int result = r ? rtnl_add_route(r, range.ip.v4, range.prefix, gateway, NULL, err) : -1;
     rtnl_close(r);
     return result;
 }
 
 int podnet_unroute(int netns_fd, const char *cidr, struct err *err)
 {
-    struct in_addr network;
-    int prefix;
-    if (!ipv4_range_parse(cidr, &network, &prefix))
+    struct cidr range;
+    if (!cidr_parse(cidr, &range) || range.ip.family != AF_INET)
         return err_set(err, EINVAL, "route %s", cidr);
     struct rtnl *r = rtnl_open(netns_fd, err);
-    int result = r ? rtnl_del_route(r, network, prefix, err) : -1;
+    int result = r ? rtnl_del_route(r, range.ip.v4, range.prefix, err) : -1;
     rtnl_close(r);
     return result;
 }

@@ -286,21 +286,3 @@ int rtnl_each_addr(struct rtnl *r, rtnl_addr_fn *fn, void *arg, struct err *err)
 {
     return dump(r, RTM_GETADDR, on_addr, &(struct each){.rtnl = r, .addr = fn, .arg = arg}, err);
 }
-
-bool ipv4_range_parse(const char *text, struct in_addr *ret_network, int *ret_prefix)
-{
-    char address[INET_ADDRSTRLEN];
-    const char *slash = strchr(text, '/');
-    int64_t prefix;
-    struct in_addr ip;
-    if (!slash || (size_t)(slash - text) >= sizeof(address) || !str_to_i64(slash + 1, 0, 32, &prefix))
-        return false;
-    memcpy(address, text, (size_t)(slash - text));
-    address[slash - text] = '\0';
-    if (inet_pton(AF_INET, address, &ip) != 1)
-        return false;
-    uint32_t mask = prefix ? ~(uint32_t)0 << (32 - prefix) : 0;
-    ret_network->s_addr = htonl(ntohl(ip.s_addr) & mask);
-    *ret_prefix = (int)prefix;
-    return true;
-}

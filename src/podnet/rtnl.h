@@ -31,6 +31,3 @@ typedef void rtnl_route_fn(void *arg, struct in_addr dst, int prefix, const char
 int rtnl_each_route(struct rtnl *r, rtnl_route_fn *fn, void *arg, struct err *err);
 typedef void rtnl_addr_fn(void *arg, struct in_addr ip, int prefix, const char *ifname);
 int rtnl_each_addr(struct rtnl *r, rtnl_addr_fn *fn, void *arg, struct err *err);
-
-/* "10.244.0.0/24" -> its network address and length; false when malformed. */
-bool ipv4_range_parse(const char *text, struct in_addr *ret_network, int *ret_prefix);

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "service/ip.h"
+#include "base/ip.h"
 
 enum svc_type { SVC_CLUSTER_IP, SVC_NODE_PORT, SVC_LOAD_BALANCER, SVC_EXTERNAL_NAME, SVC_TYPE_N };
 enum svc_protocol { PROTO_TCP, PROTO_UDP, PROTO_SCTP, PROTO_N };

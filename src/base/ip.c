@@ -1,5 +1,5 @@
 /* See ip.h. */
-#include "service/ip.h"
+#include "base/ip.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
