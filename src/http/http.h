@@ -69,6 +69,8 @@ void http_reply_shared(struct http_exchange *x, int code, const char *content_ty
 void http_stream_start(struct http_exchange *x, int code, const char *content_type);
 void http_stream_write(struct http_exchange *x, const void *bytes, size_t len);
 size_t http_stream_pending(const struct http_exchange *x); /* bytes not yet taken by the peer */
+/* While streaming: everything written has left; for answers that are passed on and can be paused at their source. */
+void http_on_drained(struct http_exchange *x, void (*drained)(void *arg), void *arg);
 void http_stream_end(struct http_exchange *x);             /* the exchange is gone afterwards */
 /* Cuts the connection instead of ending the answer properly; `gone` is not called. The exchange is gone afterwards. */
 void http_abort(struct http_exchange *x);

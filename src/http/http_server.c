@@ -55,6 +55,8 @@ struct http_exchange {
     bool feeding, broken, at_eof, keep_alive, head_clock_runs;
     void (*gone)(void *arg);
     void *gone_arg;
+    void (*drained)(void *arg);
+    void *drained_arg;
     void *user_data;
     void (*free_user_data)(void *data);
 };
@@ -90,6 +92,7 @@ static void forget_request(struct http_exchange *x)
     x->user_data = NULL;
     x->free_user_data = NULL;
     x->gone = NULL;
+    x->drained = NULL;
     buf_done(&x->body);
     buf_done(&x->extra_headers);
     free(TAKE(x->path));
@@ -264,6 +267,12 @@ void http_on_gone(struct http_exchange *x, void (*gone)(void *arg), void *arg)
         conn_cut(x->conn); /* on_failed tells, from the loop */
 }
 
+void http_on_drained(struct http_exchange *x, void (*drained)(void *arg), void *arg)
+{
+    x->drained = drained;
+    x->drained_arg = arg;
+}
+
 struct duplex *http_upgrade(struct http_exchange *x, const struct http_header *headers)
 {
     struct buf head = BUF_INIT(0);
@@ -392,6 +401,8 @@ static void on_eof(void *arg)
 static void on_drained(void *arg)
 {
     struct http_exchange *x = arg;
+    if (x->phase == STREAMING && x->drained)
+        x->drained(x->drained_arg);
     if (x->phase != SENDING)
         return;
     x->phase = READING;
