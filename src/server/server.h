@@ -1,5 +1,6 @@
-/* The API server: from an HTTP exchange to an answer. Authenticate, authorise, admit, handle; watches; the way through to
- * the agents for logs and exec. Also the in-process transport of client.h, which takes the same path behind authentication. */
+/* The API server: from an HTTP exchange to an answer. Authenticate, authorise, admit, handle; watches; the way through
+ * to the agents for logs and exec. Also the in-process transport of client.h, which takes the same path behind
+ * authentication. */
 #pragma once
 #include <uv.h>
 
@@ -10,12 +11,12 @@
 struct server;
 
 struct server_config {
-    const char *cluster_cidr;   /* "10.244.0.0/16": a /24 of it per node */
-    const char *service_cidr;   /* "10.96.0.0/12" */
-    const char *cluster_dns;    /* "10.96.0.10" */
-    const char *cluster_domain; /* "cluster.local" */
-    const char *advertise_ip;   /* what the endpoints of default/kubernetes carry */
-    int port;                   /* 6443 */
+    const char *cluster_cidr;         /* "10.244.0.0/16": a /24 of it per node */
+    const char *service_cidr;         /* "10.96.0.0/12" */
+    const char *cluster_dns;          /* "10.96.0.10" */
+    const char *cluster_domain;       /* "cluster.local" */
+    const char *advertise_ip;         /* what the endpoints of default/kubernetes carry */
+    int port;                         /* 6443 */
     int node_port_min, node_port_max; /* 30000, 32767 */
     const struct pki *pki;
 };

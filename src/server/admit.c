@@ -1,0 +1,102 @@
+/* What the cluster adds to objects on their way in, and the check of the result. Upstream spreads this over admission
+ * plug-ins (ServiceAccount, DefaultTolerationSeconds, Priority) and registry hooks; here it is one table. */
+#include "base/str.h"
+#include "server/write.h"
+
+struct admission {
+    struct server *server;
+    json_t *doc;
+    const json_t *old;
+    struct status_causes causes;
+    struct alloc_change *change;
+};
+
+typedef int admit_fn(struct admission *a, struct err *err);
+
+static bool tolerates(const json_t *tolerations, const char *key)
+{
+    size_t i;
+    const json_t *t;
+    json_array_foreach(tolerations, i, t)
+    {
+        const char *effect = jstr_or(t, "effect", ""), *k = jstr_or(t, "key", "");
+        if ((!*effect || streq(effect, "NoExecute")) && (!*k || streq(k, key)))
+            return true;
+    }
+    return false;
+}
+
+/* A pod leaves a node that is gone after five minutes, unless it says otherwise. */
+static void add_toleration(json_t *doc, const char *key)
+{
+    json_t *tolerations = jget(doc, "spec.tolerations");
+    if (tolerates(tolerations, key))
+        return;
+    if (!tolerations)
+        jset(doc, "spec.tolerations", tolerations = json_array());
+    json_array_append_new(tolerations, json_pack("{s:s, s:s, s:s, s:i}", "key", key, "operator", "Exists", "effect",
+                                                 "NoExecute", "tolerationSeconds", 300));
+}
+
+static int admit_pod(struct admission *a, struct err *err)
+{
+    (void)err;
+    if (a->old)
+        return 0;
+    if (!*jstr_or(a->doc, "spec.serviceAccountName", ""))
+        jset_str(a->doc, "spec.serviceAccountName", "default");
+    jset_str(a->doc, "spec.serviceAccount", jstr(a->doc, "spec.serviceAccountName"));
+    if (!jhas(a->doc, "spec.priority"))
+        jset_int(a->doc, "spec.priority", 0);
+    if (!jhas(a->doc, "spec.preemptionPolicy"))
+        jset_str(a->doc, "spec.preemptionPolicy", "PreemptLowerPriority");
+    add_toleration(a->doc, "node.kubernetes.io/not-ready");
+    add_toleration(a->doc, "node.kubernetes.io/unreachable");
+    return 0;
+}
+
+static int admit_service(struct admission *a, struct err *err)
+{
+    return alloc_service(a->server->alloc, a->doc, a->old, &a->causes, a->change, err);
+}
+
+static int admit_node(struct admission *a, struct err *err)
+{
+    return a->old ? 0 : alloc_node(a->server->alloc, a->doc, a->change, err);
+}
+
+static const struct {
+    const struct kind *kind;
+    admit_fn *run;
+} admissions[] = {
+    {&kind_pod, admit_pod},
+    {&kind_service, admit_service},
+    {&kind_node, admit_node},
+};
+
+json_t *admit(struct server *s, const struct kind *k, json_t *doc, const json_t *old, struct alloc_change *change)
+{
+    struct admission a = {.server = s, .doc = doc, .old = old, .change = change};
+    struct err err;
+    json_t *status = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(admissions) && !status; i++)
+        if (admissions[i].kind == k && admissions[i].run(&a, &err) < 0)
+            status = status_new(STATUS_INTERNAL, "Internal error occurred: %s", err.msg);
+    if (!status) {
+        schema_validate(k, doc, old, &a.causes);
+        if (causes_any(&a.causes))
+            status = status_invalid(k->group, k->kind, jstr_or(doc, "metadata.name", ""), &a.causes);
+    }
+    if (status)
+        alloc_rollback(change);
+    causes_done(&a.causes);
+    return status;
+}
+
+void release_numbers(struct server *s, const struct kind *k, const json_t *doc, struct alloc_change *change)
+{
+    if (k == &kind_service)
+        alloc_service_deleted(s->alloc, doc, change);
+    if (k == &kind_node)
+        alloc_node_deleted(s->alloc, doc, change);
+}

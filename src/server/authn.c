@@ -1,0 +1,84 @@
+/* See authn.h. The TLS layer has verified the certificate against the cluster's CA. */
+#include "server/authn.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+
+/* A certificate of ours names one or two organisations. */
+#define GROUPS_MAX 32
+
+static struct user *make(const char *name, const char *const *groups, const char *last_group)
+{
+    struct user *u = NEW(struct user);
+    u->name = xstrdup(name);
+    size_t n = 0, size = 0;
+    for (const char *const *g = groups; g && *g; g++, n++)
+        size += strlen(*g) + 1;
+    size += strlen(last_group) + 1;
+    u->groups = xmalloc((n + 2) * sizeof(*u->groups) + size);
+    char *text = (char *)(u->groups + n + 2);
+    for (size_t i = 0; i <= n; i++) {
+        u->groups[i] = text;
+        text = stpcpy(text, i < n ? groups[i] : last_group) + 1;
+    }
+    u->groups[n + 1] = NULL;
+    return u;
+}
+
+/* The idx-th entry's text as UTF-8; NULL when it cannot be, or hides a NUL. */
+static char *entry_text(X509_NAME *subject, int idx)
+{
+    unsigned char *utf8 = NULL;
+    int len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, idx)));
+    if (len < 0)
+        return NULL;
+    char *text = memchr(utf8, '\0', (size_t)len) ? NULL : xstrndup((char *)utf8, (size_t)len);
+    OPENSSL_free(utf8);
+    return text;
+}
+
+struct user *user_from_cert(X509 *cert)
+{
+    X509_NAME *subject = cert ? X509_get_subject_name(cert) : NULL;
+    int cn = subject ? X509_NAME_get_index_by_NID(subject, NID_commonName, -1) : -1;
+    _cleanup_free_ char *name = cn >= 0 ? entry_text(subject, cn) : NULL;
+    if (!name || !*name)
+        return make("system:anonymous", NULL, "system:unauthenticated");
+    char *groups[GROUPS_MAX + 1] = {0};
+    size_t n = 0;
+    for (int at = -1; n < GROUPS_MAX;) {
+        at = X509_NAME_get_index_by_NID(subject, NID_organizationName, at);
+        if (at < 0)
+            break;
+        groups[n] = entry_text(subject, at);
+        n += groups[n] != NULL;
+    }
+    struct user *u = make(name, (const char *const *)groups, "system:authenticated");
+    for (size_t i = 0; i < n; i++)
+        free(groups[i]);
+    return u;
+}
+
+struct user *user_new(const char *name, const char *const *groups)
+{
+    return make(name, groups, "system:authenticated");
+}
+
+void user_free(struct user *u)
+{
+    if (!u)
+        return;
+    free(u->name);
+    free(u->groups);
+    free(u);
+}
+
+bool user_in_group(const struct user *u, const char *group)
+{
+    for (char **g = u->groups; *g; g++)
+        if (streq(*g, group))
+            return true;
+    return false;
+}

@@ -1,0 +1,182 @@
+/* What every cluster has by itself: four namespaces, the Service of the API and that of DNS. Written through the same
+ * way as everybody's objects, at every start: what is there is kept, what depends on the configuration is brought up to
+ * date. */
+#define LOG_AREA "server"
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "server/pipeline.h"
+
+#define DNS_PORT 53
+#define DNS_METRICS_PORT 9153
+#define API_SERVICE_PORT 443
+
+/* --- the door: nobody waits for an answer --- */
+
+struct boot_request {
+    struct request r;
+    struct user *user;
+};
+
+static void reply_object(struct request *r, int code, struct object *obj)
+{
+    (void)r, (void)code, (void)obj;
+}
+
+static void reply_document(struct request *r, int code, json_t *doc)
+{
+    if (code >= 300)
+        log_error("cannot write %s: %s", r->path, jstr_or(doc, "message", "unknown reason"));
+}
+
+static void free_boot_request(struct request *r)
+{
+    struct boot_request *b = container_of(r, struct boot_request, r);
+    user_free(b->user);
+    free(b);
+}
+
+static const struct door boot_door = {.object = reply_object, .document = reply_document, .free = free_boot_request};
+
+static void run(struct server *s, const char *method, char *path_take, enum body_type type, json_t *body_new)
+{
+    static const char *const groups[] = {"system:masters", NULL};
+    struct boot_request *b = NEW(struct boot_request);
+    b->user = user_new("system:apiserver", groups);
+    b->r = (struct request){.server = s,
+                            .door = &boot_door,
+                            .user = b->user,
+                            .method = xstrdup(method),
+                            .path = path_take,
+                            .query = xstrdup(""),
+                            .body_type = type,
+                            .body = body_new};
+    json_t *status = request_begin(&b->r);
+    if (status)
+        request_reply_status(&b->r, status);
+    else
+        request_handle(&b->r);
+}
+
+/* Makes the object, or merges doc into the one that is there when it is to be kept current. */
+static void ensure(struct server *s, const struct kind *k, json_t *doc_new, bool current)
+{
+    const char *ns = jstr_or(doc_new, "metadata.namespace", ""), *name = jstr(doc_new, "metadata.name");
+    if (!store_latest(s->store, k, ns, name))
+        run(s, "POST", kind_path(k, *ns ? ns : NULL, NULL, NULL), BODY_JSON, doc_new);
+    else if (current)
+        run(s, "PATCH", kind_path(k, *ns ? ns : NULL, name, NULL), BODY_MERGE_PATCH, doc_new);
+    else
+        json_decref(doc_new);
+}
+
+/* --- namespaces --- */
+
+static void ensure_namespaces(struct server *s)
+{
+    static const char *const names[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        ensure(s, &kind_namespace, json_pack("{s:{s:s}}", "metadata", "name", names[i]), false);
+}
+
+/* --- Services with addresses of their own --- */
+
+struct boot_port {
+    const char *name, *protocol;
+    int port, target;
+};
+
+struct boot_service {
+    const char *ns, *name, *cluster_ip, *address;
+    json_t *labels; /* borrowed */
+    const struct boot_port *ports;
+    size_t n_ports;
+};
+
+static json_t *service_ports(const struct boot_service *b)
+{
+    json_t *ports = json_array();
+    for (size_t i = 0; i < b->n_ports; i++)
+        json_array_append_new(ports, json_pack("{s:s, s:s, s:i, s:i}", "name", b->ports[i].name, "protocol",
+                                               b->ports[i].protocol, "port", b->ports[i].port, "targetPort",
+                                               b->ports[i].target));
+    return ports;
+}
+
+static json_t *endpoint_ports(const struct boot_service *b)
+{
+    json_t *ports = json_array();
+    for (size_t i = 0; i < b->n_ports; i++)
+        json_array_append_new(ports, json_pack("{s:s, s:i, s:s}", "name", b->ports[i].name, "port", b->ports[i].target,
+                                               "protocol", b->ports[i].protocol));
+    return ports;
+}
+
+static void ensure_service(struct server *s, const struct boot_service *b)
+{
+    ensure(s, &kind_service,
+           json_pack("{s:{s:s, s:s, s:O}, s:{s:s, s:s, s:o}}", "metadata", "name", b->name, "namespace", b->ns,
+                     "labels", b->labels, "spec", "type", "ClusterIP", "clusterIP", b->cluster_ip, "ports",
+                     service_ports(b)),
+           true);
+    /* Not mirrored: the slice below is made by the same hand. */
+    ensure(s, &kind_endpoints,
+           json_pack("{s:{s:s, s:s, s:{s:s}}, s:[{s:[{s:s}], s:o}]}", "metadata", "name", b->name, "namespace", b->ns,
+                     "labels", "endpointslice.kubernetes.io/skip-mirror", "true", "subsets", "addresses", "ip",
+                     b->address, "ports", endpoint_ports(b)),
+           true);
+    ensure(s, &kind_endpointslice,
+           json_pack("{s:{s:s, s:s, s:{s:s}}, s:s, s:[{s:[s], s:{s:b}}], s:o}", "metadata", "name", b->name,
+                     "namespace", b->ns, "labels", "kubernetes.io/service-name", b->name, "addressType", "IPv4",
+                     "endpoints", "addresses", b->address, "conditions", "ready", 1, "ports", endpoint_ports(b)),
+           true);
+}
+
+/* The first address of the Service range: where pods find the API. */
+static void first_service_ip(const char *cidr, char out[INET_ADDRSTRLEN])
+{
+    struct in_addr in = {0};
+    char base[INET_ADDRSTRLEN] = "";
+    memcpy(base, cidr, strcspn(cidr, "/")); /* alloc_new() has checked it */
+    inet_pton(AF_INET, base, &in);
+    in.s_addr = htonl(ntohl(in.s_addr) + 1);
+    inet_ntop(AF_INET, &in, out, INET_ADDRSTRLEN);
+}
+
+static void ensure_api_service(struct server *s)
+{
+    char ip[INET_ADDRSTRLEN];
+    first_service_ip(s->config.service_cidr, ip);
+    const struct boot_port ports[] = {{"https", "TCP", API_SERVICE_PORT, s->config.port}};
+    _cleanup_json_ json_t *labels = json_pack("{s:s, s:s}", "component", "apiserver", "provider", "kubernetes");
+    const struct boot_service service = {"default", "kubernetes",    ip, s->config.advertise_ip, labels,
+                                         ports,     ARRAY_LEN(ports)};
+    ensure_service(s, &service);
+}
+
+/* Every node answers this address itself, so it is its own endpoint. */
+static void ensure_dns_service(struct server *s)
+{
+    static const struct boot_port ports[] = {{"dns", "UDP", DNS_PORT, DNS_PORT},
+                                             {"dns-tcp", "TCP", DNS_PORT, DNS_PORT},
+                                             {"metrics", "TCP", DNS_METRICS_PORT, DNS_METRICS_PORT}};
+    const char *ip = s->config.cluster_dns;
+    _cleanup_json_ json_t *labels = json_pack("{s:s, s:s, s:s}", "k8s-app", "kube-dns", "kubernetes.io/cluster-service",
+                                              "true", "kubernetes.io/name", "CoreDNS");
+    const struct boot_service service = {"kube-system", "kube-dns", ip, ip, labels, ports, ARRAY_LEN(ports)};
+    ensure_service(s, &service);
+}
+
+int bootstrap(struct server *s, struct err *err)
+{
+    ensure_namespaces(s);
+    ensure_api_service(s);
+    ensure_dns_service(s);
+    if (!store_latest(s->store, &kind_service, "default", "kubernetes") ||
+        !store_latest(s->store, &kind_service, "kube-system", "kube-dns"))
+        return err_set(err, 0, "the cluster's own Services cannot be made: see the log");
+    return 0;
+}

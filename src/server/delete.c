@@ -1,0 +1,344 @@
+/* DELETE: of one object, of a collection, and eviction. An object goes at once unless something holds it: finalizers, a
+ * pod's time to stop, a namespace's contents. Then it is marked with a deletionTimestamp, and the last one to let go
+ * removes it. Rules: apiserver pkg/registry/rest/delete.go (BeforeDelete), pkg/registry/core/pod/strategy.go
+ * (CheckGracefulDelete). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "http/http.h"
+#include "server/filter.h"
+#include "server/write.h"
+
+#define GRACE_UNSET (-1)
+
+struct delete_options {
+    int64_t grace_seconds;   /* GRACE_UNSET: the object's own */
+    const char *propagation; /* "" unless Orphan, Foreground or Background was asked for */
+    const char *uid, *rv;    /* preconditions; "" for none */
+    bool dry_run;
+    json_t *storage; /* what the texts point into */
+};
+
+/* --- options --- */
+
+/* DeleteOptions in the body; single parameters of the query stand in for what the body does not say. */
+static json_t *parse_options(const struct request *r, struct delete_options *ret)
+{
+    static const char *const policies[] = {"Orphan", "Background", "Foreground"};
+    const json_t *body = r->body;
+    _cleanup_free_ char *policy = query_get(r->query, "propagationPolicy", 0);
+    int64_t grace;
+    if (body && !json_is_object(body))
+        return status_new(STATUS_BAD_REQUEST, "DeleteOptions: the body is no JSON object");
+    if (!query_int(r->query, "gracePeriodSeconds", 0, INT32_MAX, GRACE_UNSET, &grace))
+        return status_new(STATUS_BAD_REQUEST,
+                          "gracePeriodSeconds: Invalid value: must be a number that is not negative");
+    const json_t *dry_run = jget(body, "dryRun"), *orphan = jget(body, "orphanDependents");
+    *ret = (struct delete_options){.storage = json_object(), .dry_run = r->dry_run || json_array_size(dry_run)};
+    jset_str(ret->storage, "policy", jstr_or(body, "propagationPolicy", str_or(policy, "")));
+    if (json_is_boolean(orphan) && !*jstr(ret->storage, "policy"))
+        jset_str(ret->storage, "policy", json_is_true(orphan) ? "Orphan" : "Background");
+    jset_str(ret->storage, "uid", jstr_or(body, "preconditions.uid", ""));
+    jset_str(ret->storage, "rv", jstr_or(body, "preconditions.resourceVersion", ""));
+    ret->grace_seconds = jint(body, "gracePeriodSeconds", grace);
+    ret->propagation = jstr(ret->storage, "policy");
+    ret->uid = jstr(ret->storage, "uid");
+    ret->rv = jstr(ret->storage, "rv");
+    if (!*ret->propagation)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_LEN(policies); i++)
+        if (streq(ret->propagation, policies[i]))
+            return NULL;
+    return status_new(STATUS_INVALID,
+                      "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"%s\": "
+                      "supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
+                      ret->propagation);
+}
+
+static void options_done(struct delete_options *o)
+{
+    json_decref(o->storage);
+}
+
+static json_t *check_preconditions(const struct object *old, const struct delete_options *o)
+{
+    _cleanup_free_ char *why = NULL;
+    _cleanup_free_ char *rv = xasprintf("%llu", (unsigned long long)old->rv);
+    if (*o->uid && !streq(o->uid, old->uid))
+        why = xasprintf(
+            "the UID in the precondition (%s) does not match the UID in record (%s). The object might have been "
+            "deleted and then recreated",
+            o->uid, old->uid);
+    else if (*o->rv && !streq(o->rv, rv))
+        why = xasprintf(
+            "the ResourceVersion in the precondition (%s) does not match the ResourceVersion in record (%s). The "
+            "object might have been modified",
+            o->rv, rv);
+    return why ? conflict_status(old->kind, old->name, why) : NULL;
+}
+
+/* Namespaces that every cluster needs. */
+static json_t *check_protected(const struct object *old)
+{
+    static const char *const kept[] = {"default", "kube-system", "kube-public"};
+    if (old->kind != &kind_namespace)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        if (streq(old->name, kept[i]))
+            return status_for(STATUS_FORBIDDEN, "", "namespaces", old->name,
+                              "namespaces \"%s\" is forbidden: this namespace may not be deleted", old->name);
+    return NULL;
+}
+
+/* --- deciding --- */
+
+/* Seconds the object may still take to stop. */
+static int64_t grace_of(const struct kind *k, const json_t *doc, const struct delete_options *o)
+{
+    if (!k->default_grace_seconds)
+        return 0;
+    const char *phase = jstr_or(doc, "status.phase", "");
+    if (!*jstr_or(doc, "spec.nodeName", "") || streq(phase, "Succeeded") || streq(phase, "Failed"))
+        return 0;
+    int64_t grace = o->grace_seconds;
+    if (grace == GRACE_UNSET)
+        grace = jint(doc, "spec.terminationGracePeriodSeconds", k->default_grace_seconds);
+    return grace < 0 ? 1 : grace;
+}
+
+static void set_finalizer(json_t *doc, const char *name, bool wanted)
+{
+    json_t *list = jget(doc, "metadata.finalizers");
+    for (size_t i = json_array_size(list); i-- > 0;)
+        if (streq(json_string_value(json_array_get(list, i)), name)) {
+            if (wanted)
+                return;
+            json_array_remove(list, i);
+        }
+    if (!wanted) {
+        if (list && !json_array_size(list))
+            jset(doc, "metadata.finalizers", NULL);
+        return;
+    }
+    if (!list)
+        jset(doc, "metadata.finalizers", list = json_array());
+    json_array_append_new(list, json_string(name));
+}
+
+/* The garbage collector reads from these what to do with the dependents. */
+static void set_propagation(json_t *doc, const char *propagation)
+{
+    if (!*propagation)
+        return;
+    set_finalizer(doc, "orphan", streq(propagation, "Orphan"));
+    set_finalizer(doc, "foregroundDeletion", streq(propagation, "Foreground"));
+}
+
+/* Marks doc as going away within so many seconds; a deletion under way can only get shorter. */
+static void mark_deleted(const struct kind *k, json_t *doc, int64_t grace_seconds)
+{
+    char when[TIME_TEXT_SIZE];
+    if (jget(doc, "metadata.deletionTimestamp") && jint(doc, "metadata.deletionGracePeriodSeconds", 0) <= grace_seconds)
+        return;
+    jset_str(doc, "metadata.deletionTimestamp", time_format(clock_wall_usec() + grace_seconds * 1000000, when));
+    jset_int(doc, "metadata.deletionGracePeriodSeconds", grace_seconds);
+    if (jint(doc, "metadata.generation", 0) > 0)
+        jset_int(doc, "metadata.generation", jint(doc, "metadata.generation", 0) + 1);
+    if (k == &kind_namespace)
+        jset_str(doc, "status.phase", "Terminating");
+}
+
+/* What becomes of old: a new document (new reference), to be removed when *ret_gone. Equal to the old one: nothing to
+ * do. */
+static json_t *decide(const struct object *old, const struct delete_options *o, bool *ret_gone)
+{
+    _cleanup_json_ json_t *old_doc = object_json(old);
+    json_t *doc = json_deep_copy(old_doc);
+    set_propagation(doc, o->propagation);
+    mark_deleted(old->kind, doc, grace_of(old->kind, doc, o));
+    *ret_gone = deletion_is_due(old->kind, doc);
+    return doc;
+}
+
+/* --- one object --- */
+
+/* Upstream returns what it deleted for some kinds, and for the others a Status. */
+static bool returns_object(const struct kind *k)
+{
+    return k == &kind_pod || k == &kind_service || k == &kind_serviceaccount;
+}
+
+static void reply_deleted(struct request *r, struct object *obj)
+{
+    if (returns_object(obj->kind)) {
+        request_reply_object(r, 200, obj);
+        return;
+    }
+    json_t *status =
+        json_pack("{s:s, s:s, s:{}, s:s, s:{s:s, s:s, s:s}}", "kind", "Status", "apiVersion", "v1", "metadata",
+                  "status", "Success", "details", "name", obj->name, "kind", obj->kind->plural, "uid", obj->uid);
+    if (*obj->kind->group)
+        jset_str(status, "details.group", obj->kind->group);
+    request_reply_document(r, 200, status);
+}
+
+static void reply_evicted(struct request *r, struct object *obj)
+{
+    (void)obj;
+    request_reply_document(r, 201,
+                           json_pack("{s:s, s:s, s:{}, s:s, s:i}", "kind", "Status", "apiVersion", "v1", "metadata",
+                                     "status", "Success", "code", 201));
+}
+
+static void delete_one(struct request *r, const struct delete_options *o, bool evict)
+{
+    struct alloc_change change = {0};
+    struct object *old = request_latest(r);
+    if (!old)
+        return;
+    json_t *status = check_preconditions(old, o);
+    if (!status)
+        status = check_protected(old);
+    if (status) {
+        request_reply_status(r, status);
+        return;
+    }
+    bool gone;
+    _cleanup_object_ struct object *kept = object_ref(old);
+    _cleanup_json_ json_t *doc = decide(old, o, &gone);
+    _cleanup_json_ json_t *old_doc = object_json(old);
+    r->code = 200;
+    r->dry_run = o->dry_run;
+    r->reply = evict ? reply_evicted : gone ? reply_deleted : NULL;
+    if (!gone && json_equal(doc, old_doc)) {
+        if (r->reply)
+            r->reply(r, old);
+        else
+            request_reply_object(r, 200, old);
+        return;
+    }
+    if (gone)
+        release_numbers(r->server, r->kind, old_doc, &change);
+    request_write(r, doc, gone, &change);
+}
+
+void handle_delete(struct request *r)
+{
+    struct delete_options o = {0};
+    json_t *status = parse_options(r, &o);
+    if (status)
+        request_reply_status(r, status);
+    else
+        delete_one(r, &o, false);
+    options_done(&o);
+}
+
+/* POST pods/NAME/eviction: a deletion that may be refused. Nothing refuses it without disruption budgets. */
+void handle_evict(struct request *r)
+{
+    struct delete_options o = {0};
+    json_t *eviction = TAKE(r->body);
+    r->body = json_incref(jget(eviction, "deleteOptions"));
+    json_decref(eviction);
+    json_t *status = parse_options(r, &o);
+    if (status)
+        request_reply_status(r, status);
+    else
+        delete_one(r, &o, true);
+    options_done(&o);
+}
+
+/* --- collections --- */
+
+/* Answers when the last of its deletions is durable, with the list of what was deleted. */
+struct collection {
+    struct request *r;
+    struct page page;
+    size_t waiting;
+    json_t *failure; /* the first Status that is none of "gone meanwhile" */
+};
+
+static void collection_step(struct collection *c)
+{
+    if (--c->waiting)
+        return;
+    if (c->failure)
+        request_reply_status(c->r, c->failure);
+    else
+        request_reply_page(c->r, &c->page);
+    page_done(&c->page);
+    free(c);
+}
+
+static void on_one_deleted(void *arg, struct object *obj, bool deleted, const struct err *err)
+{
+    struct collection *c = arg;
+    (void)obj, (void)deleted;
+    if (err && !c->failure)
+        c->failure = status_new(STATUS_INTERNAL, "Internal error occurred: %s", err->msg);
+    collection_step(c);
+}
+
+static bool gather(void *arg, struct object *o)
+{
+    struct page *p = arg;
+    p->objs = xrealloc(p->objs, (p->n + 1) * sizeof(struct object *));
+    p->objs[p->n++] = object_ref(o);
+    return true;
+}
+
+static void delete_member(struct collection *c, const struct object *seen, const struct delete_options *o)
+{
+    struct server *s = c->r->server;
+    struct alloc_change change = {0};
+    struct object *old = store_latest(s->store, seen->kind, seen->ns, seen->name);
+    _cleanup_json_ json_t *refused = old ? check_protected(old) : NULL;
+    if (!old || refused)
+        return;
+    bool gone;
+    _cleanup_json_ json_t *doc = decide(old, o, &gone);
+    _cleanup_json_ json_t *old_doc = object_json(old);
+    if (o->dry_run || (!gone && json_equal(doc, old_doc)))
+        return;
+    if (gone)
+        release_numbers(s, seen->kind, old_doc, &change);
+    c->waiting++;
+    json_t *status = submit(s, seen->kind, doc, gone, &change, on_one_deleted, c);
+    if (status) {
+        c->waiting--;
+        if (c->failure)
+            json_decref(status);
+        else
+            c->failure = status;
+    }
+}
+
+void handle_delete_collection(struct request *r)
+{
+    struct delete_options o = {0};
+    struct filter f = {0};
+    struct err err;
+    json_t *status = parse_options(r, &o);
+    if (!status && filter_parse(r->kind, r->query, &f, &err) < 0)
+        status = status_new(STATUS_BAD_REQUEST, "%s", err.msg);
+    if (status) {
+        request_reply_status(r, status);
+        options_done(&o);
+        return;
+    }
+    struct collection *c = NEW(struct collection);
+    *c = (struct collection){.r = r, .page = {.rv = store_rv(r->server->store), .remaining = -1}, .waiting = 1};
+    struct page all = {0};
+    store_each(r->server->store, r->kind, r->kind->namespaced ? r->what.ns : "", NULL, NULL, gather, &all);
+    for (size_t i = 0; i < all.n; i++)
+        if (filter_matches(&f, all.objs[i])) {
+            gather(&c->page, all.objs[i]);
+            delete_member(c, all.objs[i], &o);
+        }
+    page_done(&all);
+    collection_step(c);
+    filter_done(&f);
+    options_done(&o);
+}

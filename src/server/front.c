@@ -1,0 +1,185 @@
+/* The HTTP door: an exchange becomes a request, its answer the bytes the client asked for. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "http/http.h"
+#include "json/yaml.h"
+#include "server/represent.h"
+#include "server/watch_http.h"
+
+struct http_request {
+    struct request r;
+    struct user *user;
+    struct negotiated form;
+};
+
+static struct http_request *from(struct request *r)
+{
+    return container_of(r, struct http_request, r);
+}
+
+/* --- answers --- */
+
+static void add_warnings(struct request *r)
+{
+    size_t i;
+    json_t *warning;
+    json_array_foreach(r->warnings, i, warning)
+    {
+        struct buf value = BUF_INIT(2000);
+        buf_adds(&value, "299 - \"");
+        for (const char *s = json_string_value(warning); *s; s++)
+            buf_addf(&value, "%s%c", *s == '"' || *s == '\\' ? "\\" : "", *s);
+        buf_addc(&value, '"');
+        http_add_header(r->exchange, "Warning", buf_str(&value));
+        buf_done(&value);
+    }
+}
+
+static void release_object(void *obj)
+{
+    object_unref(obj);
+}
+
+static void reply_text(struct request *r, int code, char *text, size_t len)
+{
+    add_warnings(r);
+    http_reply_shared(r->exchange, code, "application/json", text, len, free, text);
+}
+
+static void reply_object(struct request *r, int code, struct object *obj)
+{
+    const struct negotiated *form = &from(r)->form;
+    size_t len;
+    if (form->repr == REPR_JSON) {
+        add_warnings(r);
+        http_reply_shared(r->exchange, code, "application/json", obj->bytes, obj->len, release_object, object_ref(obj));
+        return;
+    }
+    char *text = represent_object(form, include_of(r->query), obj, &len);
+    reply_text(r, code, text, len);
+}
+
+static void reply_document(struct request *r, int code, json_t *doc)
+{
+    char *text = jprint(doc);
+    reply_text(r, code, text, strlen(text));
+}
+
+static void reply_page(struct request *r, const struct page *page)
+{
+    size_t len;
+    char *text = represent_page(&from(r)->form, include_of(r->query), r->kind, page, &len);
+    reply_text(r, 200, text, len);
+}
+
+static void reply_watch(struct request *r)
+{
+    const struct negotiated form = from(r)->form;
+    watch_http(r, &form);
+}
+
+static void free_http_request(struct request *r)
+{
+    user_free(from(r)->user);
+    free(from(r));
+}
+
+static const struct door http_door = {reply_object, reply_document, reply_page, reply_watch, free_http_request};
+
+/* --- bodies --- */
+
+static const char *expected_kind(const struct request *r)
+{
+    static const struct {
+        const char *subresource, *kind;
+    } kinds[] = {{"scale", "Scale"}, {"binding", "Binding"}, {"eviction", "Eviction"}};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (streq(r->handler->subresource, kinds[i].subresource))
+            return kinds[i].kind;
+    return r->handler->takes == BODY_OPTIONS ? "DeleteOptions" : r->kind->kind;
+}
+
+/* The first bytes of a body for a message: as text if it looks like JSON, else in hexadecimal. */
+static char *summary(const char *bytes, size_t len)
+{
+    enum { SHOWN = 30 };
+    char hex[2 * SHOWN + 1];
+    size_t n = len < SHOWN ? len : SHOWN;
+    const char *more = len > SHOWN ? " ..." : "";
+    if (!len)
+        return xstrdup("<empty>");
+    if (*bytes == '{')
+        return xasprintf("%.*s%s", (int)n, bytes, more);
+    str_hex(bytes, n, hex);
+    return xasprintf("%s%s", hex, more);
+}
+
+static json_t *unsupported_body(const struct request *r)
+{
+    const char *accepted = r->handler->takes == BODY_PATCH
+                               ? "application/json-patch+json, application/merge-patch+json, "
+                                 "application/strategic-merge-patch+json"
+                               : "application/json, application/yaml";
+    return status_new(STATUS_UNSUPPORTED_MEDIA_TYPE,
+                      "the body of the request was in an unknown format - accepted media types include: %s", accepted);
+}
+
+/* Sets r->body. NULL: fine. */
+static json_t *read_body(struct request *r)
+{
+    size_t len;
+    struct err err;
+    const char *bytes = http_body(r->exchange, &len);
+    r->body_type = body_type(http_get_header(r->exchange, "Content-Type"));
+    bool patch = r->handler->takes == BODY_PATCH, yaml = r->body_type == BODY_YAML;
+    if (r->handler->takes == BODY_NONE || (r->handler->takes == BODY_OPTIONS && !len))
+        return NULL;
+    if (r->body_type == BODY_UNSUPPORTED || patch != (r->body_type > BODY_YAML))
+        return unsupported_body(r);
+    r->body = yaml ? yaml_parse(bytes, len, &err) : jparse(bytes, len, &err);
+    if (r->body)
+        return NULL;
+    if (patch)
+        return status_new(STATUS_BAD_REQUEST, "error decoding patch: %s", err.msg);
+    _cleanup_free_ char *shown = summary(bytes, len);
+    return status_new(
+        STATUS_BAD_REQUEST,
+        "the object provided is unrecognized (must be of type %s): couldn't get version/kind; %s parse error: %s "
+        "(%s)",
+        expected_kind(r), yaml ? "yaml" : "json", err.msg, shown);
+}
+
+/* --- the way in --- */
+
+static json_t *read_headers(struct http_request *hr)
+{
+    struct request *r = &hr->r;
+    if (!negotiate(http_get_header(r->exchange, "Accept"), &hr->form))
+        return status_new(STATUS_NOT_ACCEPTABLE, "only the following media types are accepted: application/json, "
+                                                 "application/json;as=Table;v=v1;g=meta.k8s.io, "
+                                                 "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io");
+    return read_body(r);
+}
+
+void serve_exchange(void *arg, struct http_exchange *x)
+{
+    struct http_request *hr = NEW(struct http_request);
+    struct request *r = &hr->r;
+    hr->user = user_from_cert(http_peer_cert(x));
+    hr->form = (struct negotiated){REPR_JSON, "v1"};
+    *r = (struct request){.server = arg, .door = &http_door, .user = hr->user, .exchange = x};
+    r->method = xstrdup(http_method(x));
+    r->path = xstrdup(http_path(x));
+    r->query = xstrdup(http_query(x));
+    json_t *status = request_begin(r);
+    if (!status && r->handler && !r->handler->connects)
+        status = read_headers(hr);
+    if (status)
+        request_reply_status(r, status);
+    else if (r->handler)
+        request_handle(r);
+    else
+        serve_route(r);
+}

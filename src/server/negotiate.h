@@ -1,0 +1,33 @@
+/* Which form an answer takes (Accept) and which a body has (Content-Type). Pure. */
+#pragma once
+#include <stdbool.h>
+
+enum representation {
+    REPR_JSON,             /* the object itself */
+    REPR_TABLE,            /* as=Table */
+    REPR_PARTIAL_METADATA, /* as=PartialObjectMetadata, for lists as=PartialObjectMetadataList */
+};
+
+struct negotiated {
+    enum representation repr;
+    const char *version; /* of meta.k8s.io: "v1" or "v1beta1" */
+};
+
+/* accept NULL or "": JSON. False: nothing we have is acceptable (406). */
+bool negotiate(const char *accept, struct negotiated *ret);
+
+/* Discovery in one document: "v2" or "v2beta1" of apidiscovery.k8s.io, NULL for the plain form. False: 406. */
+bool negotiate_discovery(const char *accept, const char **ret_version);
+
+/* Does the header name this media type (parameters aside) before any other we could answer? */
+bool accepts_first(const char *accept, const char *media_type);
+
+enum body_type {
+    BODY_JSON,
+    BODY_YAML,
+    BODY_JSON_PATCH,
+    BODY_MERGE_PATCH,
+    BODY_STRATEGIC_PATCH,
+    BODY_UNSUPPORTED,
+};
+enum body_type body_type(const char *content_type); /* NULL or "": JSON */

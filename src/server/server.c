@@ -1,0 +1,132 @@
+/* See server.h. The parts of the server and their order of coming and going. */
+#include "server/server.h"
+
+#include "http/http.h"
+#include "server/pipeline.h"
+#include "server/submit.h"
+#include "server/watch.h"
+#include "server/watch_http.h"
+
+static void copy_config(struct server_config *to, const struct server_config *from)
+{
+    *to = *from;
+    to->cluster_cidr = xstrdup(from->cluster_cidr);
+    to->service_cidr = xstrdup(from->service_cidr);
+    to->cluster_dns = xstrdup(from->cluster_dns);
+    to->cluster_domain = xstrdup(from->cluster_domain);
+    to->advertise_ip = xstrdup(from->advertise_ip);
+}
+
+static void free_config(struct server_config *c)
+{
+    free((char *)c->cluster_cidr);
+    free((char *)c->service_cidr);
+    free((char *)c->cluster_dns);
+    free((char *)c->cluster_domain);
+    free((char *)c->advertise_ip);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct server *s = handle->data;
+    if (--s->open_handles)
+        return;
+    alloc_free(s->alloc);
+    SSL_CTX_free(s->tls);
+    SSL_CTX_free(s->agent_tls);
+    map_done_with(&s->documents, free);
+    frame_free(s->frame);
+    free_config(&s->config);
+    free(s);
+}
+
+/* Requests that wait for the disk get their answer from nobody now. */
+static void abandon_requests(struct server *s)
+{
+    submissions_orphan(s);
+    LIST_EACH (it, &s->requests) {
+        struct request *r = container_of(it, struct request, link);
+        if (r->exchange)
+            request_reply_status(r, status_new(STATUS_UNAVAILABLE, "the server is shutting down"));
+        else
+            request_free(r);
+    }
+}
+
+void server_free(struct server *s)
+{
+    if (!s)
+        return;
+    local_done(s);
+    abandon_requests(s);
+    http_server_free(s->http);
+    watches_done(s);
+    s->open_handles = 2;
+    uv_close((uv_handle_t *)&s->run_queue, on_handle_closed);
+    uv_close((uv_handle_t *)&s->watch_timer, on_handle_closed);
+}
+
+static bool restore_service(void *arg, struct object *o)
+{
+    _cleanup_json_ json_t *doc = object_json(o);
+    alloc_restore_service(arg, doc);
+    return true;
+}
+
+static bool restore_node(void *arg, struct object *o)
+{
+    _cleanup_json_ json_t *doc = object_json(o);
+    alloc_restore_node(arg, doc);
+    return true;
+}
+
+static int make_alloc(struct server *s, struct err *err)
+{
+    const struct server_config *c = &s->config;
+    s->alloc = alloc_new(c->service_cidr, c->cluster_cidr, c->node_port_min, c->node_port_max, err);
+    if (!s->alloc)
+        return -1;
+    store_each(s->store, &kind_service, NULL, NULL, NULL, restore_service, s->alloc);
+    store_each(s->store, &kind_node, "", NULL, NULL, restore_node, s->alloc);
+    return 0;
+}
+
+static int make_http(struct server *s, struct err *err)
+{
+    const struct pki *p = s->config.pki;
+    if (p) {
+        s->tls = tls_server_ctx(p->server_cert, p->server_key, p->ca_cert, err);
+        s->agent_tls = s->tls ? tls_client_ctx(p->kubelet_client_cert, p->kubelet_client_key, p->ca_cert, err) : NULL;
+        if (!s->agent_tls)
+            return -1;
+    }
+    s->http = http_server_new(s->loop, s->tls, serve_exchange, s);
+    return 0;
+}
+
+struct server *server_new(uv_loop_t *loop, struct store *store, const struct server_config *config, struct err *err)
+{
+    struct server *s = NEW(struct server);
+    s->loop = loop;
+    s->store = store;
+    s->node_netns = -1;
+    copy_config(&s->config, config);
+    list_init(&s->requests);
+    list_init(&s->submissions);
+    local_init(s);
+    watches_init(s);
+    if (make_alloc(s, err) == 0 && make_http(s, err) == 0 && bootstrap(s, err) == 0)
+        return s;
+    server_free(s);
+    return NULL;
+}
+
+int server_listen(struct server *s, int netns_fd, const char *ip, int port, int *ret_port, struct err *err)
+{
+    return http_server_listen(s->http, netns_fd, ip, port, ret_port, err);
+}
+
+void server_set_node_netns(struct server *s, int netns_fd)
+{
+    s->node_netns = netns_fd;
+}

@@ -1,0 +1,29 @@
+/* The steps that create, update and patch have in common. Functions that return a Status: NULL means go on. */
+#pragma once
+#include "server/submit.h"
+
+/* The body is an object of this kind: apiVersion and kind fit, or are missing and filled in. */
+json_t *check_body_type(const struct kind *k, json_t *doc);
+/* The body's name and namespace are those of the URL, or missing and filled in (no name in the URL: any name). */
+json_t *check_identity(const struct request *r, json_t *doc);
+
+/* The last look before a write: fills in what the cluster gives (addresses, ports, pod ranges, service accounts) and
+ * validates. old NULL: created. After a Status the change is empty again. admit.c */
+json_t *admit(struct server *s, const struct kind *k, json_t *doc, const json_t *old, struct alloc_change *change);
+
+/* Marks what a deleted object held for release. admit.c */
+void release_numbers(struct server *s, const struct kind *k, const json_t *doc, struct alloc_change *change);
+
+enum update_part { UPDATE_MAIN, UPDATE_STATUS, UPDATE_FINALIZE };
+/* Everything between a new version decoded from a body or made by a patch and the answer. doc is taken. update.c */
+void request_update(struct request *r, struct object *old, json_t *doc, enum update_part part);
+
+/* Submits and answers with r->code and r->reply, once durable; dryRun answers at once. doc is borrowed. */
+void request_write(struct request *r, json_t *doc, bool deletes, struct alloc_change *change);
+
+/* deletionTimestamp is set and nothing holds the object any more. */
+bool deletion_is_due(const struct kind *k, const json_t *doc);
+
+/* Applies r->body to doc by r->body_type; k NULL: a document without a table (Scale). On failure NULL and *ret_status.
+ * patch.c */
+json_t *patched(const struct request *r, const struct kind *k, const json_t *doc, json_t **ret_status);
