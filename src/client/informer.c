@@ -28,7 +28,13 @@ struct entry {
     struct object *obj;
     struct bucket **buckets;
     size_t n_buckets;
+    void **digests;
     unsigned listed; /* number of the last list that had it */
+};
+
+struct digest {
+    void *(*make)(const struct object *o);
+    void (*free)(void *digest);
 };
 
 struct index {
@@ -58,6 +64,8 @@ struct informer {
     struct map entries;
     struct index *indexes;
     int n_indexes;
+    struct digest *digests;
+    int n_digests;
     struct handler *handlers;
     size_t n_handlers;
     struct hook *synced_hooks, *progress_hooks;
@@ -177,6 +185,14 @@ static void index_entry(struct informer *i, struct entry *e)
     e->n_buckets = g.n;
 }
 
+static void forget_digests(struct informer *i, struct entry *e)
+{
+    for (int n = 0; e->digests && n < i->n_digests; n++)
+        if (e->digests[n])
+            i->digests[n].free(e->digests[n]);
+    free(TAKE(e->digests));
+}
+
 static void tell(struct informer *i, struct object *old, struct object *obj)
 {
     for (size_t n = 0; n < i->n_handlers; n++)
@@ -196,6 +212,7 @@ static void store(struct informer *i, struct object *obj)
         return;
     _cleanup_object_ struct object *old = e->obj;
     e->obj = object_ref(obj);
+    forget_digests(i, e);
     index_entry(i, e);
     tell(i, old, obj);
 }
@@ -206,6 +223,7 @@ static void drop(struct informer *i, const char *key)
     if (!e)
         return;
     leave_buckets(i, e);
+    forget_digests(i, e);
     _cleanup_object_ struct object *old = e->obj;
     free(e);
     tell(i, old, NULL);
@@ -362,6 +380,7 @@ void informer_free(struct informer *i)
     for (struct map_entry *e = NULL; (e = map_next(&i->entries, e));) {
         struct entry *entry = e->value;
         object_unref(entry->obj);
+        forget_digests(i, entry);
         free(entry->buckets);
         free(entry);
     }
@@ -369,6 +388,7 @@ void informer_free(struct informer *i)
     for (int n = 0; n < i->n_indexes; n++)
         map_done_with(&i->indexes[n].buckets, bucket_free);
     free(i->indexes);
+    free(i->digests);
     free(i->handlers);
     free(i->synced_hooks);
     free(i->progress_hooks);
@@ -460,4 +480,27 @@ struct object *informer_by_index(const struct informer *i, int index, const char
         return NULL;
     *cursor = (void *)(uintptr_t)(at + 1);
     return b->items[at]->obj;
+}
+
+int informer_add_digest(struct informer *i, void *(*make)(const struct object *o), void (*free_digest)(void *digest))
+{
+    for (int n = 0; n < i->n_digests; n++)
+        if (i->digests[n].make == make)
+            return n;
+    i->digests = xrealloc(i->digests, (size_t)(i->n_digests + 1) * sizeof(*i->digests));
+    i->digests[i->n_digests] = (struct digest){make, free_digest};
+    return i->n_digests++;
+}
+
+const void *informer_digest(const struct informer *i, int digest, const struct object *o)
+{
+    _cleanup_free_ char *key = object_key(o);
+    struct entry *e = map_get(&i->entries, key);
+    if (!e)
+        return NULL;
+    if (!e->digests)
+        e->digests = xcalloc((size_t)i->n_digests, sizeof(void *));
+    if (!e->digests[digest])
+        e->digests[digest] = i->digests[digest].make(e->obj);
+    return e->digests[digest];
 }

@@ -37,3 +37,8 @@ size_t informer_count(const struct informer *i);
 typedef void informer_emit_fn(void *emit_arg, const char *key);
 int informer_add_index(struct informer *i, void (*key_of)(const struct object *o, informer_emit_fn *emit, void *emit_arg));
 struct object *informer_by_index(const struct informer *i, int index, const char *key, void **cursor);
+/* A digest: the few facts of each object that a reader asks for again and again, made when first asked for and kept as long as
+ * the version (parsed documents are not kept). Declare before start; the same pair declared twice is one. */
+int informer_add_digest(struct informer *i, void *(*make)(const struct object *o), void (*free_digest)(void *digest));
+/* Borrowed until the object changes; o must be one that the informer has now. */
+const void *informer_digest(const struct informer *i, int digest, const struct object *o);

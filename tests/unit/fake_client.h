@@ -54,7 +54,9 @@ struct fake {
     int64_t (*now_usec)(void);
     unsigned seed;
     int fail_percent;           /* of writes */
+    bool never_lose;            /* failures are refusals only */
     unsigned writes, conflicts; /* applied; refused because of their resourceVersion */
+    unsigned refused;           /* because of fail_percent */
     unsigned writes_by_kind[32];
 };
 
@@ -438,7 +440,8 @@ static inline void fake_work_task(struct fake *f, struct fake_task *t)
     }
     bool fails = !streq(t->method, "GET") && f->fail_percent && (int)fake_rand(f, 100) < f->fail_percent;
     if (!t->applied) {
-        if (fails && fake_rand(f, 2)) {
+        if (fails && (f->never_lose || fake_rand(f, 2))) {
+            f->refused++;
             t->code = fake_status(t, 500, "InternalError", "no luck");
         } else {
             t->code = fake_apply(f, t);

@@ -1,0 +1,8 @@
+/* The names behind all_controllers, one a file. */
+#pragma once
+#include "client/controller.h"
+
+extern const struct controller_def deployment_controller, replicaset_controller, replication_controller,
+    endpoints_controller, endpointslice_controller, endpointslicemirroring_controller, garbage_controller,
+    namespace_controller, serviceaccount_controller, nodelifecycle_controller, tainteviction_controller,
+    podgc_controller;
