@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "json/json.h"
+#include "kinds/labels.h"
 
 json_t *cell_text(const json_t *obj, const char *path, const char *otherwise)
 {
@@ -62,6 +63,23 @@ json_t *cell_template_images(const json_t *obj, int64_t now_usec)
 {
     (void)now_usec;
     return cell_joined(jget(obj, "spec.template.spec.containers"), "image");
+}
+
+static json_t *selector_cell(char *text)
+{
+    json_t *cell = json_string(*text ? text : "<none>");
+    free(text);
+    return cell;
+}
+
+json_t *cell_label_selector(const json_t *selector)
+{
+    return selector_cell(label_selector_text(selector));
+}
+
+json_t *cell_map_selector(const json_t *selector)
+{
+    return selector_cell(map_selector_text(selector));
 }
 
 void shortlist_add(struct shortlist *l, const char *fmt, ...)

@@ -8,6 +8,10 @@ typedef json_t *cell_fn(const json_t *obj, int64_t now_usec);
 cell_fn cell_name, cell_age;
 cell_fn cell_template_containers, cell_template_images; /* of spec.template */
 
+/* Selectors as text; "<none>" when they are empty. */
+json_t *cell_label_selector(const json_t *selector);
+json_t *cell_map_selector(const json_t *selector);
+
 /* The string at the path, or `otherwise` when it is missing or empty. */
 json_t *cell_text(const json_t *obj, const char *path, const char *otherwise);
 json_t *cell_int(const json_t *obj, const char *path); /* 0 when missing */

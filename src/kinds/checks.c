@@ -16,6 +16,10 @@
     "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "                            \
     "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 
+#define IN_LOOPBACK "may not be in the loopback range (127.0.0.0/8, ::1/128)"
+#define IN_LINK_LOCAL "may not be in the link-local range (169.254.0.0/16, fe80::/10)"
+#define IN_LINK_LOCAL_MULTICAST "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"
+
 static bool lower(char c)
 {
     return c >= 'a' && c <= 'z';
@@ -194,6 +198,66 @@ const char *check_ip(const char *value, char scratch[])
 {
     (void)scratch;
     return is_ipv4(value) || is_ipv6(value) ? NULL : "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+}
+
+static const char *check_special_ipv4(struct in_addr in, const char *value, char *scratch)
+{
+    uint32_t a = ntohl(in.s_addr);
+    if (a == INADDR_ANY) {
+        snprintf(scratch, CHECK_SCRATCH_SIZE, "may not be unspecified (%.40s)", value);
+        return scratch;
+    }
+    if (a >> 24 == 127)
+        return IN_LOOPBACK;
+    if (a >> 16 == 0xa9fe)
+        return IN_LINK_LOCAL;
+    return a >> 8 == 0xe00000 ? IN_LINK_LOCAL_MULTICAST : NULL;
+}
+
+static const char *check_special_ipv6(const struct in6_addr *a, const char *value, char *scratch)
+{
+    if (IN6_IS_ADDR_UNSPECIFIED(a)) {
+        snprintf(scratch, CHECK_SCRATCH_SIZE, "may not be unspecified (%.40s)", value);
+        return scratch;
+    }
+    if (IN6_IS_ADDR_LOOPBACK(a))
+        return IN_LOOPBACK;
+    if (IN6_IS_ADDR_LINKLOCAL(a))
+        return IN_LINK_LOCAL;
+    return IN6_IS_ADDR_MC_LINKLOCAL(a) ? IN_LINK_LOCAL_MULTICAST : NULL;
+}
+
+const char *check_endpoint_ip(const char *value, char scratch[])
+{
+    struct in_addr in;
+    struct in6_addr in6;
+    if (inet_pton(AF_INET, value, &in) == 1)
+        return check_special_ipv4(in, value, scratch);
+    if (inet_pton(AF_INET6, value, &in6) == 1)
+        return check_special_ipv6(&in6, value, scratch);
+    return check_ip(value, scratch);
+}
+
+const char *check_endpoint_ipv4(const char *value, char scratch[])
+{
+    return is_ipv4(value) ? check_endpoint_ip(value, scratch) : "must be a valid IPv4 address";
+}
+
+const char *check_endpoint_ipv6(const char *value, char scratch[])
+{
+    return is_ipv6(value) ? check_endpoint_ip(value, scratch) : "must be a valid IPv6 address";
+}
+
+const char *check_fqdn(const char *value, char scratch[])
+{
+    char name[SUBDOMAIN_MAX + 2];
+    size_t len = strlen(value);
+    len -= len > 0 && value[len - 1] == '.';
+    snprintf(name, sizeof(name), "%.*s", (int)len, value);
+    const char *message = check_dns_subdomain(name, scratch);
+    if (message)
+        return message;
+    return strchr(name, '.') ? NULL : "should be a domain with at least two segments separated by dots";
 }
 
 static bool is_cidr(const char *s)

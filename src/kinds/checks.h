@@ -19,5 +19,9 @@ check_fn check_path_without_parents;
 check_fn check_relative_path; /* and without parents */
 check_fn check_file_path;     /* of a file in a volume: relative, and does not begin with ".." either */
 
+/* Addresses that an endpoint can have: not those that mean "nobody", "myself" or "my link". */
+check_fn check_endpoint_ip, check_endpoint_ipv4, check_endpoint_ipv6;
+check_fn check_fqdn; /* a subdomain of at least two labels; a dot may follow */
+
 bool is_ipv4(const char *s);
 bool is_ipv6(const char *s);

@@ -1,7 +1,11 @@
-/* Deployments. */
+/* Deployments: a number of equal pods that are replaced step by step when their template changes. */
+#include "base/str.h"
+#include "json/json.h"
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/fields.h"
+#include "kinds/podspec.h"
+#include "kinds/rules.h"
 
 static const struct field rolling_update_deployment_fields[] = {
     {"maxUnavailable", F_INT_OR_STR,
@@ -22,7 +26,7 @@ static const struct field deployment_spec_fields[] = {
     {"replicas", F_INT, .dflt = "1", .max = NO_MAX, .doc = "How many pods are wanted."},
     {"selector", F_OBJECT, REQ | IMMUT | ATOMIC, .sub = label_selector_fields,
      .doc = "Labels of the pods that count; must match the template."},
-    {"template", F_OBJECT, REQ, .sub = pod_template_spec_fields,
+    {"template", F_OBJECT, .sub = pod_template_spec_fields, .dflt = "{}",
      .doc = "The pods to be made; a change replaces the pods."},
     {"strategy", F_OBJECT, RETAIN, .sub = deployment_strategy_fields, .dflt = "{}", .doc = "How pods are replaced."},
     {"minReadySeconds", F_INT, OPT, .max = NO_MAX, .doc = "Seconds a pod must be ready to count as available."},
@@ -66,11 +70,112 @@ static const struct field deployment_fields[] = {
     {0},
 };
 
+static json_t *cell_ready(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return json_sprintf("%lld/%lld", (long long)jint(obj, "status.readyReplicas", 0),
+                        (long long)jint(obj, "spec.replicas", 0));
+}
+
+static json_t *cell_updated(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_int(obj, "status.updatedReplicas");
+}
+
+static json_t *cell_available(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_int(obj, "status.availableReplicas");
+}
+
+static json_t *cell_selector(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_label_selector(jget(obj, "spec.selector"));
+}
+
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},
+    {"Ready", "string", "", 0, cell_ready},
+    {"Up-to-date", "string", "", 0, cell_updated},
+    {"Available", "string", "", 0, cell_available},
     {"Age", "string", "", 0, cell_age},
+    {"Containers", "string", "", 1, cell_template_containers},
+    {"Images", "string", "", 1, cell_template_images},
+    {"Selector", "string", "", 1, cell_selector},
     {0},
 };
+
+static const struct kind_scale scale = {"spec.replicas", "status.replicas", "spec.selector", false};
+
+static void default_more(json_t *obj)
+{
+    pod_spec_default(jget(obj, "spec.template.spec"));
+    if (!streq(jstr_or(obj, "spec.strategy.type", ""), "RollingUpdate"))
+        return;
+    if (!jget(obj, "spec.strategy.rollingUpdate.maxUnavailable"))
+        jset_str(obj, "spec.strategy.rollingUpdate.maxUnavailable", "25%");
+    if (!jget(obj, "spec.strategy.rollingUpdate.maxSurge"))
+        jset_str(obj, "spec.strategy.rollingUpdate.maxSurge", "25%");
+}
+
+#define BAD_AMOUNT -1
+
+/* A number or a percentage; *is_percent says which. BAD_AMOUNT when it is neither, after saying so. */
+static int64_t amount(const json_t *rolling, const char *member, bool *is_percent, struct status_causes *causes)
+{
+    const json_t *value = jget(rolling, member);
+    const char *text = json_string_value(value);
+    int64_t n = json_integer_value(value);
+    *is_percent = text;
+    if (!text && n < 0) {
+        rule_broken(causes, CAUSE_INVALID, value, "must be greater than or equal to 0",
+                    "spec.strategy.rollingUpdate.%s", member);
+        return BAD_AMOUNT;
+    }
+    if (!text)
+        return n;
+    _cleanup_free_ char *digits = xstrndup(text, str_ends_with(text, "%") ? strlen(text) - 1 : 0);
+    if (str_to_i64(digits, 0, INT32_MAX, &n))
+        return n;
+    rule_broken(
+        causes, CAUSE_INVALID, value,
+        "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex "
+        "used for validation is '[0-9]+%')",
+        "spec.strategy.rollingUpdate.%s", member);
+    return BAD_AMOUNT;
+}
+
+static void check_strategy(const json_t *obj, struct status_causes *causes)
+{
+    const json_t *rolling = jget(obj, "spec.strategy.rollingUpdate");
+    bool recreate = streq(jstr_or(obj, "spec.strategy.type", ""), "Recreate"), percent, surge_percent;
+    if (rolling && recreate)
+        causes_add(causes, CAUSE_FORBIDDEN, "spec.strategy.rollingUpdate", NULL,
+                   "may not be specified when strategy `type` is 'Recreate'");
+    if (!rolling || recreate)
+        return;
+    int64_t unavailable = amount(rolling, "maxUnavailable", &percent, causes);
+    int64_t surge = amount(rolling, "maxSurge", &surge_percent, causes);
+    if (unavailable == 0 && surge == 0)
+        causes_add(causes, CAUSE_INVALID, "spec.strategy.rollingUpdate.maxUnavailable", jget(rolling, "maxUnavailable"),
+                   "may not be 0 when `maxSurge` is 0");
+    if (percent && unavailable > 100)
+        causes_add(causes, CAUSE_INVALID, "spec.strategy.rollingUpdate.maxUnavailable", jget(rolling, "maxUnavailable"),
+                   "must not be greater than 100%%");
+}
+
+static void validate(const json_t *obj, const json_t *old, struct status_causes *causes)
+{
+    (void)old;
+    const json_t *deadline = jget(obj, "spec.progressDeadlineSeconds");
+    rule_workload(causes, obj);
+    check_strategy(obj, causes);
+    if (deadline && json_integer_value(deadline) <= jint(obj, "spec.minReadySeconds", 0))
+        causes_add(causes, CAUSE_INVALID, "spec.progressDeadlineSeconds", deadline,
+                   "must be greater than minReadySeconds");
+}
 
 const struct kind kind_deployment = {
     .group = "apps",
@@ -88,4 +193,7 @@ const struct kind kind_deployment = {
     .check_name = check_dns_subdomain,
     .has_status = true,
     .has_generation = true,
+    .scale = &scale,
+    .default_more = default_more,
+    .validate = validate,
 };

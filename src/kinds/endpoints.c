@@ -1,7 +1,10 @@
-/* Endpoints: the addresses behind a Service in their older form; EndpointSlices are what is read. */
+/* Endpoints: the addresses behind a Service in their older form, for those who still read it; c8s itself reads
+ * EndpointSlices. */
+#include "json/json.h"
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/fields.h"
+#include "kinds/rules.h"
 
 static const struct field endpoint_address_fields[] = {
     {"ip", F_STR, REQ, .doc = "The address."},
@@ -33,11 +36,75 @@ static const struct field endpoints_fields[] = {
     {0},
 };
 
+static void add_addresses(struct shortlist *list, const json_t *addresses, int64_t port)
+{
+    size_t i;
+    json_t *address;
+    json_array_foreach(addresses, i, address)
+    {
+        const char *ip = jstr_or(address, "ip", "");
+        if (port == 0)
+            shortlist_add(list, "%s", ip);
+        else
+            shortlist_add(list, is_ipv6(ip) ? "[%s]:%lld" : "%s:%lld", ip, (long long)port);
+    }
+}
+
+static json_t *cell_endpoints(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    struct shortlist list = SHORTLIST_INIT;
+    const json_t *subsets = jget(obj, "subsets"), *subset, *port;
+    size_t i, p;
+    json_array_foreach(subsets, i, subset)
+    {
+        const json_t *ports = jget(subset, "ports"), *addresses = jget(subset, "addresses");
+        if (!json_array_size(ports))
+            add_addresses(&list, addresses, 0);
+        json_array_foreach(ports, p, port) add_addresses(&list, addresses, jint(port, "port", 0));
+    }
+    return shortlist_cell(&list, json_array_size(subsets) ? "" : "<none>");
+}
+
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},
+    {"Endpoints", "string", "", 0, cell_endpoints},
     {"Age", "string", "", 0, cell_age},
     {0},
 };
+
+static void check_addresses(const json_t *addresses, size_t subset, const char *member, struct status_causes *causes)
+{
+    size_t i;
+    json_t *address;
+    json_array_foreach(addresses, i, address)
+    {
+        const char *ip = jstr_or(address, "ip", "");
+        if (*ip)
+            rule_check_text(causes, check_endpoint_ip, ip, "subsets[%zu].%s[%zu].ip", subset, member, i);
+    }
+}
+
+static void check_subset(const json_t *subset, size_t n, struct status_causes *causes)
+{
+    const json_t *ports = jget(subset, "ports"), *port;
+    const json_t *ready = jget(subset, "addresses"), *others = jget(subset, "notReadyAddresses");
+    size_t i;
+    if (!json_array_size(ready) && !json_array_size(others))
+        rule_broken(causes, CAUSE_REQUIRED, NULL, "must specify `addresses` or `notReadyAddresses`", "subsets[%zu]", n);
+    check_addresses(ready, n, "addresses", causes);
+    check_addresses(others, n, "notReadyAddresses", causes);
+    json_array_foreach(ports, i, port) if (json_array_size(ports) > 1 && !*jstr_or(port, "name", ""))
+        rule_broken(causes, CAUSE_REQUIRED, NULL, "", "subsets[%zu].ports[%zu].name", n, i);
+}
+
+static void validate(const json_t *obj, const json_t *old, struct status_causes *causes)
+{
+    (void)old;
+    size_t i;
+    json_t *subset;
+    json_array_foreach(jget(obj, "subsets"), i, subset) check_subset(subset, i, causes);
+}
 
 const struct kind kind_endpoints = {
     .group = "",
@@ -52,4 +119,5 @@ const struct kind kind_endpoints = {
     .fields = endpoints_fields,
     .columns = columns,
     .check_name = check_dns_subdomain,
+    .validate = validate,
 };

@@ -1,7 +1,11 @@
-/* EndpointSlices: the addresses behind a Service, in slices. */
+/* EndpointSlices: the addresses behind a Service, in slices, so that a change of one pod does not rewrite them all. */
+#include "base/map.h"
+#include "base/str.h"
+#include "json/json.h"
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/fields.h"
+#include "kinds/rules.h"
 
 static const struct field endpoint_conditions_fields[] = {
     {"ready", F_BOOL, .doc = "It takes new connections."},
@@ -57,11 +61,91 @@ static const struct field endpointslice_fields[] = {
     {0},
 };
 
+static json_t *cell_address_type(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_text(obj, "addressType", "");
+}
+
+static json_t *cell_ports(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    struct shortlist list = SHORTLIST_INIT;
+    size_t i;
+    json_t *port;
+    json_array_foreach(jget(obj, "ports"), i, port)
+    {
+        if (jget(port, "port"))
+            shortlist_add(&list, "%lld", (long long)jint(port, "port", 0));
+        else
+            shortlist_add(&list, "%s", jstr_or(port, "name", "*"));
+    }
+    return shortlist_cell(&list, "<unset>");
+}
+
+static json_t *cell_endpoints(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    struct shortlist list = SHORTLIST_INIT;
+    size_t i, a;
+    json_t *endpoint, *address;
+    json_array_foreach(jget(obj, "endpoints"), i, endpoint) json_array_foreach(jget(endpoint, "addresses"), a, address)
+        shortlist_add(&list, "%s", json_string_value(address) ?: "");
+    return shortlist_cell(&list, "<unset>");
+}
+
 static const struct column columns[] = {
-    {"Name", "string", "name", 0, cell_name},
-    {"Age", "string", "", 0, cell_age},
-    {0},
+    {"Name", "string", "name", 0, cell_name}, {"AddressType", "string", "", 0, cell_address_type},
+    {"Ports", "string", "", 0, cell_ports},   {"Endpoints", "string", "", 0, cell_endpoints},
+    {"Age", "string", "", 0, cell_age},       {0},
 };
+
+static const struct {
+    const char *type;
+    check_fn *check;
+} address_types[] = {
+    {"IPv4", check_endpoint_ipv4},
+    {"IPv6", check_endpoint_ipv6},
+    {"FQDN", check_fqdn},
+};
+
+static check_fn *address_check(const json_t *slice)
+{
+    for (size_t i = 0; i < ARRAY_LEN(address_types); i++)
+        if (streq(address_types[i].type, jstr_or(slice, "addressType", "")))
+            return address_types[i].check;
+    return NULL;
+}
+
+static void check_addresses(const json_t *slice, struct status_causes *causes)
+{
+    check_fn *check = address_check(slice);
+    size_t i, a;
+    json_t *endpoint, *address;
+    if (!check)
+        return;
+    json_array_foreach(jget(slice, "endpoints"), i, endpoint)
+        json_array_foreach(jget(endpoint, "addresses"), a, address)
+            rule_check_text(causes, check, json_string_value(address) ?: "", "endpoints[%zu].addresses[%zu]", i, a);
+}
+
+static void validate(const json_t *slice, const json_t *old, struct status_causes *causes)
+{
+    (void)old;
+    struct map names = {0};
+    size_t i;
+    json_t *port;
+    check_addresses(slice, causes);
+    json_array_foreach(jget(slice, "ports"), i, port)
+    {
+        const char *name = jstr_or(port, "name", "");
+        if (*name)
+            rule_check_text(causes, check_dns_label, name, "ports[%zu].name", i);
+        if (map_put(&names, name, port))
+            rule_broken_text(causes, CAUSE_DUPLICATE, name, "", "ports[%zu].name", i);
+    }
+    map_done(&names);
+}
 
 const struct kind kind_endpointslice = {
     .group = "discovery.k8s.io",
@@ -76,4 +160,5 @@ const struct kind kind_endpointslice = {
     .columns = columns,
     .check_name = check_dns_subdomain,
     .has_generation = true,
+    .validate = validate,
 };

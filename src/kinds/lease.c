@@ -1,4 +1,4 @@
-/* Leases: who holds an office, and until when. */
+/* Leases: who holds an office, and until when. Nodes show by theirs that they live. */
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/fields.h"
@@ -20,8 +20,15 @@ static const struct field lease_fields[] = {
     {0},
 };
 
+static json_t *cell_holder(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_text(obj, "spec.holderIdentity", "");
+}
+
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},
+    {"Holder", "string", "", 0, cell_holder},
     {"Age", "string", "", 0, cell_age},
     {0},
 };

@@ -1,4 +1,7 @@
-/* Namespaces. */
+/* Namespaces: what separates names. A deleted one stays, Terminating, until its contents are gone and its
+ * spec.finalizers are empty. */
+#include "base/str.h"
+#include "json/json.h"
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/fields.h"
@@ -32,11 +35,56 @@ static const struct field namespace_fields[] = {
     {0},
 };
 
+#define NAME_LABEL "kubernetes.io/metadata.name"
+
+static json_t *cell_status(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_text(obj, "status.phase", "");
+}
+
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},
+    {"Status", "string", "", 0, cell_status},
     {"Age", "string", "", 0, cell_age},
     {0},
 };
+
+static const struct field_label field_labels[] = {
+    {"status.phase", "status.phase", "Active"},
+    {0},
+};
+
+/* The label lets selectors name namespaces. */
+static void default_more(json_t *ns)
+{
+    const char *name = jstr_or(ns, "metadata.name", "");
+    if (!*name)
+        return;
+    if (!jget(ns, "metadata.labels"))
+        jset(ns, "metadata.labels", json_object());
+    json_object_set_new(jget(ns, "metadata.labels"), NAME_LABEL, json_string(name));
+}
+
+static bool has_finalizer(const json_t *finalizers, const char *name)
+{
+    size_t i;
+    json_t *finalizer;
+    json_array_foreach(finalizers, i, finalizer) if (json_is_string(finalizer) &&
+                                                     streq(json_string_value(finalizer), name)) return true;
+    return false;
+}
+
+static void prepare(json_t *ns, const json_t *old)
+{
+    if (old)
+        return;
+    jset_str(ns, "status.phase", "Active");
+    if (!jget(ns, "spec.finalizers"))
+        jset(ns, "spec.finalizers", json_array());
+    if (!has_finalizer(jget(ns, "spec.finalizers"), "kubernetes"))
+        json_array_append_new(jget(ns, "spec.finalizers"), json_string("kubernetes"));
+}
 
 const struct kind kind_namespace = {
     .group = "",
@@ -52,4 +100,8 @@ const struct kind kind_namespace = {
     .columns = columns,
     .check_name = check_dns_label,
     .has_status = true,
+    .field_labels = field_labels,
+    .subresources = (const char *const[]){"finalize", NULL},
+    .default_more = default_more,
+    .prepare = prepare,
 };

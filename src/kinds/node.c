@@ -1,7 +1,11 @@
-/* Nodes. */
+/* Nodes: the machines, or what stands for machines, that run pods. */
+#include "base/map.h"
+#include "base/str.h"
+#include "json/json.h"
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/fields.h"
+#include "kinds/rules.h"
 
 static const struct field taint_fields[] = {
     {"key", F_STR, REQ, .check = check_qualified_name, .doc = "Key of the mark."},
@@ -34,11 +38,155 @@ static const struct field node_fields[] = {
     {0},
 };
 
+static json_t *cell_status(const json_t *node, int64_t now_usec)
+{
+    (void)now_usec;
+    const json_t *ready = jfind(jget(node, "status.conditions"), "type", "Ready");
+    const char *status = !ready ? "Unknown" : streq(jstr_or(ready, "status", ""), "True") ? "Ready" : "NotReady";
+    return json_sprintf("%s%s", status, jbool(node, "spec.unschedulable", false) ? ",SchedulingDisabled" : "");
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The role a label names; NULL when it names none. */
+static const char *role_of_label(const char *key, const json_t *value)
+{
+    const char *role = str_after(key, "node-role.kubernetes.io/");
+    if (!role && streq(key, "kubernetes.io/role"))
+        role = json_string_value(value);
+    return role && *role ? role : NULL;
+}
+
+#define ROLES_MAX 32 /* shown; more tell nobody anything */
+
+static json_t *cell_roles(const json_t *node, int64_t now_usec)
+{
+    (void)now_usec;
+    const char *roles[ROLES_MAX], *key;
+    struct buf text = BUF_INIT(0);
+    json_t *value;
+    size_t n = 0;
+    json_object_foreach(jget(node, "metadata.labels"), key, value)
+    {
+        const char *role = role_of_label(key, value);
+        if (role && n < ROLES_MAX)
+            roles[n++] = role;
+    }
+    qsort(roles, n, sizeof(*roles), compare_texts);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || !streq(roles[i], roles[i - 1]))
+            buf_addf(&text, "%s%s", i > 0 ? "," : "", roles[i]);
+    json_t *cell = json_string(n > 0 ? buf_str(&text) : "<none>");
+    buf_done(&text);
+    return cell;
+}
+
+static json_t *address_cell(const json_t *node, const char *type)
+{
+    return cell_text(jfind(jget(node, "status.addresses"), "type", type), "address", "<none>");
+}
+
+static json_t *cell_internal_ip(const json_t *node, int64_t now_usec)
+{
+    (void)now_usec;
+    return address_cell(node, "InternalIP");
+}
+
+static json_t *cell_external_ip(const json_t *node, int64_t now_usec)
+{
+    (void)now_usec;
+    return address_cell(node, "ExternalIP");
+}
+
+static json_t *cell_version(const json_t *node, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_text(node, "status.nodeInfo.kubeletVersion", "");
+}
+
+static json_t *cell_os_image(const json_t *node, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_text(node, "status.nodeInfo.osImage", "<unknown>");
+}
+
+static json_t *cell_kernel_version(const json_t *node, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_text(node, "status.nodeInfo.kernelVersion", "<unknown>");
+}
+
+static json_t *cell_runtime(const json_t *node, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_text(node, "status.nodeInfo.containerRuntimeVersion", "<unknown>");
+}
+
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},
+    {"Status", "string", "", 0, cell_status},
+    {"Roles", "string", "", 0, cell_roles},
     {"Age", "string", "", 0, cell_age},
+    {"Version", "string", "", 0, cell_version},
+    {"Internal-IP", "string", "", 1, cell_internal_ip},
+    {"External-IP", "string", "", 1, cell_external_ip},
+    {"OS-Image", "string", "", 1, cell_os_image},
+    {"Kernel-Version", "string", "", 1, cell_kernel_version},
+    {"Container-Runtime", "string", "", 1, cell_runtime},
     {0},
 };
+
+static const struct field_label field_labels[] = {
+    {"spec.unschedulable", "spec.unschedulable", "false"},
+    {0},
+};
+
+static void default_more(json_t *node)
+{
+    json_t *capacity = jget(node, "status.capacity"), *ranges = jget(node, "spec.podCIDRs");
+    const char *range = jstr(node, "spec.podCIDR"), *first = json_string_value(json_array_get(ranges, 0));
+    if (capacity && !jget(node, "status.allocatable"))
+        jset(node, "status.allocatable", json_deep_copy(capacity));
+    if (first && !range)
+        jset_str(node, "spec.podCIDR", first);
+    if (range && !streq_or_null(range, first))
+        jset(node, "spec.podCIDRs", json_pack("[s]", range));
+}
+
+static void check_taints(const json_t *node, struct status_causes *causes)
+{
+    struct map seen = {0};
+    size_t i;
+    json_t *taint;
+    json_array_foreach(jget(node, "spec.taints"), i, taint)
+    {
+        _cleanup_free_ char *key = xasprintf("%s %s", jstr_or(taint, "effect", ""), jstr_or(taint, "key", ""));
+        if (map_put(&seen, key, taint))
+            rule_broken(causes, CAUSE_DUPLICATE, taint, "", "spec.taints[%zu]", i);
+    }
+    map_done(&seen);
+}
+
+/* Set once, never changed: pods have addresses out of the range. */
+static void check_set_once(const json_t *node, const json_t *old, const char *member, const char *why,
+                           struct status_causes *causes)
+{
+    const json_t *before = jget(jget(old, "spec"), member), *after = jget(jget(node, "spec"), member);
+    if (before && !(after && json_equal(before, after)))
+        rule_broken(causes, CAUSE_FORBIDDEN, NULL, why, "spec.%s", member);
+}
+
+static void validate(const json_t *node, const json_t *old, struct status_causes *causes)
+{
+    check_taints(node, causes);
+    if (!old)
+        return;
+    check_set_once(node, old, "podCIDRs", "node updates may not change podCIDR except from \"\" to valid", causes);
+    check_set_once(node, old, "providerID", "node updates may not change providerID except from \"\" to valid", causes);
+}
 
 const struct kind kind_node = {
     .group = "",
@@ -54,4 +202,8 @@ const struct kind kind_node = {
     .columns = columns,
     .check_name = check_dns_subdomain,
     .has_status = true,
+    .field_labels = field_labels,
+    .subresources = (const char *const[]){"proxy", NULL},
+    .default_more = default_more,
+    .validate = validate,
 };

@@ -18,7 +18,7 @@ static const struct field node_address_fields[] = {
 };
 
 static const struct field daemon_endpoint_fields[] = {
-    {"Port", F_INT, .doc = "Port number."},
+    {"Port", F_INT, .dflt = "0", .doc = "Port number."},
     {0},
 };
 
@@ -34,16 +34,16 @@ static const struct field node_swap_status_fields[] = {
 };
 
 static const struct field node_system_info_fields[] = {
-    {"machineID", F_STR, .doc = "Identity from /etc/machine-id."},
-    {"systemUUID", F_STR, .doc = "Identity from the firmware."},
-    {"bootID", F_STR, .doc = "Identity of this boot."},
-    {"kernelVersion", F_STR, .doc = "Kernel release, as uname -r prints it."},
-    {"osImage", F_STR, .doc = "Operating system's name from /etc/os-release."},
-    {"containerRuntimeVersion", F_STR, .doc = "Runtime and version, as NAME://VERSION."},
-    {"kubeletVersion", F_STR, .doc = "Version of the node's agent."},
-    {"kubeProxyVersion", F_STR, .doc = "Version of the Service proxy; deprecated."},
-    {"operatingSystem", F_STR, .doc = "linux."},
-    {"architecture", F_STR, .doc = "Machine architecture, as Go names it (amd64, arm64)."},
+    {"machineID", F_STR, .dflt = "\"\"", .doc = "Identity from /etc/machine-id."},
+    {"systemUUID", F_STR, .dflt = "\"\"", .doc = "Identity from the firmware."},
+    {"bootID", F_STR, .dflt = "\"\"", .doc = "Identity of this boot."},
+    {"kernelVersion", F_STR, .dflt = "\"\"", .doc = "Kernel release, as uname -r prints it."},
+    {"osImage", F_STR, .dflt = "\"\"", .doc = "Operating system's name from /etc/os-release."},
+    {"containerRuntimeVersion", F_STR, .dflt = "\"\"", .doc = "Runtime and version, as NAME://VERSION."},
+    {"kubeletVersion", F_STR, .dflt = "\"\"", .doc = "Version of the node's agent."},
+    {"kubeProxyVersion", F_STR, .dflt = "\"\"", .doc = "Version of the Service proxy; deprecated."},
+    {"operatingSystem", F_STR, .dflt = "\"\"", .doc = "linux."},
+    {"architecture", F_STR, .dflt = "\"\"", .doc = "Machine architecture, as Go names it (amd64, arm64)."},
     {"swap", F_OBJECT, .sub = node_swap_status_fields, .doc = "Swap space of the node."},
     {0},
 };

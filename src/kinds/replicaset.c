@@ -1,7 +1,10 @@
-/* ReplicaSets. */
+/* ReplicaSets: a number of equal pods. */
+#include "json/json.h"
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/fields.h"
+#include "kinds/podspec.h"
+#include "kinds/rules.h"
 
 static const struct field replica_set_spec_fields[] = {
     {"replicas", F_INT, .dflt = "1", .max = NO_MAX, .doc = "How many pods are wanted."},
@@ -40,11 +43,59 @@ static const struct field replicaset_fields[] = {
     {0},
 };
 
+static json_t *cell_desired(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_int(obj, "spec.replicas");
+}
+
+static json_t *cell_current(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_int(obj, "status.replicas");
+}
+
+static json_t *cell_ready(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_int(obj, "status.readyReplicas");
+}
+
+static json_t *cell_selector(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_label_selector(jget(obj, "spec.selector"));
+}
+
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},
+    {"Desired", "integer", "", 0, cell_desired},
+    {"Current", "integer", "", 0, cell_current},
+    {"Ready", "integer", "", 0, cell_ready},
     {"Age", "string", "", 0, cell_age},
+    {"Containers", "string", "", 1, cell_template_containers},
+    {"Images", "string", "", 1, cell_template_images},
+    {"Selector", "string", "", 1, cell_selector},
     {0},
 };
+
+static const struct field_label field_labels[] = {
+    {"status.replicas", "status.replicas", "0"},
+    {0},
+};
+
+static const struct kind_scale scale = {"spec.replicas", "status.replicas", "spec.selector", false};
+
+static void default_more(json_t *obj)
+{
+    pod_spec_default(jget(obj, "spec.template.spec"));
+}
+
+static void validate(const json_t *obj, const json_t *old, struct status_causes *causes)
+{
+    (void)old;
+    rule_workload(causes, obj);
+}
 
 const struct kind kind_replicaset = {
     .group = "apps",
@@ -62,4 +113,8 @@ const struct kind kind_replicaset = {
     .check_name = check_dns_subdomain,
     .has_status = true,
     .has_generation = true,
+    .field_labels = field_labels,
+    .scale = &scale,
+    .default_more = default_more,
+    .validate = validate,
 };

@@ -1,7 +1,11 @@
 /* ReplicationControllers: the older ReplicaSet, with a plain map as selector. */
+#include "json/json.h"
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/fields.h"
+#include "kinds/labels.h"
+#include "kinds/podspec.h"
+#include "kinds/rules.h"
 
 static const struct field rc_spec_fields[] = {
     {"replicas", F_INT, .dflt = "1", .max = NO_MAX, .doc = "How many pods are wanted."},
@@ -38,11 +42,69 @@ static const struct field replicationcontroller_fields[] = {
     {0},
 };
 
+static json_t *cell_desired(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_int(obj, "spec.replicas");
+}
+
+static json_t *cell_current(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_int(obj, "status.replicas");
+}
+
+static json_t *cell_ready(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_int(obj, "status.readyReplicas");
+}
+
+static json_t *cell_selector(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_map_selector(jget(obj, "spec.selector"));
+}
+
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},
+    {"Desired", "integer", "", 0, cell_desired},
+    {"Current", "integer", "", 0, cell_current},
+    {"Ready", "integer", "", 0, cell_ready},
     {"Age", "string", "", 0, cell_age},
+    {"Containers", "string", "", 1, cell_template_containers},
+    {"Images", "string", "", 1, cell_template_images},
+    {"Selector", "string", "", 1, cell_selector},
     {0},
 };
+
+static const struct field_label field_labels[] = {
+    {"status.replicas", "status.replicas", "0"},
+    {0},
+};
+
+static const struct kind_scale scale = {"spec.replicas", "status.replicas", "spec.selector", true};
+
+/* Selector and labels come from the template's labels when there are none. */
+static void default_more(json_t *rc)
+{
+    json_t *labels = jget(rc, "spec.template.metadata.labels");
+    if (json_object_size(labels) && !json_object_size(jget(rc, "spec.selector")))
+        jset(rc, "spec.selector", json_deep_copy(labels));
+    if (json_object_size(labels) && !json_object_size(jget(rc, "metadata.labels")))
+        jset(rc, "metadata.labels", json_deep_copy(labels));
+    pod_spec_default(jget(rc, "spec.template.spec"));
+}
+
+static void validate(const json_t *rc, const json_t *old, struct status_causes *causes)
+{
+    (void)old;
+    const json_t *selector = jget(rc, "spec.selector"), *template = jget(rc, "spec.template");
+    if (json_object_size(selector) == 0)
+        causes_add(causes, CAUSE_REQUIRED, "spec.selector", NULL, "%s", "");
+    if (template)
+        rule_pod_template(causes, template, map_selector_matches(selector, jget(template, "metadata.labels")));
+}
 
 const struct kind kind_replicationcontroller = {
     .group = "",
@@ -60,4 +122,8 @@ const struct kind kind_replicationcontroller = {
     .check_name = check_dns_subdomain,
     .has_status = true,
     .has_generation = true,
+    .field_labels = field_labels,
+    .scale = &scale,
+    .default_more = default_more,
+    .validate = validate,
 };

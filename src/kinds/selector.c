@@ -3,8 +3,7 @@
 
 static const struct field label_selector_requirement_fields[] = {
     {"key", F_STR, REQ, .doc = "Key of the label."},
-    {"operator", F_STR, REQ, .oneof = ONE_OF("DoesNotExist", "Exists", "In", "NotIn"),
-     .doc = "In, NotIn, Exists or DoesNotExist."},
+    {"operator", F_STR, REQ, .doc = "In, NotIn, Exists or DoesNotExist."},
     {"values", F_LIST, OPT, STRINGS, .doc = "Values to compare with, for In and NotIn."},
     {0},
 };

@@ -1,7 +1,11 @@
-/* Services. */
+/* Services: a name and an address for the pods behind a selector. Columns, defaults and the list of the kind; the rules
+ * are in servicerules.c. */
+#include "base/str.h"
+#include "json/json.h"
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/fields.h"
+#include "kinds/servicerules.h"
 
 static const struct field service_port_fields[] = {
     {"name", F_STR, OPT, .check = check_dns_label, .doc = "Name of the port; needed when there are several."},
@@ -93,11 +97,156 @@ static const struct field service_fields[] = {
     {0},
 };
 
+static json_t *cell_type(const json_t *service, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_text(service, "spec.type", "");
+}
+
+static json_t *cell_cluster_ip(const json_t *service, int64_t now_usec)
+{
+    (void)now_usec;
+    const char *first = json_string_value(json_array_get(jget(service, "spec.clusterIPs"), 0));
+    return first ? json_string(first) : cell_text(service, "spec.clusterIP", "<none>");
+}
+
+static void add_text(struct buf *list, const char *s)
+{
+    if (s && *s)
+        buf_addf(list, "%s%s", list->len > 0 ? "," : "", s);
+}
+
+static void add_load_balancer(struct buf *list, const json_t *service)
+{
+    size_t i;
+    json_t *ingress;
+    json_array_foreach(jget(service, "status.loadBalancer.ingress"), i, ingress)
+    {
+        const char *ip = jstr_or(ingress, "ip", "");
+        add_text(list, *ip ? ip : jstr(ingress, "hostname"));
+    }
+}
+
+static json_t *cell_external_ip(const json_t *service, int64_t now_usec)
+{
+    (void)now_usec;
+    const char *type = jstr_or(service, "spec.type", "");
+    bool balanced = streq(type, "LoadBalancer");
+    struct buf list = BUF_INIT(0);
+    size_t i;
+    json_t *ip;
+    if (streq(type, "ExternalName"))
+        return cell_text(service, "spec.externalName", "");
+    if (balanced)
+        add_load_balancer(&list, service);
+    json_array_foreach(jget(service, "spec.externalIPs"), i, ip) add_text(&list, json_string_value(ip));
+    json_t *cell = json_string(list.len > 0 ? list.data : balanced ? "<pending>" : "<none>");
+    buf_done(&list);
+    return cell;
+}
+
+static json_t *cell_ports(const json_t *service, int64_t now_usec)
+{
+    (void)now_usec;
+    const json_t *ports = jget(service, "spec.ports"), *port;
+    struct buf text = BUF_INIT(0);
+    size_t i;
+    json_array_foreach(ports, i, port)
+    {
+        long long number = jint(port, "port", 0), node_port = jint(port, "nodePort", 0);
+        buf_addf(&text, "%s%lld", i > 0 ? "," : "", number);
+        if (node_port > 0)
+            buf_addf(&text, ":%lld", node_port);
+        buf_addf(&text, "/%s", jstr_or(port, "protocol", "TCP"));
+    }
+    json_t *cell = json_string(text.len > 0 ? text.data : "<none>");
+    buf_done(&text);
+    return cell;
+}
+
+static json_t *cell_selector(const json_t *service, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_map_selector(jget(service, "spec.selector"));
+}
+
 static const struct column columns[] = {
-    {"Name", "string", "name", 0, cell_name},
-    {"Age", "string", "", 0, cell_age},
+    {"Name", "string", "name", 0, cell_name},         {"Type", "string", "", 0, cell_type},
+    {"Cluster-IP", "string", "", 0, cell_cluster_ip}, {"External-IP", "string", "", 0, cell_external_ip},
+    {"Port(s)", "string", "", 0, cell_ports},         {"Age", "string", "", 0, cell_age},
+    {"Selector", "string", "", 1, cell_selector},     {0},
+};
+
+static const struct field_label field_labels[] = {
+    {"spec.clusterIP", "spec.clusterIP", ""},
+    {"spec.type", "spec.type", ""},
     {0},
 };
+
+static void default_affinity(json_t *spec)
+{
+    bool sticky = streq(jstr_or(spec, "sessionAffinity", ""), "ClientIP");
+    if (sticky && !jget(spec, "sessionAffinityConfig.clientIP.timeoutSeconds"))
+        jset_int(spec, "sessionAffinityConfig.clientIP.timeoutSeconds", 3 * 60 * 60);
+    else if (!sticky)
+        json_object_del(spec, "sessionAffinityConfig");
+}
+
+static void default_ports(json_t *spec)
+{
+    size_t i;
+    json_t *port;
+    json_array_foreach(json_object_get(spec, "ports"), i, port)
+    {
+        json_t *target = json_object_get(port, "targetPort"), *number = json_object_get(port, "port");
+        bool given = json_is_string(target) ? json_string_length(target) > 0 : json_integer_value(target) != 0;
+        if (!given && number)
+            json_object_set(port, "targetPort", number);
+    }
+}
+
+/* Only a headless Service without a selector can have addresses of a family that the cluster has not: its owner writes
+ * them. */
+static void default_families(json_t *spec)
+{
+    bool any_family = streq(jstr_or(spec, "clusterIP", ""), "None") && !json_object_size(jget(spec, "selector"));
+    if (!jget(spec, "ipFamilyPolicy"))
+        jset_str(spec, "ipFamilyPolicy", any_family ? "RequireDualStack" : "SingleStack");
+    if (jget(spec, "ipFamilies"))
+        return;
+    bool dual = any_family && !streq(jstr_or(spec, "ipFamilyPolicy", ""), "SingleStack");
+    jset(spec, "ipFamilies", dual ? json_pack("[s, s]", "IPv4", "IPv6") : json_pack("[s]", "IPv4"));
+}
+
+/* An address that packets keep on their way to the node, unless the load balancer says otherwise. */
+static void default_ip_mode(json_t *service)
+{
+    size_t i;
+    json_t *ingress;
+    json_array_foreach(jget(service, "status.loadBalancer.ingress"), i,
+                       ingress) if (jget(ingress, "ip") && !jget(ingress, "ipMode")) jset_str(ingress, "ipMode", "VIP");
+}
+
+static void default_more(json_t *service)
+{
+    json_t *spec = jget(service, "spec");
+    bool external = streq(jstr_or(spec, "type", ""), "ExternalName");
+    bool balanced = streq(jstr_or(spec, "type", ""), "LoadBalancer");
+    if (!json_is_object(spec))
+        return;
+    default_affinity(spec);
+    default_ports(spec);
+    if (service_is_reached_from_outside(service) && !jget(spec, "externalTrafficPolicy"))
+        jset_str(spec, "externalTrafficPolicy", "Cluster");
+    if (!external && !jget(spec, "internalTrafficPolicy"))
+        jset_str(spec, "internalTrafficPolicy", "Cluster");
+    if (!external)
+        default_families(spec);
+    if (balanced && !jget(spec, "allocateLoadBalancerNodePorts"))
+        jset_bool(spec, "allocateLoadBalancerNodePorts", true);
+    if (balanced)
+        default_ip_mode(service);
+}
 
 const struct kind kind_service = {
     .group = "",
@@ -114,4 +263,8 @@ const struct kind kind_service = {
     .columns = columns,
     .check_name = check_dns1035_label,
     .has_status = true,
+    .field_labels = field_labels,
+    .subresources = (const char *const[]){"proxy", NULL},
+    .default_more = default_more,
+    .validate = service_validate,
 };

@@ -1,4 +1,5 @@
-/* ServiceAccounts. */
+/* ServiceAccounts: as whom pods act. */
+#include "json/json.h"
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/fields.h"
@@ -13,8 +14,15 @@ static const struct field serviceaccount_fields[] = {
     {0},
 };
 
+static json_t *cell_secrets(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return json_integer((json_int_t)json_array_size(jget(obj, "secrets")));
+}
+
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},
+    {"Secrets", "string", "", 0, cell_secrets},
     {"Age", "string", "", 0, cell_age},
     {0},
 };
@@ -32,4 +40,5 @@ const struct kind kind_serviceaccount = {
     .fields = serviceaccount_fields,
     .columns = columns,
     .check_name = check_dns_subdomain,
+    .subresources = (const char *const[]){"token", NULL},
 };
