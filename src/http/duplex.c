@@ -109,6 +109,11 @@ void duplex_close(struct duplex *d)
     conn_finish(d->conn, LAST_OUTPUT_STALL_MS);
 }
 
+void duplex_cut(struct duplex *d)
+{
+    conn_cut(d->conn);
+}
+
 /* --- joining two --- */
 
 static void splice_data(void *arg, const void *bytes, size_t len)

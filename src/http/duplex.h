@@ -6,3 +6,5 @@
 /* Takes the connection; nothing is read before duplex_start(). */
 struct duplex *duplex_new(struct conn *conn);
 uv_loop_t *duplex_loop(const struct duplex *d);
+/* Without waiting for what is queued; `closed` follows. */
+void duplex_cut(struct duplex *d);

@@ -277,6 +277,7 @@ struct duplex *http_upgrade(struct http_exchange *x, const struct http_header *h
 {
     struct buf head = BUF_INIT(0);
     struct conn *conn = x->conn;
+    x->keep_alive = true; /* Connection is among the headers */
     put_head(x, &head, 101, NULL);
     for (; headers && headers->name; headers++)
         if (h1_is_token(headers->name) && h1_is_field_value(headers->value))

@@ -596,7 +596,8 @@ static void check_upgrade(SSL_CTX *server, SSL_CTX *client)
     http_call_start(&loop, &spec, &handler, &c);
     run();
     _cleanup_free_ char *want = xasprintf("end after %d; ", BIG_SIZE);
-    T_TRUE(str_after(buf_str(&story), want));
+    if (!strstr(buf_str(&story), want))
+        T_FAIL("%s", buf_str(&story));
     T_TRUE(strstr(buf_str(&story), "client closed; "));
     T_TRUE(strstr(buf_str(&story), "server closed; "));
 }
@@ -646,12 +647,13 @@ static void check_splice(SSL_CTX *server, SSL_CTX *client)
     http_call_start(&loop, &spec, &handler, &c);
     run();
     _cleanup_free_ char *want = xasprintf("end after %d; ", BIG_SIZE);
-    T_TRUE(str_after(buf_str(&story), want));
+    if (!strstr(buf_str(&story), want))
+        T_FAIL("%s", buf_str(&story));
     T_TRUE(strstr(buf_str(&story), "client closed; "));
     T_TRUE(strstr(buf_str(&story), "server closed; "));
 }
 
-TEST(splice)
+TEST(splice_joins_two)
 {
     check_splice(NULL, NULL);
     check_splice(server_tls, client_tls);
@@ -675,7 +677,7 @@ int main(void)
     RUN(late_answers_keep_the_order);
     RUN(a_watcher_that_goes_is_noticed);
     RUN(upgrade_with_half_close);
-    RUN(splice);
+    RUN(splice_joins_two);
     remove_certificates();
     free(big);
     buf_done(&story);
