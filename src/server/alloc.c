@@ -179,8 +179,9 @@ static bool held_ip(const struct alloc *a, const json_t *doc, uint32_t *ret)
 
 static void set_cluster_ip(json_t *doc, const char *ip)
 {
-    jset_str(doc, "spec.clusterIP", ip);
-    jset(doc, "spec.clusterIPs", json_pack("[s]", ip));
+    json_t *text = json_string(ip); /* ip may be the document's own */
+    jset(doc, "spec.clusterIPs", json_pack("[O]", text));
+    jset(doc, "spec.clusterIP", text);
 }
 
 static void add_ip_cause(struct status_causes *causes, const char *ip, const char *why)

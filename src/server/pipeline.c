@@ -75,7 +75,7 @@ static json_t *find_handler(struct request *r)
 static bool shape_fits(const struct request *r)
 {
     const struct request_path *w = &r->what;
-    if (*w->rest)
+    if (w->goes_on)
         return false;
     if (!r->kind->namespaced)
         return !*w->ns;

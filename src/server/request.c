@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "http/http.h"
 
-/* apis, group, version, namespaces, name, resource, name, subresource, and the rest as one. */
+/* apis, group, version, namespaces, name, resource, name, subresource, and whatever follows. */
 #define SEGMENTS_MAX 9
 
 /* Splits behind the first slash; the last segment keeps what is left. Empty ones at the end don't count. */
@@ -45,8 +45,7 @@ static bool is_namespace_subresource(const char *s)
 
 bool request_path_parse(const char *path, struct request_path *ret)
 {
-    *ret = (struct request_path){
-        .group = "", .version = "", .plural = "", .ns = "", .name = "", .subresource = "", .rest = ""};
+    *ret = (struct request_path){.group = "", .version = "", .plural = "", .ns = "", .name = "", .subresource = ""};
     ret->storage = xstrdup(path);
     char *segments[SEGMENTS_MAX];
     size_t n = split_path(ret->storage, segments), i;
@@ -70,9 +69,10 @@ bool request_path_parse(const char *path, struct request_path *ret)
         ret->ns = segments[i + 1];
         i += 2;
     }
-    const char **const parts[] = {&ret->plural, &ret->name, &ret->subresource, &ret->rest};
+    const char **const parts[] = {&ret->plural, &ret->name, &ret->subresource};
     for (size_t part = 0; part < ARRAY_LEN(parts) && i < n; part++, i++)
         *parts[part] = segments[i];
+    ret->goes_on = i < n;
     return true;
 }
 

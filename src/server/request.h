@@ -8,7 +8,8 @@
 
 struct request_path {
     bool is_resource; /* false: only a path, like /version; nothing below is set */
-    const char *group, *version, *plural, *ns, *name, *subresource, *rest; /* "" where absent */
+    const char *group, *version, *plural, *ns, *name, *subresource; /* "" where absent */
+    bool goes_on;                                                   /* behind the subresource */
     char *storage;
 };
 
