@@ -91,22 +91,6 @@ static void make_world(void)
     start_server();
 }
 
-TEST(the_world_ends)
-{
-    stop_server();
-    uv_close((uv_handle_t *)&world.alarm, NULL);
-    uv_run(&world.loop, UV_RUN_DEFAULT);
-    T_INT(uv_loop_close(&world.loop), 0);
-    SSL_CTX_free(world.admin);
-    SSL_CTX_free(world.anonymous);
-    pki_done(&world.pki);
-    buf_done(&unended.body);
-    buf_done(&answer.body);
-    json_decref(answer.doc);
-    _cleanup_free_ char *remove_all = xasprintf("rm -rf %s", world.dir);
-    T_INT(system(remove_all), 0);
-}
-
 /* --- asking over HTTPS --- */
 
 struct reply {
@@ -856,6 +840,22 @@ TEST(a_server_can_go_in_the_middle_of_things)
     _cleanup_json_ json_t *doc = json_pack("{s:{s:s}}", "metadata", "name", "last");
     world.client->ops->request(world.client, "POST", MAPS, "application/json", doc, NULL, NULL);
     world.client->ops->watch(world.client, &kind_secret, "/api/v1/secrets?watch=1", &local_handler, NULL);
+}
+
+TEST(the_world_ends)
+{
+    stop_server();
+    uv_close((uv_handle_t *)&world.alarm, NULL);
+    uv_run(&world.loop, UV_RUN_DEFAULT);
+    T_INT(uv_loop_close(&world.loop), 0);
+    SSL_CTX_free(world.admin);
+    SSL_CTX_free(world.anonymous);
+    pki_done(&world.pki);
+    buf_done(&unended.body);
+    buf_done(&answer.body);
+    json_decref(answer.doc);
+    _cleanup_free_ char *remove_all = xasprintf("rm -rf %s", world.dir);
+    T_INT(system(remove_all), 0);
 }
 
 int main(void)
