@@ -1,5 +1,5 @@
-/* See conn.h. Output is a queue of pieces of plain text; TLS encrypts it only as fast as the socket takes it, so that a large
- * shared answer is not held once more per connection. */
+/* See conn.h. Output is a queue of pieces of plain text; TLS encrypts it only as fast as the socket takes it, so that a
+ * large shared answer is not held once more per connection. */
 #include "http/conn.h"
 
 #include <errno.h>
@@ -359,7 +359,8 @@ static void enqueue_copy(struct conn *c, const uv_buf_t *pieces, size_t n, size_
 static void enqueue_shared(struct conn *c, const uv_buf_t *piece, size_t skip, void (*release)(void *), void *arg)
 {
     struct chunk *chunk = xmalloc(sizeof(*chunk));
-    *chunk = (struct chunk){.data = piece->base + skip, .len = piece->len - skip, .release = release, .release_arg = arg};
+    *chunk =
+        (struct chunk){.data = piece->base + skip, .len = piece->len - skip, .release = release, .release_arg = arg};
     enqueue(c, chunk);
 }
 
@@ -652,8 +653,8 @@ static void on_connected(uv_connect_t *req, int status)
     update_reading(c);
 }
 
-struct conn *conn_connect(uv_loop_t *loop, int netns_fd, const char *ip, int port, SSL_CTX *tls, const char *server_name,
-                          const struct conn_handler *h, void *arg)
+struct conn *conn_connect(uv_loop_t *loop, int netns_fd, const char *ip, int port, SSL_CTX *tls,
+                          const char *server_name, const struct conn_handler *h, void *arg)
 {
     struct conn *c = conn_new(loop, h, arg);
     struct sockaddr_storage address;

@@ -1,4 +1,5 @@
-/* How server and client make the duplex streams of http.h out of their connections, and what the protocols above need. */
+/* How server and client make the duplex streams of http.h out of their connections, and what the protocols above need.
+ */
 #pragma once
 #include "http/conn.h"
 #include "http/http.h"

@@ -1,5 +1,5 @@
-/* See h1.h. A head is gathered line by line into one buffer and parsed there in place, once it is complete; bodies are never
- * copied. */
+/* See h1.h. A head is gathered line by line into one buffer and parsed there in place, once it is complete; bodies are
+ * never copied. */
 #include "http/h1.h"
 
 #include <string.h>
@@ -229,7 +229,8 @@ static bool has_no_body(const struct h1 *p)
 static enum h1_event finish_head(struct h1 *p)
 {
     if (p->chunked && (p->seen_length || p->minor == 0))
-        return bad(p, 400, p->seen_length ? "both Content-Length and Transfer-Encoding" : "Transfer-Encoding in HTTP/1.0");
+        return bad(p, 400,
+                   p->seen_length ? "both Content-Length and Transfer-Encoding" : "Transfer-Encoding in HTTP/1.0");
     if (!p->is_response && p->minor == 1 && !p->seen_host)
         return bad(p, 400, "no Host header");
     p->keep_alive = p->minor == 1 ? !p->asks_close : p->asks_keep_alive && !p->asks_close;
@@ -272,7 +273,8 @@ static enum h1_event parse_head(struct h1 *p)
     return finish_head(p);
 }
 
-/* A line at a time, so that a bare LF is seen where it stands; a bare CR is a control character in what parses the line. */
+/* A line at a time, so that a bare LF is seen where it stands; a bare CR is a control character in what parses the
+ * line. */
 static enum h1_event gather_head(struct h1 *p, const char **in, size_t *len)
 {
     while (*len) {
@@ -356,8 +358,11 @@ static const char *trailer_char(struct h1 *p, char c)
 /* One character of what surrounds the chunks' bytes; returns what is wrong. */
 static const char *chunk_frame_char(struct h1 *p, char c)
 {
-    static const char wanted[] = {[IN_CHUNK_CR] = '\r', [IN_CHUNK_LF] = '\n', [IN_CHUNK_SIZE_LF] = '\n',
-                                  [IN_TRAILER_LF] = '\n', [IN_LAST_LF] = '\n'};
+    static const char wanted[] = {[IN_CHUNK_CR] = '\r',
+                                  [IN_CHUNK_LF] = '\n',
+                                  [IN_CHUNK_SIZE_LF] = '\n',
+                                  [IN_TRAILER_LF] = '\n',
+                                  [IN_LAST_LF] = '\n'};
     if (++p->line_len > H1_LINE_MAX)
         return "line too long in a chunked body";
     if (p->state == IN_CHUNK_SIZE || p->state == IN_CHUNK_EXTENSION)
@@ -387,7 +392,9 @@ static enum h1_event take_chunks(struct h1 *p, const char **in, size_t *len)
         ++*in;
         --*len;
     }
-    return p->state == IN_CHUNK_DATA ? take_body(p, in, len, IN_CHUNK_CR) : p->state == COMPLETE ? H1_END : H1_NEED_MORE;
+    return p->state == IN_CHUNK_DATA ? take_body(p, in, len, IN_CHUNK_CR)
+           : p->state == COMPLETE    ? H1_END
+                                     : H1_NEED_MORE;
 }
 
 /* --- the whole --- */
@@ -453,7 +460,11 @@ void h1_next(struct h1 *p)
     buf_clear(&head);
     if (head.cap > HEAD_KEPT_MAX)
         buf_done(&head);
-    *p = (struct h1){.head = head, .headers = headers, .headers_cap = cap, .is_response = is_response, .to_head = to_head,
+    *p = (struct h1){.head = head,
+                     .headers = headers,
+                     .headers_cap = cap,
+                     .is_response = is_response,
+                     .to_head = to_head,
                      .length = -1};
 }
 

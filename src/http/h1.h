@@ -1,5 +1,5 @@
-/* HTTP/1.1 messages (RFC 9112), both directions, without I/O: bytes in, events out. Strict where lenience has led to request
- * smuggling: one framing per message, CRLF line ends only, no folded headers, no blanks around names. */
+/* HTTP/1.1 messages (RFC 9112), both directions, without I/O: bytes in, events out. Strict where lenience has led to
+ * request smuggling: one framing per message, CRLF line ends only, no folded headers, no blanks around names. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 /* kubectl sends about ten; forwarding copies them. */
 #define H1_HEADERS_MAX 100
 /* A chunk's size line and each trailer line: read and thrown away, so only their number matters. */
-#define H1_LINE_MAX    1024
+#define H1_LINE_MAX 1024
 #define H1_TRAILER_MAX (8 << 10)
 
 enum h1_event {

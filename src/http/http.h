@@ -1,5 +1,5 @@
-/* HTTP over TCP and TLS on the loop: a server that hands out exchanges and a client for one request at a time. The protocol
- * engines (h1.h, ws.h, spdy.h) do no I/O; this is the connection that feeds them. Loop thread only. */
+/* HTTP over TCP and TLS on the loop: a server that hands out exchanges and a client for one request at a time. The
+ * protocol engines (h1.h, ws.h, spdy.h) do no I/O; this is the connection that feeds them. Loop thread only. */
 #pragma once
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -24,10 +24,10 @@ struct duplex_handler {
 };
 void duplex_start(struct duplex *d, const struct duplex_handler *h, void *arg);
 void duplex_write(struct duplex *d, const void *bytes, size_t len); /* copies */
-size_t duplex_pending(const struct duplex *d);                     /* bytes written that have not left yet */
-void duplex_pause(struct duplex *d, bool paused);                  /* stop reading: back pressure */
-void duplex_shutdown(struct duplex *d); /* no more writes; what is queued still leaves */
-void duplex_close(struct duplex *d);    /* after what is queued has left; `closed` follows */
+size_t duplex_pending(const struct duplex *d);                      /* bytes written that have not left yet */
+void duplex_pause(struct duplex *d, bool paused);                   /* stop reading: back pressure */
+void duplex_shutdown(struct duplex *d);                             /* no more writes; what is queued still leaves */
+void duplex_close(struct duplex *d); /* after what is queued has left; `closed` follows */
 /* Joins two: bytes flow both ways with back pressure and half-close until both are closed. */
 void duplex_splice(struct duplex *a, struct duplex *b);
 
@@ -39,7 +39,8 @@ typedef void http_handler_fn(void *arg, struct http_exchange *x);
 
 /* tls NULL: plain. With client certificates, tls is set to ask for, not to demand, one. */
 struct http_server *http_server_new(uv_loop_t *loop, SSL_CTX *tls, http_handler_fn *handler, void *arg);
-/* May be called several times. netns_fd: base/netns.h, -1 for here. port 0 picks one, returned in *ret_port (may be NULL). */
+/* May be called several times. netns_fd: base/netns.h, -1 for here. port 0 picks one, returned in *ret_port (may be
+ * NULL). */
 int http_server_listen(struct http_server *s, int netns_fd, const char *ip, int port, int *ret_port, struct err *err);
 /* Closes listeners and connections at once; freed when the loop has run. */
 void http_server_free(struct http_server *s);
@@ -71,7 +72,7 @@ void http_stream_write(struct http_exchange *x, const void *bytes, size_t len);
 size_t http_stream_pending(const struct http_exchange *x); /* bytes not yet taken by the peer */
 /* While streaming: everything written has left; for answers that are passed on and can be paused at their source. */
 void http_on_drained(struct http_exchange *x, void (*drained)(void *arg), void *arg);
-void http_stream_end(struct http_exchange *x);             /* the exchange is gone afterwards */
+void http_stream_end(struct http_exchange *x); /* the exchange is gone afterwards */
 /* Cuts the connection instead of ending the answer properly; `gone` is not called. The exchange is gone afterwards. */
 void http_abort(struct http_exchange *x);
 /* Called once if the peer goes away before the answer is finished; the exchange is gone afterwards. */
@@ -85,9 +86,9 @@ struct http_call_spec {
     int netns_fd; /* -1: here */
     const char *ip;
     int port;
-    SSL_CTX *tls;            /* NULL: plain */
-    const char *server_name; /* TLS: verified name or address; NULL: not verified (probes, as upstream) */
-    const char *method, *target; /* target: path and query */
+    SSL_CTX *tls;                      /* NULL: plain */
+    const char *server_name;           /* TLS: verified name or address; NULL: not verified (probes, as upstream) */
+    const char *method, *target;       /* target: path and query */
     const struct http_header *headers; /* NULL name ends, or NULL; Host is added when missing */
     const void *body;
     size_t len;

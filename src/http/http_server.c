@@ -1,5 +1,6 @@
-/* The server side of http.h. A session is one connection; its exchange is embedded, because requests of one connection are
- * answered one after another. A session outlives its connection while an exchange without `gone` is still unanswered. */
+/* The server side of http.h. A session is one connection; its exchange is embedded, because requests of one connection
+ * are answered one after another. A session outlives its connection while an exchange without `gone` is still
+ * unanswered. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +15,9 @@
 
 /* Each costs a file descriptor and, over TLS, some 20 KiB. 100 watchers on each of 20 kinds fit twice. */
 #define CONNECTIONS_MAX 4096
-#define BACKLOG         1024
-/* A head (and the TLS handshake before the first) has to be complete by then: against clients that send a byte a minute. */
+#define BACKLOG 1024
+/* A head (and the TLS handshake before the first) has to be complete by then: against clients that send a byte a
+ * minute. */
 #define HEAD_MS 30000
 /* A body, or an answer being taken, has to move. */
 #define MOVE_MS 30000
@@ -115,18 +117,20 @@ static bool in_progress(const struct http_exchange *x)
 
 /* --- the answer --- */
 
+/* clang-format off */
 static const struct {
     int code;
     const char *reason;
 } reasons[] = {
     {101, "Switching Protocols"}, {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"},
-    {301, "Moved Permanently"}, {302, "Found"}, {304, "Not Modified"}, {307, "Temporary Redirect"}, {400, "Bad Request"},
-    {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {406, "Not Acceptable"},
-    {409, "Conflict"}, {410, "Gone"}, {413, "Request Entity Too Large"}, {415, "Unsupported Media Type"},
-    {417, "Expectation Failed"}, {422, "Unprocessable Entity"}, {429, "Too Many Requests"},
-    {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"}, {501, "Not Implemented"}, {502, "Bad Gateway"},
-    {503, "Service Unavailable"}, {504, "Gateway Timeout"},
+    {301, "Moved Permanently"}, {302, "Found"}, {304, "Not Modified"}, {307, "Temporary Redirect"},
+    {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"},
+    {406, "Not Acceptable"}, {409, "Conflict"}, {410, "Gone"}, {413, "Request Entity Too Large"},
+    {415, "Unsupported Media Type"}, {417, "Expectation Failed"}, {422, "Unprocessable Entity"},
+    {429, "Too Many Requests"}, {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"},
+    {501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"}, {504, "Gateway Timeout"},
 };
+/* clang-format on */
 
 static const char *reason_phrase(int code)
 {
@@ -528,10 +532,10 @@ void http_server_free(struct http_server *s)
     if (!s || s->closed)
         return;
     s->closed = true;
-    LIST_EACH(it, &s->listeners) {
+    LIST_EACH (it, &s->listeners) {
         uv_close((uv_handle_t *)&container_of(it, struct listener, link)->tcp, on_listener_closed);
     }
-    LIST_EACH(it, &s->sessions) {
+    LIST_EACH (it, &s->sessions) {
         close_session(container_of(it, struct http_exchange, link));
     }
     server_unref(s);

@@ -39,7 +39,7 @@ struct remote_streams {
     /* WebSocket */
     struct ws *ws;
     bool base64;
-    int channel; /* of the message being read; -1: its first byte is still to come */
+    int channel;       /* of the message being read; -1: its first byte is still to come */
     struct buf digits; /* base64 not yet decoded */
     bool bad;
 };

@@ -97,7 +97,8 @@ static void ping(struct remote_streams *r)
 /* The error stream last: with it the client knows the outcome. */
 static void finish(struct remote_streams *r)
 {
-    static const enum remote_channel order[] = {REMOTE_STDOUT, REMOTE_STDERR, REMOTE_STDIN, REMOTE_RESIZE, REMOTE_ERROR};
+    static const enum remote_channel order[] = {REMOTE_STDOUT, REMOTE_STDERR, REMOTE_STDIN, REMOTE_RESIZE,
+                                                REMOTE_ERROR};
     for (size_t i = 0; i < REMOTE_CHANNEL_N; i++)
         if (r->stream[order[i]])
             spdy_write(r->spdy, r->stream[order[i]], "", 0, true);

@@ -1,5 +1,5 @@
-/* Remote command streams over WebSocket: the first byte of a message is its channel. In the base64 forms it is a digit, and
- * the rest is text. Version 5 adds a channel that closes another: the end of input. */
+/* Remote command streams over WebSocket: the first byte of a message is its channel. In the base64 forms it is a digit,
+ * and the rest is text. Version 5 adds a channel that closes another: the end of input. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -15,9 +15,9 @@
 #define OPENING_MS 30000
 /* Proxies and NATs forget connections that are silent for a minute or more; a shell may be silent for hours. */
 #define PING_MS 30000
-/* When all is said the client closes; closing first, kubectl may throw away what it has not yet read. A client that is still
- * reading gets an hour (a pager). */
-#define LOOK_MS   5000
+/* When all is said the client closes; closing first, kubectl may throw away what it has not yet read. A client that is
+ * still reading gets an hour (a pager). */
+#define LOOK_MS 5000
 #define LOOKS_MAX 720
 /* Output that a client leaves untaken: its own frames, which we would have to answer, are not read until it does. */
 #define CHOKE_PENDING (1 << 20)
@@ -237,9 +237,9 @@ struct protocol {
 
 static const struct protocol spdy_protocols[] = {
     {"v4.channel.k8s.io", 4}, {"v3.channel.k8s.io", 3}, {"v2.channel.k8s.io", 2}, {"channel.k8s.io", 1}, {NULL}};
-static const struct protocol ws_protocols[] = {{"v5.channel.k8s.io", 5},        {"v4.channel.k8s.io", 4},
-                                               {"v4.base64.channel.k8s.io", 4, true}, {"channel.k8s.io", 1},
-                                               {"base64.channel.k8s.io", 1, true},    {NULL}};
+static const struct protocol ws_protocols[] = {
+    {"v5.channel.k8s.io", 5}, {"v4.channel.k8s.io", 4},           {"v4.base64.channel.k8s.io", 4, true},
+    {"channel.k8s.io", 1},    {"base64.channel.k8s.io", 1, true}, {NULL}};
 
 /* The client's order counts. Its offers may come in several headers, in one, or both. */
 static const struct protocol *choose(const struct http_exchange *x, const char *header, const struct protocol *ours,
@@ -268,14 +268,22 @@ static struct remote_streams *refuse(struct http_exchange *x, int code, const ch
     return NULL;
 }
 
-static struct remote_streams *begin(struct duplex *d, const struct remote_transport *transport, const struct protocol *p,
-                                    const struct remote_options *o, const struct remote_handler *h, void *arg)
+static struct remote_streams *begin(struct duplex *d, const struct remote_transport *transport,
+                                    const struct protocol *p, const struct remote_options *o,
+                                    const struct remote_handler *h, void *arg)
 {
     static const struct duplex_handler handler = {.data = on_data, .closed = on_closed, .drained = on_drained};
     struct remote_streams *r = NEW(struct remote_streams);
-    *r = (struct remote_streams){.duplex = d, .transport = transport, .h = h, .arg = arg, .options = *o,
-                                 .version = p->version, .base64 = p->base64, .channel = -1,
-                                 .early = BUF_INIT(EARLY_MAX), .resize = BUF_INIT(RESIZE_MAX)};
+    *r = (struct remote_streams){.duplex = d,
+                                 .transport = transport,
+                                 .h = h,
+                                 .arg = arg,
+                                 .options = *o,
+                                 .version = p->version,
+                                 .base64 = p->base64,
+                                 .channel = -1,
+                                 .early = BUF_INIT(EARLY_MAX),
+                                 .resize = BUF_INIT(RESIZE_MAX)};
     uv_timer_init(duplex_loop(d), &r->timer);
     r->timer.data = r;
     transport->start(r);
@@ -327,8 +335,8 @@ static struct remote_streams *accept_ws(struct http_exchange *x, const struct re
     return r;
 }
 
-struct remote_streams *remote_accept(struct http_exchange *x, const struct remote_options *o, const struct remote_handler *h,
-                                     void *arg)
+struct remote_streams *remote_accept(struct http_exchange *x, const struct remote_options *o,
+                                     const struct remote_handler *h, void *arg)
 {
     const char *upgrade = str_or(http_get_header(x, "Upgrade"), "");
     if (!h1_has_token(str_or(http_get_header(x, "Connection"), ""), "Upgrade"))

@@ -1,7 +1,8 @@
-/* The streams of `kubectl exec` and `attach` (and, on its own ids, port-forward): stdin, stdout, stderr, error and resize,
- * over whichever protocol the client asks for: SPDY/3.1 (kubectl up to 1.30; subprotocols v1–v4.channel.k8s.io, one SPDY
- * stream each with a streamType header) or WebSocket (v4 and v5.channel.k8s.io and their base64 forms, one channel byte).
- * Source of the rules: k8s.io/apimachinery/pkg/util/remotecommand, k8s.io/kubelet/pkg/cri/streaming/remotecommand. */
+/* The streams of `kubectl exec` and `attach` (and, on its own ids, port-forward): stdin, stdout, stderr, error and
+ * resize, over whichever protocol the client asks for: SPDY/3.1 (kubectl up to 1.30; subprotocols v1–v4.channel.k8s.io,
+ * one SPDY stream each with a streamType header) or WebSocket (v4 and v5.channel.k8s.io and their base64 forms, one
+ * channel byte). Source of the rules: k8s.io/apimachinery/pkg/util/remotecommand,
+ * k8s.io/kubelet/pkg/cri/streaming/remotecommand. */
 #pragma once
 #include "http/http.h"
 
@@ -16,14 +17,14 @@ struct remote_handler {
     void (*drained)(void *arg); /* optional */
     void (*closed)(void *arg);  /* the client is gone; the streams are freed afterwards. Not after remote_finish(). */
 };
-/* Answers the upgrade request. On a request that is no upgrade, or offers no known subprotocol, replies 400/403 itself and
- * returns NULL. The exchange is gone in both cases. */
-struct remote_streams *remote_accept(struct http_exchange *x, const struct remote_options *o, const struct remote_handler *h,
-                                     void *arg);
+/* Answers the upgrade request. On a request that is no upgrade, or offers no known subprotocol, replies 400/403 itself
+ * and returns NULL. The exchange is gone in both cases. */
+struct remote_streams *remote_accept(struct http_exchange *x, const struct remote_options *o,
+                                     const struct remote_handler *h, void *arg);
 void remote_stdout(struct remote_streams *r, const void *bytes, size_t len);
 void remote_stderr(struct remote_streams *r, const void *bytes, size_t len);
 size_t remote_pending(const struct remote_streams *r);
 void remote_pause_stdin(struct remote_streams *r, bool paused);
-/* Sends the outcome on the error stream (v4+: a Status; exit_code 0 is Success, > 0 NonZeroExitCode with the ExitCode cause; < 0:
- * InternalError with message), closes everything in order and frees. */
+/* Sends the outcome on the error stream (v4+: a Status; exit_code 0 is Success, > 0 NonZeroExitCode with the ExitCode
+ * cause; < 0: InternalError with message), closes everything in order and frees. */
 void remote_finish(struct remote_streams *r, int exit_code, const char *message);

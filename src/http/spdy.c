@@ -20,16 +20,16 @@ enum frame_type {
     FRAME_TYPE_N
 };
 
-#define VERSION  3
+#define VERSION 3
 #define HEAD_LEN 8
 #define FLAG_FIN 1
 /* Control frames are gathered before they are read; compressed, a full header block is far below this. */
 #define CONTROL_MAX SPDY_BLOCK_MAX
 /* Larger writes become several frames, so that streams take turns. */
-#define DATA_FRAME_MAX          (32 << 10)
+#define DATA_FRAME_MAX (32 << 10)
 #define SETTINGS_INITIAL_WINDOW 7
-#define ID_MASK                 0x7fffffffu
-#define WINDOW_MAX              0x7fffffff
+#define ID_MASK 0x7fffffffu
+#define WINDOW_MAX 0x7fffffff
 
 struct stream {
     struct list link;
@@ -109,7 +109,7 @@ static int broken(struct spdy *s)
 
 static struct stream *find(const struct spdy *s, uint32_t id)
 {
-    LIST_EACH(it, &s->streams) {
+    LIST_EACH (it, &s->streams) {
         struct stream *st = container_of(it, struct stream, link);
         if (st->id == id)
             return st;
@@ -202,7 +202,7 @@ static void flush_all(struct spdy *s)
 {
     uint32_t ids[SPDY_STREAMS_MAX];
     size_t n = 0;
-    LIST_EACH(it, &s->streams) {
+    LIST_EACH (it, &s->streams) {
         ids[n++] = container_of(it, struct stream, link)->id;
     }
     for (size_t i = 0; i < n; i++) {
@@ -292,7 +292,7 @@ static void set_initial_window(struct spdy *s, uint32_t value)
 {
     int64_t delta = (int64_t)value - s->peer_initial_window;
     s->peer_initial_window = value;
-    LIST_EACH(it, &s->streams) {
+    LIST_EACH (it, &s->streams) {
         container_of(it, struct stream, link)->send_window += delta;
     }
     flush_all(s);
@@ -360,9 +360,14 @@ static const struct {
     uint32_t len_min;
     int (*on)(struct spdy *s, const char *payload, size_t len, unsigned flags);
 } control_frames[FRAME_TYPE_N] = {
-    [SYN_STREAM] = {10, on_syn_stream}, [SYN_REPLY] = {4, on_syn_reply}, [RST_STREAM] = {8, on_rst_stream},
-    [SETTINGS] = {4, on_settings},      [PING] = {4, on_ping},           [GOAWAY] = {4, on_goaway},
-    [HEADERS] = {4, on_more_headers},   [WINDOW_UPDATE] = {8, on_window_update},
+    [SYN_STREAM] = {10, on_syn_stream},
+    [SYN_REPLY] = {4, on_syn_reply},
+    [RST_STREAM] = {8, on_rst_stream},
+    [SETTINGS] = {4, on_settings},
+    [PING] = {4, on_ping},
+    [GOAWAY] = {4, on_goaway},
+    [HEADERS] = {4, on_more_headers},
+    [WINDOW_UPDATE] = {8, on_window_update},
 };
 
 static bool is_control(const struct spdy *s)
@@ -467,8 +472,14 @@ struct spdy *spdy_new(enum spdy_side side, bool flow_control, const struct spdy_
 {
     struct spdy *s = NEW(struct spdy);
     uint32_t first_id = side == SPDY_SERVER ? 2 : 1;
-    *s = (struct spdy){.side = side, .flow_control = flow_control, .h = h, .arg = arg, .next_id = first_id,
-                       .next_ping = first_id, .send_window = SPDY_WINDOW, .recv_window = SPDY_WINDOW,
+    *s = (struct spdy){.side = side,
+                       .flow_control = flow_control,
+                       .h = h,
+                       .arg = arg,
+                       .next_id = first_id,
+                       .next_ping = first_id,
+                       .send_window = SPDY_WINDOW,
+                       .recv_window = SPDY_WINDOW,
                        .peer_initial_window = SPDY_WINDOW};
     list_init(&s->streams);
     return s;
@@ -478,7 +489,7 @@ void spdy_free(struct spdy *s)
 {
     if (!s)
         return;
-    LIST_EACH(it, &s->streams) {
+    LIST_EACH (it, &s->streams) {
         drop_stream(s, container_of(it, struct stream, link));
     }
     spdy_headers_done(&s->zip);

@@ -1,5 +1,5 @@
-/* SPDY/3.1 framing (draft-mbelshe-httpbis-spdy-00 and Chromium's 3.1 window for the session), without I/O: what kubectl up to
- * 1.30 speaks for exec, attach and port-forward. Either side of a session. */
+/* SPDY/3.1 framing (draft-mbelshe-httpbis-spdy-00 and Chromium's 3.1 window for the session), without I/O: what kubectl
+ * up to 1.30 speaks for exec, attach and port-forward. Either side of a session. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 /* kubectl opens at most five, port-forward two for each connection it carries. */
 #define SPDY_STREAMS_MAX 512
-#define SPDY_WINDOW      65536 /* initially, each stream's and the session's */
+#define SPDY_WINDOW 65536 /* initially, each stream's and the session's */
 
 enum spdy_status {
     SPDY_PROTOCOL_ERROR = 1,
@@ -27,16 +27,17 @@ struct spdy_handler {
     void (*opened)(void *arg, uint32_t stream, const struct http_header *headers);
     void (*replied)(void *arg, uint32_t stream, const struct http_header *headers);
     void (*data)(void *arg, uint32_t stream, const void *bytes, size_t len);
-    void (*fin)(void *arg, uint32_t stream); /* the peer sends no more on this stream */
+    void (*fin)(void *arg, uint32_t stream);                    /* the peer sends no more on this stream */
     void (*reset)(void *arg, uint32_t stream, uint32_t status); /* the stream is gone */
-    void (*drained)(void *arg, uint32_t stream); /* what waited for the stream's window has been sent */
+    void (*drained)(void *arg, uint32_t stream);                /* what waited for the stream's window has been sent */
     void (*pong)(void *arg, uint32_t id);
     void (*going_away)(void *arg);
 };
 
 enum spdy_side { SPDY_CLIENT, SPDY_SERVER };
-/* flow_control false: for peers built on moby/spdystream (kubectl, client-go, the upstream kubelet), which neither send nor
- * obey WINDOW_UPDATE: a session with them that kept to the windows would stop after 64 KiB. TCP is the back pressure then. */
+/* flow_control false: for peers built on moby/spdystream (kubectl, client-go, the upstream kubelet), which neither send
+ * nor obey WINDOW_UPDATE: a session with them that kept to the windows would stop after 64 KiB. TCP is the back
+ * pressure then. */
 struct spdy *spdy_new(enum spdy_side side, bool flow_control, const struct spdy_handler *h, void *arg);
 void spdy_free(struct spdy *s);
 /* -1: the peer broke the protocol; a GOAWAY has been sent, nothing more is read. */

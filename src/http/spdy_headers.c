@@ -7,28 +7,33 @@
 #include "base/alloc.h"
 
 /* draft-mbelshe-httpbis-spdy-00, 2.6.10.1: first words, each behind its length in 32 bits… */
+/* clang-format off */
 static const char *const dictionary_words[] = {
-    "options", "head", "post", "put", "delete", "trace", "accept", "accept-charset", "accept-encoding", "accept-language",
-    "accept-ranges", "age", "allow", "authorization", "cache-control", "connection", "content-base", "content-encoding",
-    "content-language", "content-length", "content-location", "content-md5", "content-range", "content-type", "date", "etag",
-    "expect", "expires", "from", "host", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since",
-    "last-modified", "location", "max-forwards", "pragma", "proxy-authenticate", "proxy-authorization", "range", "referer",
-    "retry-after", "server", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "vary", "via", "warning",
+    "options", "head", "post", "put", "delete", "trace", "accept", "accept-charset", "accept-encoding",
+    "accept-language", "accept-ranges", "age", "allow", "authorization", "cache-control", "connection",
+    "content-base", "content-encoding", "content-language", "content-length", "content-location", "content-md5",
+    "content-range", "content-type", "date", "etag", "expect", "expires", "from", "host", "if-match",
+    "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "last-modified", "location",
+    "max-forwards", "pragma", "proxy-authenticate", "proxy-authorization", "range", "referer", "retry-after",
+    "server", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "vary", "via", "warning",
     "www-authenticate", "method", "get", "status", "200 OK", "version", "HTTP/1.1", "url", "public", "set-cookie",
     "keep-alive", "origin",
 };
+/* clang-format on */
 /* …then text as it is. */
 static const char dictionary_tail[] =
     "100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505"
     "203 Non-Authoritative Information204 No Content301 Moved Permanently400 Bad Request401 Unauthorized403 Forbidden"
     "404 Not Found500 Internal Server Error501 Not Implemented503 Service Unavailable"
     "Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec 00:00:00 Mon, Tue, Wed, Thu, Fri, Sat, Sun, GMT"
-    "chunked,text/html,image/png,image/jpg,image/gif,application/xml,application/xhtml+xml,text/plain,text/javascript,public"
+    "chunked,text/html,image/png,image/jpg,image/gif,application/xml,application/xhtml+xml,text/plain,text/"
+    "javascript,public"
     "privatemax-age=gzip,deflate,sdchcharset=utf-8charset=iso-8859-1,utf-,*,enq=0.";
 
-/* 2 KiB of window hold the dictionary, and our side sends a few dozen bytes: zlib's default would cost 256 KiB a session. */
+/* 2 KiB of window hold the dictionary, and our side sends a few dozen bytes: zlib's default would cost 256 KiB a
+ * session. */
 #define DEFLATE_WINDOW_BITS 11
-#define DEFLATE_MEM_LEVEL   1
+#define DEFLATE_MEM_LEVEL 1
 
 static void put32(struct buf *b, size_t n)
 {

@@ -167,8 +167,8 @@ X509 *tls_peer_cert(const struct tls *t)
 
 /* --- contexts --- */
 
-/* A bad client certificate does not end the handshake: the request is then an anonymous one, which the server room refuses
- * with a message (as upstream). The verify result stays with the connection. */
+/* A bad client certificate does not end the handshake: the request is then an anonymous one, which the server room
+ * refuses with a message (as upstream). The verify result stays with the connection. */
 static int accept_any_client(int ok, X509_STORE_CTX *store)
 {
     (void)ok;

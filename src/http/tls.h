@@ -1,4 +1,5 @@
-/* One TLS connection without I/O: cipher text is fed in, plain text read out; what must go to the peer gathers in `out`. */
+/* One TLS connection without I/O: cipher text is fed in, plain text read out; what must go to the peer gathers in
+ * `out`. */
 #pragma once
 #include <openssl/ssl.h>
 #include <sys/types.h>
@@ -13,7 +14,8 @@ struct tls {
     struct buf out; /* records for the peer */
 };
 
-/* server_name: what the peer's certificate must name (host or address); NULL, or a context without CA: anything goes. */
+/* server_name: what the peer's certificate must name (host or address); NULL, or a context without CA: anything goes.
+ */
 void tls_init_server(struct tls *t, SSL_CTX *ctx);
 void tls_init_client(struct tls *t, SSL_CTX *ctx, const char *server_name);
 void tls_done(struct tls *t);

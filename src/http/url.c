@@ -39,7 +39,8 @@ char *url_encode(const char *s)
     char *out = xmalloc(3 * strlen(s) + 1), *to = out;
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
-        bool unreserved = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || strchr("-._~", c);
+        bool unreserved =
+            (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || strchr("-._~", c);
         if (unreserved) {
             *to++ = (char)c;
         } else {

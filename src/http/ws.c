@@ -14,7 +14,7 @@ struct ws {
     wslay_event_context_ptr wslay;
     const struct ws_handler *h;
     void *arg;
-    struct buf out; /* frames being made: wslay hands out heads and payloads apart */
+    struct buf out;    /* frames being made: wslay hands out heads and payloads apart */
     const uint8_t *in; /* fed and not yet taken */
     size_t in_len;
     bool is_data, first; /* of the frame being read */
@@ -68,17 +68,17 @@ static ssize_t on_send(wslay_event_context_ptr wslay, const uint8_t *bytes, size
     return (ssize_t)len;
 }
 
-static void on_frame_start(wslay_event_context_ptr wslay, const struct wslay_event_on_frame_recv_start_arg *frame, void *arg)
+static void on_frame_start(wslay_event_context_ptr wslay, const struct wslay_event_on_frame_recv_start_arg *frame,
+                           void *arg)
 {
     struct ws *w = arg;
     (void)wslay;
     w->is_data = !wslay_is_ctrl_frame(frame->opcode);
     w->first = frame->opcode != WSLAY_CONTINUATION_FRAME;
-    if (w->is_data && w->first && !frame->payload_length)
-        w->h->piece(w->arg, true, "", 0);
 }
 
-static void on_frame_chunk(wslay_event_context_ptr wslay, const struct wslay_event_on_frame_recv_chunk_arg *chunk, void *arg)
+static void on_frame_chunk(wslay_event_context_ptr wslay, const struct wslay_event_on_frame_recv_chunk_arg *chunk,
+                           void *arg)
 {
     struct ws *w = arg;
     (void)wslay;

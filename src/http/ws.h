@@ -1,12 +1,13 @@
-/* WebSocket (RFC 6455) on wslay's framing, without I/O; the server's side. Messages are passed on in pieces as they come, so
- * that none has to be kept. */
+/* WebSocket (RFC 6455) on wslay's framing, without I/O; the server's side. Messages are passed on in pieces as they
+ * come, so that none has to be kept. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define WS_ACCEPT_SIZE 29
-/* Sec-WebSocket-Accept for a client's Sec-WebSocket-Key. Returns out, or NULL when the key is not 16 bytes in base64. */
+/* Sec-WebSocket-Accept for a client's Sec-WebSocket-Key. Returns out, or NULL when the key is not 16 bytes in base64.
+ */
 char *ws_accept_key(const char *key, char out[WS_ACCEPT_SIZE]);
 
 struct ws;

@@ -1,5 +1,5 @@
-/* The HTTP/1.1 parser on anything. The first byte chooses: request or response, and where to split. Fed in one piece or two,
- * the bytes must give the same events. */
+/* The HTTP/1.1 parser on anything. The first byte chooses: request or response, and where to split. Fed in one piece or
+ * two, the bytes must give the same events. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

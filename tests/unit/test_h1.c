@@ -92,16 +92,21 @@ TEST(good_requests)
 {
     static const struct message cases[] = {
         {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD GET / [Host=a]; END; "},
-        {"GET /a?b=c%20d HTTP/1.1\r\nhost:a\r\nX-Y: \t v w \t\r\n\r\n", "HEAD GET /a?b=c%20d [host=a] [X-Y=v w]; END; "},
+        {"GET /a?b=c%20d HTTP/1.1\r\nhost:a\r\nX-Y: \t v w \t\r\n\r\n",
+         "HEAD GET /a?b=c%20d [host=a] [X-Y=v w]; END; "},
         {"GET http://a.b:80/x HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD GET /x [Host=a]; END; "},
         {"GET / HTTP/1.0\r\n\r\n", "HEAD GET / close; END; "},
         {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "HEAD GET / [Connection=keep-alive]; END; "},
-        {"GET / HTTP/1.1\r\nHost: a\r\nConnection: foo, Close\r\n\r\n", "HEAD GET / [Host=a] [Connection=foo, Close] close; END; "},
-        {"POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "HEAD POST /p [Host=a] [Content-Length=5]; BODY hello; END; "},
+        {"GET / HTTP/1.1\r\nHost: a\r\nConnection: foo, Close\r\n\r\n",
+         "HEAD GET / [Host=a] [Connection=foo, Close] close; END; "},
+        {"POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+         "HEAD POST /p [Host=a] [Content-Length=5]; BODY hello; END; "},
         {"POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "HEAD POST /p [Host=a] [Content-Length=0]; END; "},
-        {"POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n",
+        {"POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+         "chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n",
          "HEAD POST /p [Host=a] [Transfer-Encoding=chunked]; BODY abc0123456789; END; "},
-        {"POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n03 \r\nabc\r\n000\r\nTrailer: x\r\nMore: y\r\n\r\n",
+        {"POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n03 \r\nabc\r\n000\r\nTrailer: x\r\nMore: "
+         "y\r\n\r\n",
          "HEAD POST /p [Host=a] [Transfer-Encoding=Chunked]; BODY abc; END; "},
         {"PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx",
          "HEAD PUT / [Host=a] [Expect=100-continue] [Content-Length=1] continue; BODY x; END; "},
@@ -144,7 +149,8 @@ TEST(bad_requests)
         {"GET /\xc3\xa4 HTTP/1.1\r\n" HOST "\r\n", "BAD 400 bad character in request target; "},
         {"G@T / HTTP/1.1\r\n" HOST "\r\n", "BAD 400 bad method; "},
         {"\x16\x03\x01\x02\r\n\r\n", "BAD 400 bad request line; "},
-        {"POST / HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 1\r\n\r\n", "BAD 400 more than one Content-Length; "},
+        {"POST / HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 1\r\n\r\n",
+         "BAD 400 more than one Content-Length; "},
         {"POST / HTTP/1.1\r\n" HOST "Content-Length: 1, 1\r\n\r\n", "BAD 400 bad Content-Length; "},
         {"POST / HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\n", "BAD 400 bad Content-Length; "},
         {"POST / HTTP/1.1\r\n" HOST "Content-Length: -0\r\n\r\n", "BAD 400 bad Content-Length; "},
@@ -162,12 +168,17 @@ TEST(bad_requests)
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nx", CHUNKED "BAD 400 chunk without a size; "},
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n\r\n", CHUNKED "BAD 400 chunk without a size; "},
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3\nabc", CHUNKED "BAD 400 bad chunk size; "},
-        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3;\nabc", CHUNKED "BAD 400 control character in a chunk extension; "},
+        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3;\nabc",
+         CHUNKED "BAD 400 control character in a chunk extension; "},
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0x3\r\n", CHUNKED "BAD 400 bad chunk size; "},
-        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n-3\r\n", CHUNKED "BAD 400 chunk without a size; "},
-        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3\rxabc", CHUNKED "BAD 400 bad line end in a chunked body; "},
-        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", CHUNKED "BODY a; BAD 400 bad line end in a chunked body; "},
-        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", CHUNKED "BAD 400 chunk too large; "},
+        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n-3\r\n",
+         CHUNKED "BAD 400 chunk without a size; "},
+        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3\rxabc",
+         CHUNKED "BAD 400 bad line end in a chunked body; "},
+        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n",
+         CHUNKED "BODY a; BAD 400 bad line end in a chunked body; "},
+        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+         CHUNKED "BAD 400 chunk too large; "},
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\nX: a\n\r\n",
          CHUNKED "BAD 400 control character in a trailer; "},
     };
@@ -185,7 +196,8 @@ TEST(responses)
          "HEAD 100; END; HEAD 201 [Transfer-Encoding=chunked]; BODY ok; END; "},
         {"HTTP/1.1 200 OK\r\n\r\nuntil close", "HEAD 200 close; BODY until close; END; "},
         {"HTTP/1.0 404 Not Found\r\n\r\n", "HEAD 404 close; END; "},
-        {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", "HEAD 200 [Content-Length=3]; BODY hi; BAD 400 connection closed inside a message; "},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi",
+         "HEAD 200 [Content-Length=3]; BODY hi; BAD 400 connection closed inside a message; "},
         {"HTTP/1.1 2000 OK\r\n\r\n", "BAD 400 bad status line; "},
         {"HTTP/1.1 099 OK\r\n\r\n", "BAD 400 bad status code; "},
         {"HTTX/1.1 200 OK\r\n\r\n", "BAD 400 bad HTTP version; "},
@@ -196,7 +208,8 @@ TEST(responses)
         bool until_close = strstr(cases[i].want, " close;") || strstr(cases[i].want, "inside");
         check(&cases[i], 1, true, false, until_close);
     }
-    static const struct message to_head[] = {{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HEAD 200 [Content-Length=5]; END; "}};
+    static const struct message to_head[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HEAD 200 [Content-Length=5]; END; "}};
     check(to_head, 1, true, true, false);
 }
 

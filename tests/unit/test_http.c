@@ -1,5 +1,5 @@
-/* http: server, client and duplex streams over loopback, plain and TLS. Every test runs the loop until its story is over; a
- * watchdog ends a story that hangs. */
+/* http: server, client and duplex streams over loopback, plain and TLS. Every test runs the loop until its story is
+ * over; a watchdog ends a story that hangs. */
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -178,9 +178,16 @@ static const struct http_call_handler plain_call = {.head = on_head, .data = on_
 
 static struct http_call *call_body(const char *method, const char *target, const void *body, size_t len, struct call *c)
 {
-    struct http_call_spec spec = {.netns_fd = -1, .ip = "127.0.0.1", .port = world.port, .tls = world.client_tls,
-                                  .server_name = world.client_tls ? "localhost" : NULL, .method = method, .target = target,
-                                  .body = body, .len = len, .timeout_ms = 10000};
+    struct http_call_spec spec = {.netns_fd = -1,
+                                  .ip = "127.0.0.1",
+                                  .port = world.port,
+                                  .tls = world.client_tls,
+                                  .server_name = world.client_tls ? "localhost" : NULL,
+                                  .method = method,
+                                  .target = target,
+                                  .body = body,
+                                  .len = len,
+                                  .timeout_ms = 10000};
     *c = (struct call){0};
     return http_call_start(&loop, &spec, &plain_call, c);
 }
@@ -251,7 +258,8 @@ static void save(const char *name, const struct identity *id)
 static SSL_CTX *client_ctx(const char *identity, const char *ca)
 {
     struct err err = {0};
-    _cleanup_free_ char *cert = path_of(str_or(identity, "none"), "crt"), *key = path_of(str_or(identity, "none"), "key");
+    _cleanup_free_ char *cert = path_of(str_or(identity, "none"), "crt"),
+                        *key = path_of(str_or(identity, "none"), "key");
     _cleanup_free_ char *ca_path = path_of(str_or(ca, "none"), "crt");
     SSL_CTX *ctx = tls_client_ctx(identity ? cert : NULL, identity ? key : NULL, ca ? ca_path : NULL, &err);
     if (!ctx)
@@ -274,7 +282,8 @@ static void make_certificates(void)
     save("server", &server);
     save("client", &client);
     save("foreign", &foreign);
-    _cleanup_free_ char *cert = path_of("server", "crt"), *key = path_of("server", "key"), *client_ca = path_of("ca", "crt");
+    _cleanup_free_ char *cert = path_of("server", "crt"), *key = path_of("server", "key"),
+                        *client_ca = path_of("ca", "crt");
     server_tls = tls_server_ctx(cert, key, client_ca, &err);
     client_tls = client_ctx("client", "ca");
     anonymous_tls = client_ctx(NULL, "ca");
@@ -465,11 +474,12 @@ static void check_raw(const char *bytes, const char *until, const char *want)
 
 TEST(pipelined_requests_are_answered_in_order)
 {
-    check_raw("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nabGET /x HTTP/1.1\r\nHost: a\r\n\r\n"
-              "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nab\r\n0\r\n\r\n",
-              NULL,
-              OK_AB "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
-                    "HTTP/1.1 201 Created\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab");
+    check_raw(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nabGET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+        NULL,
+        OK_AB "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+              "HTTP/1.1 201 Created\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab");
 }
 
 TEST(raw_exchanges)
@@ -482,11 +492,13 @@ TEST(raw_exchanges)
         {"GET /stream HTTP/1.0\r\n\r\n", NULL,
          "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\none two"},
         {"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n0\r\n\r\n",
-         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none \r\n3\r\ntwo\r\n0\r\n\r\n"},
+         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none "
+         "\r\n3\r\ntwo\r\n0\r\n\r\n"},
         {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", "\r\n\r\n",
          "HTTP/1.1 100 Continue\r\n\r\n"},
         {"rubbish\r\n\r\n", NULL,
-         "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: 17\r\n\r\n"
+         "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: "
+         "17\r\n\r\n"
          "bad request line\n"},
         {"GET /cut HTTP/1.1\r\nHost: a\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n", NULL, ""},
     };
@@ -538,8 +550,8 @@ static void check_gone(SSL_CTX *server, SSL_CTX *client)
 {
     static const struct http_call_handler handler = {.data = first_piece, .done = not_called};
     world_start(server, client, 0);
-    struct http_call_spec spec = {.netns_fd = -1, .ip = "127.0.0.1", .port = world.port, .tls = client, .method = "GET",
-                                  .target = "/watch"};
+    struct http_call_spec spec = {
+        .netns_fd = -1, .ip = "127.0.0.1", .port = world.port, .tls = client, .method = "GET", .target = "/watch"};
     struct http_call *watch;
     watch = http_call_start(&loop, &spec, &handler, &watch);
     run();
@@ -553,7 +565,6 @@ TEST(a_watcher_that_goes_is_noticed)
 }
 
 /* --- upgrades --- */
-
 
 static void client_data(void *arg, const void *bytes, size_t len)
 {
@@ -591,8 +602,13 @@ static void check_upgrade(SSL_CTX *server, SSL_CTX *client)
     static const struct http_header headers[] = {{"Connection", "Upgrade"}, {"Upgrade", "echo"}, {NULL, NULL}};
     struct call c = {0};
     world_start(server, client, 0);
-    struct http_call_spec spec = {.netns_fd = -1, .ip = "127.0.0.1", .port = world.port, .tls = client, .method = "GET",
-                                  .target = "/upgrade", .headers = headers};
+    struct http_call_spec spec = {.netns_fd = -1,
+                                  .ip = "127.0.0.1",
+                                  .port = world.port,
+                                  .tls = client,
+                                  .method = "GET",
+                                  .target = "/upgrade",
+                                  .headers = headers};
     http_call_start(&loop, &spec, &handler, &c);
     run();
     _cleanup_free_ char *want = xasprintf("end after %d; ", BIG_SIZE);
@@ -628,8 +644,13 @@ static void front_serve(void *arg, struct http_exchange *x)
     static const struct http_call_handler handler = {.upgraded = back_upgraded, .done = not_called};
     (void)arg;
     front.exchange = x;
-    struct http_call_spec spec = {.netns_fd = -1, .ip = "127.0.0.1", .port = world.port, .tls = world.client_tls,
-                                  .method = "GET", .target = "/upgrade", .headers = http_headers(x)};
+    struct http_call_spec spec = {.netns_fd = -1,
+                                  .ip = "127.0.0.1",
+                                  .port = world.port,
+                                  .tls = world.client_tls,
+                                  .method = "GET",
+                                  .target = "/upgrade",
+                                  .headers = http_headers(x)};
     http_call_start(&loop, &spec, &handler, NULL);
 }
 
@@ -642,8 +663,12 @@ static void check_splice(SSL_CTX *server, SSL_CTX *client)
     world_start(server, client, 0);
     front.server = http_server_new(&loop, NULL, front_serve, NULL);
     T_INT(http_server_listen(front.server, -1, "127.0.0.1", 0, &front.port, &err), 0);
-    struct http_call_spec spec = {.netns_fd = -1, .ip = "127.0.0.1", .port = front.port, .method = "GET",
-                                  .target = "/upgrade", .headers = headers};
+    struct http_call_spec spec = {.netns_fd = -1,
+                                  .ip = "127.0.0.1",
+                                  .port = front.port,
+                                  .method = "GET",
+                                  .target = "/upgrade",
+                                  .headers = headers};
     http_call_start(&loop, &spec, &handler, &c);
     run();
     _cleanup_free_ char *want = xasprintf("end after %d; ", BIG_SIZE);

@@ -10,10 +10,10 @@ TEST(decoding)
         bool plus;
         const char *want;
     } cases[] = {
-        {"", false, ""},          {"plain", false, "plain"}, {"a%2Fb", false, "a/b"}, {"a%2fb", false, "a/b"},
-        {"a+b", false, "a+b"},    {"a+b", true, "a b"},      {"%41", false, "A"},     {"%c3%a4", false, "\xc3\xa4"},
-        {"%", false, NULL},       {"%4", false, NULL},       {"%4g", false, NULL},    {"%g4", false, NULL},
-        {"nul%00", false, NULL},  {"100%25", false, "100%"}, {"%2541", false, "%41"}, {"%-1", false, NULL},
+        {"", false, ""},         {"plain", false, "plain"}, {"a%2Fb", false, "a/b"}, {"a%2fb", false, "a/b"},
+        {"a+b", false, "a+b"},   {"a+b", true, "a b"},      {"%41", false, "A"},     {"%c3%a4", false, "\xc3\xa4"},
+        {"%", false, NULL},      {"%4", false, NULL},       {"%4g", false, NULL},    {"%g4", false, NULL},
+        {"nul%00", false, NULL}, {"100%25", false, "100%"}, {"%2541", false, "%41"}, {"%-1", false, NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_free_ char *got = url_decode(cases[i].in, strlen(cases[i].in), cases[i].plus);
