@@ -16,8 +16,10 @@ struct proxy_config {
     const char *service_cidr;
     const char *dns_ip;        /* answered on the node itself: left alone, and kept out of conntrack */
 };
-/* Replaces what an earlier life left in the table, then follows the model. */
+/* Replaces what an earlier life left in the table by what the model holds then (so: once it is synced), and follows it. */
 struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_config *config, struct err *err);
 void proxy_free(struct proxy *p); /* leaves the rules: Services go on while the program is away */
+/* The kernel has all that the model has. */
+bool proxy_settled(const struct proxy *p);
 /* The table is gone afterwards; a missing one is fine. */
 void proxy_teardown(int netns_fd);

@@ -1,0 +1,14 @@
+/* The proxy's way into one node's kernel: nftables commands, and the clearing of connections that lead nowhere any
+ * more. The calls block and belong on a worker thread; one at a time for each kernel. */
+#pragma once
+#include "base/err.h"
+#include "proxy/ruleset.h"
+
+struct kernel;
+/* netns_fd: -1 here; duplicated. Fails when nftables cannot be used at all (no root, no kernel support). */
+struct kernel *kernel_new(int netns_fd, int family, struct err *err);
+void kernel_free(struct kernel *k);
+/* One transaction. */
+int kernel_run(struct kernel *k, const char *commands, struct err *err);
+/* Ends the UDP flows and forgets the affinities that lead elsewhere than their targets. */
+int kernel_clear_stale(struct kernel *k, struct rechecks *r, struct err *err);

@@ -1,0 +1,212 @@
+/* See proxy.h. What changed in the model within one turn of the loop becomes one transaction; it runs on a worker
+ * thread while the next changes gather. After a failure the kernel's state is unknown, so the next attempt writes
+ * everything. */
+#include "proxy/proxy.h"
+
+#define LOG_AREA "proxy"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "proxy/kernel.h"
+
+#define RETRY_MS_FIRST 100
+#define RETRY_MS_MAX 30000
+
+/* What goes to the worker and comes back. */
+struct job {
+    uv_work_t work;
+    struct proxy *proxy;
+    struct buf commands;
+    struct rechecks rechecks;
+    bool full;
+    int result, stale_result;
+    struct err err;
+};
+
+struct proxy {
+    uv_timer_t timer; /* 0 ms after a change, longer after a failure */
+    char *node_name;
+    struct ip node_ip;
+    struct site site;
+    struct kernel *kernel;
+    struct ruleset *rules;
+    struct model_reader *reader;
+    struct job *job;      /* in flight; at most one */
+    struct rechecks owed; /* of jobs that failed */
+    bool need_full;
+    bool closing, timer_closed;
+    uint64_t retry_ms; /* 0: all is well */
+};
+
+static void start_job(struct proxy *p);
+
+static void on_timer(uv_timer_t *t)
+{
+    start_job(t->data);
+}
+
+static void on_model_changed(void *arg)
+{
+    struct proxy *p = arg;
+    if (!p->job && !uv_is_active((uv_handle_t *)&p->timer))
+        uv_timer_start(&p->timer, on_timer, 0, 0);
+}
+
+static void visit(void *arg, const char *ns, const char *name, const struct svc *svc)
+{
+    ruleset_set(arg, ns, name, svc);
+}
+
+static void destroy_when_idle(struct proxy *p)
+{
+    if (!p->closing || p->job || !p->timer_closed)
+        return;
+    rechecks_done(&p->owed);
+    ruleset_free(p->rules);
+    kernel_free(p->kernel);
+    free(p->node_name);
+    free(p);
+}
+
+static void job_free(struct job *j)
+{
+    buf_done(&j->commands);
+    rechecks_done(&j->rechecks);
+    free(j);
+}
+
+static void run_job(uv_work_t *work)
+{
+    struct job *j = work->data;
+    j->result = j->commands.len ? kernel_run(j->proxy->kernel, buf_str(&j->commands), &j->err) : 0;
+    if (j->result == 0 && !rechecks_empty(&j->rechecks))
+        j->stale_result = kernel_clear_stale(j->proxy->kernel, &j->rechecks, &j->err);
+}
+
+static void back_off(struct proxy *p, struct job *j)
+{
+    p->need_full = true;
+    rechecks_move(&p->owed, &j->rechecks);
+    p->retry_ms = !p->retry_ms ? RETRY_MS_FIRST : p->retry_ms * 2 > RETRY_MS_MAX ? RETRY_MS_MAX : p->retry_ms * 2;
+    log_error("node %s: rules not applied, all are written again in %llu ms: %s", p->node_name,
+              (unsigned long long)p->retry_ms, j->err.msg);
+    uv_timer_start(&p->timer, on_timer, p->retry_ms, 0);
+}
+
+static void job_done(uv_work_t *work, int status)
+{
+    struct job *j = work->data;
+    struct proxy *p = j->proxy;
+    (void)status;
+    p->job = NULL;
+    if (p->closing) {
+        destroy_when_idle(p);
+    } else if (j->result < 0) {
+        back_off(p, j);
+    } else {
+        if (j->stale_result < 0)
+            log_warn("node %s: %s", p->node_name, j->err.msg);
+        if (p->retry_ms)
+            log_info("node %s: rules applied again", p->node_name);
+        p->retry_ms = 0;
+        on_model_changed(p); /* whatever came meanwhile; an empty turn costs nothing */
+    }
+    job_free(j);
+}
+
+/* Returns false when there is nothing to do. */
+static bool fill_job(struct proxy *p, struct job *j)
+{
+    model_take(p->reader, visit, p->rules);
+    j->full = p->need_full;
+    p->need_full = false;
+    if (!j->full)
+        return ruleset_take(p->rules, &j->commands, &j->rechecks);
+    ruleset_full(p->rules, &j->commands, &j->rechecks);
+    rechecks_move(&j->rechecks, &p->owed);
+    return true;
+}
+
+static void start_job(struct proxy *p)
+{
+    struct job *j = NEW(struct job);
+    j->proxy = p;
+    j->work.data = j;
+    if (!fill_job(p, j) || uv_queue_work(p->timer.loop, &j->work, run_job, job_done) < 0) {
+        p->need_full |= j->full;
+        job_free(j);
+        return;
+    }
+    p->job = j;
+}
+
+bool proxy_settled(const struct proxy *p)
+{
+    return !p->job && !p->need_full && !uv_is_active((const uv_handle_t *)&p->timer);
+}
+
+static int parse_config(struct proxy *p, const struct proxy_config *c, struct err *err)
+{
+    struct site *s = &p->site;
+    if (!ip_parse(c->node_ip, &p->node_ip))
+        return err_set(err, 0, "proxy: bad node address %s", c->node_ip);
+    if (!cidr_parse(c->cluster_cidr, &s->pods))
+        return err_set(err, 0, "proxy: bad pod range %s", c->cluster_cidr);
+    if (!cidr_parse(c->service_cidr, &s->services))
+        return err_set(err, 0, "proxy: bad Service range %s", c->service_cidr);
+    if (c->dns_ip && *c->dns_ip && !ip_parse(c->dns_ip, &s->dns))
+        return err_set(err, 0, "proxy: bad DNS address %s", c->dns_ip);
+    p->node_name = xstrdup(c->node_name);
+    s->family = p->node_ip.family;
+    s->node_name = p->node_name;
+    s->node_ips = &p->node_ip;
+    s->n_node_ips = 1;
+    return 0;
+}
+
+struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_config *config, struct err *err)
+{
+    struct proxy *p = NEW(struct proxy);
+    if (parse_config(p, config, err) < 0 || !(p->kernel = kernel_new(config->netns_fd, p->site.family, err))) {
+        free(p->node_name);
+        free(p);
+        return NULL;
+    }
+    p->rules = ruleset_new(&p->site);
+    p->reader = model_reader_new(m, on_model_changed, p);
+    p->need_full = true;
+    uv_timer_init(loop, &p->timer);
+    p->timer.data = p;
+    uv_timer_start(&p->timer, on_timer, 0, 0);
+    return p;
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+    struct proxy *p = h->data;
+    p->timer_closed = true;
+    destroy_when_idle(p);
+}
+
+void proxy_free(struct proxy *p)
+{
+    if (!p)
+        return;
+    p->closing = true;
+    model_reader_free(p->reader);
+    uv_close((uv_handle_t *)&p->timer, on_timer_closed);
+}
+
+void proxy_teardown(int netns_fd)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+    for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+        struct err err;
+        struct kernel *k = kernel_new(netns_fd, families[i], &err);
+        struct buf commands = BUF_INIT(0);
+        render_teardown(families[i], &commands);
+        if (!k || kernel_run(k, buf_str(&commands), &err) < 0)
+            log_warn("rules not removed: %s", err.msg);
+        kernel_free(k);
+        buf_done(&commands);
+    }
+}

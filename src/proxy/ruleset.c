@@ -1,0 +1,266 @@
+/* See ruleset.h. Two Services may claim one front (the same external address and port): the first keeps it, the other
+ * waits without rules for it and gets it when it is given up. */
+#include "proxy/ruleset.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/map.h"
+#include "base/str.h"
+
+struct member {
+    struct plan *plan;
+    bool waits; /* for a front that another holds */
+};
+
+struct ruleset {
+    const struct site *site;
+    struct map members; /* "ns/name" -> struct member */
+    struct map holders; /* front -> struct member */
+    size_t n_waiting;
+    bool given_up; /* some front, since the waiting were last looked at */
+    struct change change;
+    struct map remembering; /* "60": the chain remember_60 exists */
+    struct buf new_chains;
+    struct rechecks rechecks;
+};
+
+struct ruleset *ruleset_new(const struct site *site)
+{
+    struct ruleset *rs = NEW(struct ruleset);
+    rs->site = site;
+    return rs;
+}
+
+static void member_free(void *p)
+{
+    struct member *m = p;
+    plan_free(m->plan);
+    free(m);
+}
+
+void ruleset_free(struct ruleset *rs)
+{
+    if (!rs)
+        return;
+    map_done(&rs->holders);
+    map_done_with(&rs->members, member_free);
+    map_done(&rs->remembering);
+    change_done(&rs->change);
+    buf_done(&rs->new_chains);
+    rechecks_done(&rs->rechecks);
+    free(rs);
+}
+
+size_t ruleset_count(const struct ruleset *rs)
+{
+    return rs->members.len;
+}
+
+/* --- who holds what --- */
+
+static void give_up(struct ruleset *rs, const struct member *m)
+{
+    char text[FRONT_TEXT_SIZE];
+    for (size_t i = 0; m->plan && i < m->plan->n_fronts; i++) {
+        if (m->plan->fronts[i].held)
+            map_del(&rs->holders, front_text(m->plan, &m->plan->fronts[i], text));
+        rs->given_up = true;
+    }
+}
+
+static void claim(struct ruleset *rs, struct member *m)
+{
+    char text[FRONT_TEXT_SIZE];
+    rs->n_waiting -= m->waits;
+    m->waits = false;
+    for (size_t i = 0; m->plan && i < m->plan->n_fronts; i++) {
+        struct front *f = &m->plan->fronts[i];
+        const struct member *holder = map_get(&rs->holders, front_text(m->plan, f, text));
+        f->held = !holder || holder == m;
+        m->waits |= !f->held;
+        if (!holder)
+            map_put(&rs->holders, text, m);
+    }
+    rs->n_waiting += m->waits;
+}
+
+/* --- what goes through fronts to the wrong endpoint --- */
+
+static const struct svc_port *find_svc_port(const struct svc *svc, const struct plan_port *port)
+{
+    for (size_t i = 0; svc && i < svc->n_ports; i++)
+        if (svc->ports[i].protocol == port->protocol && streq(svc->ports[i].name, port->name))
+            return &svc->ports[i];
+    return NULL;
+}
+
+/* A flow may stay with whoever still serves it, chosen for new ones or not. */
+static void recheck_flows(struct ruleset *rs, const struct plan *plan, const struct front *f, const struct svc *svc)
+{
+    const struct svc_port *port = find_svc_port(svc, &plan->ports[f->port_index]);
+    size_t n = 0;
+    if (plan->ports[f->port_index].protocol != PROTO_UDP)
+        return;
+    struct target *targets = xcalloc((port ? port->n_endpoints : 0) + 1, sizeof(*targets));
+    for (size_t i = 0; port && i < port->n_endpoints; i++) {
+        const struct svc_endpoint *e = &port->endpoints[i];
+        if (e->ready || e->serving)
+            targets[n++] = (struct target){e->ip, e->port};
+    }
+    recheck_add(&rs->rechecks.flows, plan, f, targets, n);
+}
+
+static size_t copy_slots(struct target *to, const struct slots *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        to[i] = s->list[i];
+    return s->n;
+}
+
+/* An affinity holds among those that are chosen, and as long as the Service wants it. */
+static void recheck_affinities(struct ruleset *rs, const struct plan *plan, const struct front *f, bool ended)
+{
+    const struct plan_port *port = &plan->ports[f->port_index];
+    struct target *targets = xcalloc(port->cluster.n + port->local.n + 1, sizeof(*targets));
+    size_t n = ended ? 0 : copy_slots(targets, &port->cluster);
+    n += ended ? 0 : copy_slots(targets + n, &port->local);
+    recheck_add(&rs->rechecks.affinities, plan, f, targets, n);
+}
+
+static bool has_front(const struct plan *p, const struct plan *of, const struct front *f)
+{
+    char a[FRONT_TEXT_SIZE], b[FRONT_TEXT_SIZE];
+    front_text(of, f, a);
+    for (size_t i = 0; p && i < p->n_fronts; i++)
+        if (streq(a, front_text(p, &p->fronts[i], b)))
+            return true;
+    return false;
+}
+
+static void recheck_plans(struct ruleset *rs, const struct plan *before, const struct plan *now, const struct svc *svc)
+{
+    bool affine = now && now->affinity_seconds, was_affine = before && before->affinity_seconds;
+    for (size_t i = 0; now && i < now->n_fronts; i++) {
+        const struct front *f = &now->fronts[i];
+        if (!f->held || f->kind == FRONT_ADDRESS)
+            continue;
+        recheck_flows(rs, now, f, svc);
+        if (was_affine || affine)
+            recheck_affinities(rs, now, f, !affine);
+    }
+    for (size_t i = 0; before && i < before->n_fronts; i++) {
+        const struct front *f = &before->fronts[i];
+        if (!f->held || f->kind == FRONT_ADDRESS || has_front(now, before, f))
+            continue;
+        recheck_flows(rs, before, f, NULL);
+        if (was_affine)
+            recheck_affinities(rs, before, f, true);
+    }
+}
+
+/* --- changes --- */
+
+static void need_remember_chain(struct ruleset *rs, const struct plan *plan)
+{
+    if (!plan || !plan->affinity_seconds)
+        return;
+    _cleanup_free_ char *seconds = xasprintf("%d", plan->affinity_seconds);
+    if (map_get(&rs->remembering, seconds))
+        return;
+    map_put(&rs->remembering, seconds, rs);
+    render_remember(rs->site, plan->affinity_seconds, &rs->new_chains);
+}
+
+static void note_difference(struct ruleset *rs, struct elements *before, const struct plan *now)
+{
+    struct elements after;
+    elements_of(rs->site, now, &after);
+    change_add(&rs->change, before, &after);
+    elements_done(&after);
+    elements_done(before);
+}
+
+void ruleset_set(struct ruleset *rs, const char *ns, const char *name, const struct svc *svc)
+{
+    _cleanup_free_ char *key = xasprintf("%s/%s", ns, name);
+    struct member *m = map_get(&rs->members, key);
+    struct plan *before = m ? m->plan : NULL, *now = plan_new(rs->site, svc, before);
+    struct elements elements_before;
+    if (!before && !now)
+        return;
+    if (!m)
+        map_put(&rs->members, key, m = NEW(struct member));
+    elements_of(rs->site, before, &elements_before);
+    give_up(rs, m);
+    m->plan = now;
+    claim(rs, m);
+    need_remember_chain(rs, now);
+    note_difference(rs, &elements_before, now);
+    recheck_plans(rs, before, now, svc);
+    plan_free(before);
+    if (!now) {
+        map_del(&rs->members, key);
+        free(m);
+    }
+}
+
+/* Whoever waits for a front may have it now. */
+static void settle(struct ruleset *rs)
+{
+    if (!rs->given_up)
+        return;
+    rs->given_up = false;
+    if (!rs->n_waiting)
+        return;
+    for (struct map_entry *it = NULL; (it = map_next(&rs->members, it));) {
+        struct member *m = it->value;
+        struct elements before;
+        if (!m->waits)
+            continue;
+        elements_of(rs->site, m->plan, &before);
+        claim(rs, m);
+        note_difference(rs, &before, m->plan);
+    }
+}
+
+static void forget(struct ruleset *rs)
+{
+    change_clear(&rs->change);
+    buf_clear(&rs->new_chains);
+}
+
+bool ruleset_take(struct ruleset *rs, struct buf *out, struct rechecks *ret)
+{
+    settle(rs);
+    *ret = rs->rechecks;
+    rs->rechecks = (struct rechecks){0};
+    buf_add(out, buf_str(&rs->new_chains), rs->new_chains.len);
+    render_change(rs->site, &rs->change, out);
+    bool any = !change_empty(&rs->change) || !rechecks_empty(ret);
+    forget(rs);
+    return any;
+}
+
+void ruleset_full(struct ruleset *rs, struct buf *out, struct rechecks *ret)
+{
+    struct elements none = {0}, all;
+    settle(rs);
+    *ret = rs->rechecks;
+    rs->rechecks = (struct rechecks){0};
+    forget(rs);
+    map_clear(&rs->remembering);
+    render_table(rs->site, out);
+    for (struct map_entry *it = NULL; (it = map_next(&rs->members, it));) {
+        const struct member *m = it->value;
+        elements_of(rs->site, m->plan, &all);
+        change_add(&rs->change, &none, &all);
+        elements_done(&all);
+        need_remember_chain(rs, m->plan);
+    }
+    buf_add(out, buf_str(&rs->new_chains), rs->new_chains.len);
+    render_change(rs->site, &rs->change, out);
+    /* Tens of megabytes at 10,000 Services: given back, not kept. */
+    change_done(&rs->change);
+    forget(rs);
+}

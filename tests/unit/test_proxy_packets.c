@@ -1,0 +1,569 @@
+/* proxy: real rules and real packets, in network namespaces of the test's own. Needs root. One node with three pods on
+ * podnet's links and a host outside on its LAN; the servers a and b answer with their name, the client's address and
+ * their port. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/netns.h"
+#include "base/str.h"
+#include "json/json.h"
+#include "podnet/podnet.h"
+#include "proxy/proxy.h"
+#include "t.h"
+
+#define RUN_TMP "/run/c8s-test-proxy"
+#define NODE_IP "172.28.128.10"
+#define OUTSIDE_IP "172.28.128.1"
+#define GATEWAY "10.244.0.1"
+#define DNS_IP "10.96.0.10"
+#define SERVER_PORT 8080
+#define MANY_PORT 8100 /* and the 39 after it */
+#define N_MANY 40
+
+enum { POD_CLIENT, POD_A, POD_B, OUTSIDE, NODE, N_PLACES };
+static int places[N_PLACES] = {-1, -1, -1, -1, -1};
+static char pod_ips[3][INET_ADDRSTRLEN];
+static pid_t servers[8];
+static size_t n_servers;
+static uv_loop_t loop;
+static struct model *model;
+static struct proxy *proxy;
+static int patience_ms = 5000;
+
+static const struct proxy_config config = {.netns_fd = -1,
+                                           .node_name = "n1",
+                                           .node_ip = NODE_IP,
+                                           .cluster_cidr = "10.244.0.0/16",
+                                           .service_cidr = "10.96.0.0/12",
+                                           .dns_ip = DNS_IP};
+
+/* --- servers --- */
+
+static int server_socket(int type, const char *ip, uint16_t port)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int one = 1, fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    inet_pton(AF_INET, ip, &addr.sin_addr);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || (type == SOCK_STREAM && listen(fd, 64) < 0)) {
+        perror("server");
+        _exit(1);
+    }
+    return fd;
+}
+
+static void answer(int fd, const char *name)
+{
+    struct sockaddr_in peer, own;
+    socklen_t len = sizeof(peer), own_len = sizeof(own);
+    char text[64], ip[INET_ADDRSTRLEN], in[16];
+    int type = 0, conn = -1;
+    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof(type)});
+    getsockname(fd, (struct sockaddr *)&own, &own_len);
+    if (type == SOCK_STREAM)
+        conn = accept(fd, (struct sockaddr *)&peer, &len);
+    else if (recvfrom(fd, in, sizeof(in), 0, (struct sockaddr *)&peer, &len) < 0)
+        return;
+    inet_ntop(AF_INET, &peer.sin_addr, ip, sizeof(ip));
+    int n = snprintf(text, sizeof(text), "%s<%s", name, ip);
+    if (ntohs(own.sin_port) != SERVER_PORT)
+        n = snprintf(text, sizeof(text), "%u", ntohs(own.sin_port));
+    if (conn >= 0) {
+        if (write(conn, text, (size_t)n) != n)
+            perror("answer");
+        close(conn);
+    } else {
+        sendto(fd, text, (size_t)n, 0, (struct sockaddr *)&peer, len);
+    }
+}
+
+static void serve(int place, const char *name, bool dns)
+{
+    struct pollfd fds[N_MANY + 2];
+    size_t n = 0;
+    if (setns(places[place], CLONE_NEWNET) < 0)
+        _exit(1);
+    if (dns) {
+        fds[n++].fd = server_socket(SOCK_DGRAM, DNS_IP, 53);
+    } else {
+        fds[n++].fd = server_socket(SOCK_STREAM, "0.0.0.0", SERVER_PORT);
+        fds[n++].fd = server_socket(SOCK_DGRAM, "0.0.0.0", SERVER_PORT);
+        for (uint16_t i = 0; i < N_MANY; i++)
+            fds[n++].fd = server_socket(SOCK_STREAM, "0.0.0.0", MANY_PORT + i);
+    }
+    for (size_t i = 0; i < n; i++)
+        fds[i].events = POLLIN;
+    kill(getpid(), SIGSTOP); /* ready: the parent waits for it */
+    for (;;) {
+        poll(fds, n, -1);
+        for (size_t i = 0; i < n; i++)
+            if (fds[i].revents)
+                answer(fds[i].fd, name);
+    }
+}
+
+static void start_server(int place, const char *name, bool dns)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        serve(place, name, dns);
+    }
+    waitpid(pid, &status, WUNTRACED);
+    if (!WIFSTOPPED(status))
+        T_FAIL("server %s did not start", name);
+    kill(pid, SIGCONT);
+    servers[n_servers++] = pid;
+}
+
+/* --- clients --- */
+
+static int client_socket(int place, int type, const char *ip, uint16_t port)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port)};
+    NETNS_SCOPE(places[place]);
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    inet_pton(AF_INET, ip, &addr.sin_addr);
+    if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 && errno != EINPROGRESS) {
+        int e = errno;
+        close(fd);
+        errno = e;
+        return -1;
+    }
+    return fd;
+}
+
+static const char *outcome(int error)
+{
+    return error == ECONNREFUSED ? "refused" : strerror(error);
+}
+
+/* The answer, "refused", or "silence". */
+static const char *talk(int fd, int type)
+{
+    static char text[64];
+    struct pollfd p = {.fd = fd, .events = type == SOCK_STREAM ? POLLIN | POLLRDHUP : POLLIN};
+    if (type == SOCK_DGRAM && send(fd, "?", 1, 0) < 0)
+        return outcome(errno);
+    if (poll(&p, 1, patience_ms) == 0)
+        return "silence";
+    int error = 0;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof(error)});
+    ssize_t n = error ? -1 : recv(fd, text, sizeof(text) - 1, 0);
+    if (n < 0)
+        return outcome(error ? error : errno);
+    text[n] = '\0';
+    return text;
+}
+
+static const char *ask(int place, int type, const char *ip, uint16_t port)
+{
+    int fd = client_socket(place, type, ip, port);
+    if (fd < 0)
+        return outcome(errno);
+    const char *text = talk(fd, type);
+    close(fd);
+    return text;
+}
+
+static const char *ask_briefly(int place, int type, const char *ip, uint16_t port)
+{
+    patience_ms = 250;
+    const char *text = ask(place, type, ip, port);
+    patience_ms = 5000;
+    return text;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* All the different answers to `times` questions, sorted; valid until the next call. */
+static const char *census(int place, int type, const char *ip, uint16_t port, int times)
+{
+    static struct buf b;
+    static char seen[N_MANY + 2][64];
+    size_t n = 0;
+    buf_clear(&b);
+    for (int i = 0; i < times; i++) {
+        const char *text = ask(place, type, ip, port);
+        size_t k = 0;
+        while (k < n && !streq(seen[k], text))
+            k++;
+        if (k == n && n < N_MANY + 1)
+            strcpy(seen[n++], text);
+    }
+    qsort(seen, n, sizeof(seen[0]), compare_texts);
+    for (size_t i = 0; i < n; i++)
+        buf_addf(&b, "%s%s", i ? " " : "", seen[i]);
+    return buf_str(&b);
+}
+
+#define TRIES 40 /* one of two endpoints is missed by chance once in 10^12 */
+#define TCP(place, ip, port) census(place, SOCK_STREAM, ip, port, TRIES)
+#define UDP(place, ip, port) census(place, SOCK_DGRAM, ip, port, TRIES)
+
+/* --- the model's side --- */
+
+static json_t *doc(const char *text)
+{
+    _cleanup_free_ char *copy = xstrdup(text);
+    struct err err;
+    for (char *c = copy; *c; c++)
+        if (*c == '\'')
+            *c = '"';
+    json_t *j = jparse(copy, strlen(copy), &err);
+    if (!j)
+        T_FAIL("bad test document: %s", err.msg);
+    return j;
+}
+
+static void settle(void)
+{
+    while (!proxy_settled(proxy))
+        uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void service(const char *spec)
+{
+    _cleanup_json_ json_t *j = spec ? doc(spec) : NULL;
+    model_set_service(model, "d", "web", j);
+}
+
+/* Letters: a and b are ready endpoints on this node, A and B the same servers said to be on another node. */
+static void endpoints_on(const char *letters, const char *protocol, uint16_t port)
+{
+    struct buf b = BUF_INIT(0);
+    buf_adds(&b, "{'metadata':{'labels':{'kubernetes.io/service-name':'web'}},'addressType':'IPv4','endpoints':[");
+    for (const char *c = letters; *c; c++)
+        buf_addf(&b, "%s{'addresses':['%s'],'nodeName':'%s'}", c == letters ? "" : ",",
+                 pod_ips[(*c | 0x20) == 'a' ? POD_A : POD_B], *c & 0x20 ? "n1" : "n2");
+    buf_addf(&b, "],'ports':[{'port':%u,'protocol':'%s'}]}", port, protocol);
+    _cleanup_json_ json_t *j = doc(buf_str(&b));
+    model_set_slice(model, "d", "web-1", j);
+    buf_done(&b);
+    settle();
+}
+
+static void endpoints(const char *letters)
+{
+    endpoints_on(letters, "TCP", SERVER_PORT);
+}
+
+#define VIP "10.96.0.9"
+#define LB_IP "172.28.128.200"
+#define EXT_IP "192.0.2.1"
+#define CLUSTER "{'spec':{'clusterIP':'" VIP "','ports':[{'port':80}]}}"
+#define CLUSTER_UDP "{'spec':{'clusterIP':'" VIP "','ports':[{'port':80,'protocol':'UDP'}]}}"
+#define NODEPORT(more)                                                                                                 \
+    "{'spec':{'type':'NodePort','clusterIP':'" VIP "','ports':[{'port':80,'nodePort':30080}]" more "}}"
+#define LB(more)                                                                                                       \
+    "{'spec':{'type':'LoadBalancer','clusterIP':'" VIP "','ports':[{'port':80}]" more "},'status':{'loadBalancer':"    \
+    "{'ingress':[{'ip':'" LB_IP "'}]}}}"
+
+/* The pods as the servers see and name them: client .2, a .3, b .4. */
+#define BOTH(from) "a<" from " b<" from
+#define CLIENT "10.244.0.2"
+
+/* --- tests --- */
+
+TEST(cluster_ip_reaches_every_endpoint_from_everywhere)
+{
+    service(CLUSTER);
+    endpoints("ab");
+    T_STR(TCP(POD_CLIENT, VIP, 80), BOTH(CLIENT)); /* the source is kept between pods */
+    T_STR(TCP(NODE, VIP, 80), BOTH(GATEWAY));
+    T_STR(TCP(OUTSIDE, VIP, 80), BOTH(GATEWAY));
+}
+
+TEST(a_pod_reaches_itself)
+{
+    service(CLUSTER);
+    endpoints("ab");
+    T_STR(TCP(POD_A, VIP, 80), "a<" GATEWAY " b<10.244.0.3");
+    endpoints("a");
+    T_STR(TCP(POD_A, VIP, 80), "a<" GATEWAY);
+}
+
+TEST(no_endpoints_means_refused)
+{
+    service(CLUSTER);
+    endpoints("");
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "refused");
+    T_STR(ask(NODE, SOCK_STREAM, VIP, 80), "refused");
+    T_STR(ask(OUTSIDE, SOCK_STREAM, VIP, 80), "refused");
+    endpoints("b");
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "b<" CLIENT);
+}
+
+TEST(unknown_ports_are_refused_unknown_addresses_dropped)
+{
+    service(CLUSTER);
+    endpoints("ab");
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 81), "refused");
+    T_STR(ask(NODE, SOCK_STREAM, VIP, 81), "refused");
+    T_STR(ask(POD_CLIENT, SOCK_DGRAM, VIP, 80), "refused");
+    T_STR(ask_briefly(POD_CLIENT, SOCK_STREAM, "10.96.0.77", 80), "silence");
+    service(NULL);
+    settle();
+    T_STR(ask_briefly(POD_CLIENT, SOCK_STREAM, VIP, 80), "silence");
+    /* Nothing of ours: as without a proxy. */
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, "10.244.0.3", SERVER_PORT), "a<" CLIENT);
+    T_STR(ask(NODE, SOCK_STREAM, "10.244.0.3", SERVER_PORT), "a<" GATEWAY); /* the link's address */
+}
+
+TEST(udp_and_its_flows_follow_the_endpoints)
+{
+    service(CLUSTER_UDP);
+    endpoints_on("ab", "UDP", SERVER_PORT);
+    T_STR(UDP(POD_CLIENT, VIP, 80), BOTH(CLIENT));
+    endpoints_on("a", "UDP", SERVER_PORT);
+    int fd = client_socket(POD_CLIENT, SOCK_DGRAM, VIP, 80); /* one flow all the way */
+    T_STR(talk(fd, SOCK_DGRAM), "a<" CLIENT);
+    endpoints_on("b", "UDP", SERVER_PORT);
+    T_STR(talk(fd, SOCK_DGRAM), "b<" CLIENT);
+    endpoints_on("", "UDP", SERVER_PORT);
+    T_STR(talk(fd, SOCK_DGRAM), "refused");
+    endpoints_on("a", "UDP", SERVER_PORT);
+    T_STR(talk(fd, SOCK_DGRAM), "a<" CLIENT);
+    endpoints_on("ab", "UDP", SERVER_PORT); /* a flow that is fine is left alone */
+    for (int i = 0; i < TRIES; i++)
+        T_STR(talk(fd, SOCK_DGRAM), "a<" CLIENT);
+    close(fd);
+}
+
+TEST(node_ports)
+{
+    service(NODEPORT(""));
+    endpoints("ab");
+    T_STR(TCP(OUTSIDE, NODE_IP, 30080), BOTH(GATEWAY));
+    T_STR(TCP(NODE, NODE_IP, 30080), BOTH(GATEWAY));
+    T_STR(TCP(POD_CLIENT, NODE_IP, 30080), BOTH(GATEWAY));
+    T_STR(ask(OUTSIDE, SOCK_STREAM, NODE_IP, 30081), "refused"); /* the node's own stack */
+    endpoints("");
+    T_STR(ask(OUTSIDE, SOCK_STREAM, NODE_IP, 30080), "refused");
+}
+
+TEST(external_traffic_policy_local)
+{
+    service(NODEPORT(",'externalTrafficPolicy':'Local','externalIPs':['" EXT_IP "']"));
+    endpoints("aB");
+    T_STR(TCP(OUTSIDE, NODE_IP, 30080), "a<" OUTSIDE_IP); /* only here, and the source is kept */
+    T_STR(TCP(OUTSIDE, EXT_IP, 80), "a<" OUTSIDE_IP);
+    T_STR(TCP(POD_CLIENT, NODE_IP, 30080), BOTH(CLIENT)); /* pods and node see the whole Service */
+    T_STR(TCP(NODE, NODE_IP, 30080), BOTH(GATEWAY));
+    T_STR(TCP(POD_CLIENT, VIP, 80), BOTH(CLIENT));
+    endpoints("AB");
+    T_STR(ask_briefly(OUTSIDE, SOCK_STREAM, NODE_IP, 30080), "silence");
+    T_STR(TCP(POD_CLIENT, EXT_IP, 80), BOTH(CLIENT));
+    endpoints("");
+    T_STR(ask(OUTSIDE, SOCK_STREAM, NODE_IP, 30080), "refused");
+}
+
+TEST(internal_traffic_policy_local)
+{
+    service(NODEPORT(",'internalTrafficPolicy':'Local'"));
+    endpoints("aB");
+    T_STR(TCP(POD_CLIENT, VIP, 80), "a<" CLIENT);
+    T_STR(TCP(OUTSIDE, NODE_IP, 30080), BOTH(GATEWAY));
+    endpoints("B");
+    T_STR(ask_briefly(POD_CLIENT, SOCK_STREAM, VIP, 80), "silence");
+    endpoints("");
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "refused");
+}
+
+TEST(load_balancer_source_ranges)
+{
+    service(LB(""));
+    endpoints("ab");
+    T_STR(TCP(OUTSIDE, LB_IP, 80), BOTH(GATEWAY));
+    service(LB(",'loadBalancerSourceRanges':['10.0.0.0/8','10.1.0.0/16']"));
+    settle();
+    T_STR(ask_briefly(OUTSIDE, SOCK_STREAM, LB_IP, 80), "silence");
+    T_STR(TCP(POD_CLIENT, LB_IP, 80), BOTH(GATEWAY));
+    T_STR(TCP(POD_CLIENT, VIP, 80), BOTH(CLIENT));
+    service(LB(",'loadBalancerSourceRanges':['" OUTSIDE_IP "/32']"));
+    settle();
+    T_STR(TCP(OUTSIDE, LB_IP, 80), BOTH(GATEWAY));
+    T_STR(ask_briefly(POD_CLIENT, SOCK_STREAM, LB_IP, 80), "silence");
+}
+
+TEST(session_affinity)
+{
+    service(NODEPORT(",'sessionAffinity':'ClientIP'"));
+    endpoints("ab");
+    bool a_first = streq(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "a<" CLIENT);
+    T_STR(TCP(POD_CLIENT, VIP, 80), a_first ? "a<" CLIENT : "b<" CLIENT);
+    endpoints(a_first ? "b" : "a"); /* what is gone is forgotten, at once */
+    T_STR(TCP(POD_CLIENT, VIP, 80), a_first ? "b<" CLIENT : "a<" CLIENT);
+    endpoints("ab"); /* and a newcomer changes nothing for those who have theirs */
+    T_STR(TCP(POD_CLIENT, VIP, 80), a_first ? "b<" CLIENT : "a<" CLIENT);
+    T_TRUE(strlen(TCP(OUTSIDE, NODE_IP, 30080)) == strlen("a<" GATEWAY));
+    T_TRUE(strlen(TCP(POD_A, VIP, 80)) <= strlen("a<" GATEWAY)); /* also when it is itself */
+    service(NODEPORT(""));
+    settle();
+    T_STR(TCP(POD_CLIENT, VIP, 80), BOTH(CLIENT)); /* over with the Service's affinity */
+    T_STR(TCP(OUTSIDE, NODE_IP, 30080), BOTH(GATEWAY));
+}
+
+TEST(more_endpoints_than_exact_chains)
+{
+    struct buf b = BUF_INIT(0), want = BUF_INIT(0);
+    service(CLUSTER);
+    model_set_slice(model, "d", "web-1", NULL);
+    for (int i = 0; i < N_MANY; i++) {
+        char name[16];
+        buf_clear(&b);
+        buf_addf(&b,
+                 "{'metadata':{'labels':{'kubernetes.io/service-name':'web'}},'addressType':'IPv4','endpoints':["
+                 "{'addresses':['10.244.0.%d']}],'ports':[{'port':%d}]}",
+                 3 + i % 2, MANY_PORT + i);
+        snprintf(name, sizeof(name), "many-%d", i);
+        _cleanup_json_ json_t *j = doc(buf_str(&b));
+        model_set_slice(model, "d", name, j);
+        buf_addf(&want, "%s%d", i ? " " : "", MANY_PORT + i);
+    }
+    settle();
+    T_STR(census(POD_CLIENT, SOCK_STREAM, VIP, 80, 1500), buf_str(&want)); /* one is missed once in 10^15 */
+    for (int i = 0; i < N_MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "many-%d", i);
+        model_set_slice(model, "d", name, NULL);
+    }
+    endpoints("ab");
+    T_STR(TCP(POD_CLIENT, VIP, 80), BOTH(CLIENT));
+    buf_done(&b);
+    buf_done(&want);
+}
+
+TEST(dns_on_the_node_is_left_alone)
+{
+    T_STR(ask(POD_CLIENT, SOCK_DGRAM, DNS_IP, 53), "53");
+    T_STR(ask(NODE, SOCK_DGRAM, DNS_IP, 53), "53");
+}
+
+TEST(rules_taken_away_come_back_and_a_restart_keeps_them)
+{
+    struct err err;
+    service(CLUSTER);
+    endpoints("ab");
+    proxy_teardown(-1); /* by somebody else, as it were */
+    endpoints("b");
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "b<" CLIENT);
+    proxy_free(proxy);
+    while (uv_run(&loop, UV_RUN_NOWAIT))
+        ;
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "b<" CLIENT);
+    proxy = proxy_new(&loop, model, &config, &err);
+    endpoints("a");
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "a<" CLIENT);
+    T_STR(ask(NODE, SOCK_STREAM, VIP, 80), "a<" GATEWAY);
+}
+
+/* --- the place --- */
+
+static int namespace_at(const char *name)
+{
+    char path[128];
+    struct err err;
+    snprintf(path, sizeof(path), RUN_TMP "/%s", name);
+    int fd = netns_create(path, &err);
+    if (fd < 0)
+        T_FAIL("%s", err.msg);
+    return fd;
+}
+
+static void sh(const char *command)
+{
+    if (system(command) != 0)
+        T_FAIL("failed: %s", command);
+}
+
+static void build_place(void)
+{
+    static const char *const pods[] = {"client", "a", "b"};
+    struct err err = {0};
+    struct podnet *net = podnet_new(-1, "10.244.0.0/24", &err);
+    sh("ip link set lo up && ip addr add " DNS_IP "/32 dev lo");
+    for (int i = POD_CLIENT; net && i <= POD_B; i++) {
+        places[i] = namespace_at(pods[i]);
+        if (podnet_add(net, pods[i], places[i], pod_ips[i], sizeof(pod_ips[i]), &err) < 0)
+            T_FAIL("podnet: %s", err.msg);
+    }
+    T_STR(pod_ips[POD_CLIENT], CLIENT);
+    T_STR(pod_ips[POD_B], "10.244.0.4");
+    podnet_free(net);
+    places[OUTSIDE] = namespace_at("outside");
+    places[NODE] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    sh("ip link add eth0 type veth peer name lan0 && ip link set lan0 netns " RUN_TMP "/outside && "
+       "ip link set eth0 up && ip addr add " NODE_IP "/24 dev eth0 && ip route add default via " OUTSIDE_IP);
+    sh("nsenter --net=" RUN_TMP "/outside sh -c 'ip link set lan0 up && ip addr add " OUTSIDE_IP "/24 dev lan0 && "
+       "ip route add default via " NODE_IP " && ip route add " LB_IP "/32 via " NODE_IP "'");
+    start_server(POD_A, "a", false);
+    start_server(POD_B, "b", false);
+    start_server(NODE, "dns", true);
+}
+
+static void leave_place(void)
+{
+    for (size_t i = 0; i < n_servers; i++) {
+        kill(servers[i], SIGKILL);
+        waitpid(servers[i], NULL, 0);
+    }
+    for (int i = 0; i < N_PLACES; i++)
+        if (places[i] >= 0)
+            close(places[i]);
+}
+
+int main(void)
+{
+    struct err err;
+    if (geteuid() != 0 || unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
+        mount("", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 || mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0 ||
+        mkdir(RUN_TMP, 0700) < 0) {
+        perror("test_proxy_packets needs root and namespaces of its own");
+        return 1;
+    }
+    build_place();
+    uv_loop_init(&loop);
+    model = model_new();
+    proxy = proxy_new(&loop, model, &config, &err);
+    if (!proxy) {
+        fprintf(stderr, "test_proxy_packets: %s\n", err.msg);
+        return 1;
+    }
+    RUN(cluster_ip_reaches_every_endpoint_from_everywhere);
+    RUN(a_pod_reaches_itself);
+    RUN(no_endpoints_means_refused);
+    RUN(unknown_ports_are_refused_unknown_addresses_dropped);
+    RUN(udp_and_its_flows_follow_the_endpoints);
+    RUN(node_ports);
+    RUN(external_traffic_policy_local);
+    RUN(internal_traffic_policy_local);
+    RUN(load_balancer_source_ranges);
+    RUN(session_affinity);
+    RUN(more_endpoints_than_exact_chains);
+    RUN(dns_on_the_node_is_left_alone);
+    RUN(rules_taken_away_come_back_and_a_restart_keeps_them);
+    proxy_free(proxy);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    model_free(model);
+    leave_place();
+    return DONE();
+}
