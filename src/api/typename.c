@@ -21,6 +21,7 @@ static const struct type_row {
     {NULL, "selector", "meta.v1.LabelSelector"},
     {NULL, "template", "core.v1.PodTemplateSpec"},
     {"PodTemplateSpec", "spec", "PodSpec"},
+    {"PersistentVolumeClaimTemplate", "spec", "PersistentVolumeClaimSpec"},
     {"DeploymentSpec", "strategy", "DeploymentStrategy"},
     {"DeploymentStrategy", "rollingUpdate", "RollingUpdateDeployment"},
     {"EndpointSlice", "ports", "EndpointPort"},
