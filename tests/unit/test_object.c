@@ -1,0 +1,115 @@
+/* kinds: object versions. */
+#include "json/json.h"
+#include "kinds/kind.h"
+#include "kinds/object.h"
+#include "t.h"
+
+static struct object *make(const char *text)
+{
+    _cleanup_json_ json_t *doc = json_loads(text, 0, NULL);
+    return object_new(&kind_pod, doc);
+}
+
+TEST(new_object_has_header_and_type)
+{
+    _cleanup_object_ struct object *o =
+        make("{\"metadata\":{\"name\":\"web\",\"namespace\":\"default\",\"uid\":\"u-1\",\"resourceVersion\":\"42\"}}");
+    T_STR(o->name, "web");
+    T_STR(o->ns, "default");
+    T_STR(o->uid, "u-1");
+    T_INT(o->rv, 42);
+    T_INT(o->len, strlen(o->bytes));
+    T_STR(o->bytes, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"web\",\"namespace\":\"default\","
+                    "\"uid\":\"u-1\",\"resourceVersion\":\"42\"}}");
+    _cleanup_free_ char *key = object_key(o);
+    T_STR(key, "default/web");
+}
+
+TEST(cluster_scoped_key)
+{
+    _cleanup_json_ json_t *doc = json_loads("{\"metadata\":{\"name\":\"n1\",\"resourceVersion\":\"1\"}}", 0, NULL);
+    _cleanup_object_ struct object *o = object_new(&kind_node, doc);
+    _cleanup_free_ char *key = object_key(o);
+    T_STR(o->ns, "");
+    T_STR(o->uid, "");
+    T_STR(key, "n1");
+}
+
+TEST(bytes_are_kept_as_they_are)
+{
+    static const char text[] =
+        "{\"kind\":\"Pod\", "
+        "\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\",\"namespace\":\"b\",\"resourceVersion\":\"7\"}}";
+    _cleanup_object_ struct object *o = object_from_bytes(&kind_pod, text, strlen(text));
+    T_STR(o->bytes, text);
+    T_INT(o->rv, 7);
+}
+
+TEST(what_is_no_object)
+{
+    static const char *const texts[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"metadata\":{\"name\":\"a\"}}",
+        "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"x\"}}",
+        "{\"metadata\":{\"name\":\"\",\"resourceVersion\":\"1\"}}",
+        "{\"metadata\":{\"resourceVersion\":\"1\"}}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct object *o = object_from_bytes(&kind_pod, texts[i], strlen(texts[i]));
+        if (o)
+            T_FAIL("taken for an object: %s", texts[i]);
+        object_unref(o);
+    }
+}
+
+TEST(parsed_documents_are_remembered)
+{
+    _cleanup_object_ struct object *o = make("{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\"}}");
+    _cleanup_json_ json_t *first = object_json(o), *again = object_json(o);
+    T_TRUE(first == again);
+    T_STR(jstr(first, "metadata.name"), "a");
+    object_cache_clear();
+    _cleanup_json_ json_t *fresh = object_json(o);
+    T_TRUE(fresh != first && json_equal(fresh, first));
+    object_cache_clear();
+    T_INT(o->refs, 1);
+}
+
+/* However many are asked for, each answer is its own object's, also when addresses are used again. */
+TEST(the_cache_never_mixes_objects_up)
+{
+    for (int i = 0; i < 200; i++) {
+        char text[128], name[16];
+        snprintf(name, sizeof(name), "p%d", i);
+        snprintf(text, sizeof(text), "{\"metadata\":{\"name\":\"%s\",\"resourceVersion\":\"%d\"}}", name, i + 1);
+        _cleanup_object_ struct object *o = make(text);
+        _cleanup_json_ json_t *doc = object_json(o);
+        T_STR(jstr(doc, "metadata.name"), name);
+    }
+    object_cache_clear();
+}
+
+TEST(large_documents_are_not_remembered)
+{
+    _cleanup_json_ json_t *doc = json_loads("{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\"}}", 0, NULL);
+    _cleanup_free_ char *big = xcalloc(1, 100001);
+    memset(big, 'x', 100000);
+    jset_str(doc, "data", big);
+    _cleanup_object_ struct object *o = object_new(&kind_pod, doc);
+    _cleanup_json_ json_t *parsed = object_json(o);
+    T_INT(o->refs, 1);
+}
+
+int main(void)
+{
+    RUN(new_object_has_header_and_type);
+    RUN(cluster_scoped_key);
+    RUN(bytes_are_kept_as_they_are);
+    RUN(what_is_no_object);
+    RUN(parsed_documents_are_remembered);
+    RUN(the_cache_never_mixes_objects_up);
+    RUN(large_documents_are_not_remembered);
+    return DONE();
+}
