@@ -307,8 +307,11 @@ void local_done(struct server *s)
 {
     LIST_EACH (it, &s->queue) {
         struct call *call = container_of(it, struct call, queued);
-        if (call->watching)
-            call->watching->call = NULL;
+        struct client_watch *cw = call->watching;
+        if (cw)
+            cw->call = NULL;
+        if (cw && cw->stopped)
+            free_watch(cw);
         request_free(&call->r);
     }
     LIST_EACH (it, &s->clients) {
