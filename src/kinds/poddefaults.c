@@ -34,6 +34,16 @@ static void default_volume(json_t *volume)
         default_pull_policy(image, "pullPolicy", jstr_or(image, "reference", ""));
 }
 
+/* Two names of one field: old clients read the older one. */
+static void default_account(json_t *spec)
+{
+    json_t *account = jget(spec, "serviceAccountName"), *older = jget(spec, "serviceAccount");
+    if (account)
+        json_object_set(spec, "serviceAccount", account);
+    else if (older)
+        json_object_set(spec, "serviceAccountName", older);
+}
+
 void pod_spec_default(json_t *spec)
 {
     size_t i;
@@ -42,12 +52,7 @@ void pod_spec_default(json_t *spec)
         json_array_foreach(json_object_get(spec, container_lists[l]), i, item)
             default_pull_policy(item, "imagePullPolicy", jstr_or(item, "image", ""));
     json_array_foreach(json_object_get(spec, "volumes"), i, item) default_volume(item);
-    /* Two names of one field: old clients read the older one. */
-    const char *account = jstr_or(spec, "serviceAccountName", jstr(spec, "serviceAccount"));
-    if (account && json_is_object(spec)) {
-        jset_str(spec, "serviceAccountName", account);
-        jset_str(spec, "serviceAccount", account);
-    }
+    default_account(spec);
 }
 
 /* What is limited and not asked for is asked for in full. */
