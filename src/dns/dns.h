@@ -1,6 +1,7 @@
-/* Cluster DNS of one node: the Kubernetes DNS specification 1.1 answered from the model, other names forwarded. answer.h is
- * pure (query bytes in, answer bytes out); this is the sockets. */
+/* Cluster DNS of one node: the Kubernetes DNS specification 1.1 answered from the model, other names forwarded.
+ * answer.h is pure (query bytes in, answer bytes out); this is the sockets. */
 #pragma once
+#include <stdbool.h>
 #include <uv.h>
 
 #include "base/err.h"
@@ -8,11 +9,16 @@
 
 struct dns;
 struct dns_config {
-    int netns_fd;      /* the node's namespace: the address is put on a dummy interface there; -1: here */
-    const char *ip;    /* 10.96.0.10; UDP and TCP port 53 */
-    const char *domain; /* "cluster.local" */
+    int netns_fd;                 /* the node's namespace: the address is put on its loopback interface; -1: here */
+    const char *ip;               /* 10.96.0.10; UDP and TCP port 53 */
+    const char *domain;           /* "cluster.local" */
     int upstream_netns_fd;        /* where the host's resolvers are reached; -1: here */
-    const char *const *upstreams; /* addresses, NULL-terminated; NULL: those of /etc/resolv.conf */
+    const char *const *upstreams; /* addresses ("10.0.0.1", "10.0.0.1#5353"), NULL-terminated; NULL: those of
+                                     /etc/resolv.conf, also when it changes */
+    int port;                     /* 0: 53 */
+    bool partial;                 /* the model is still being filled: no name is denied before dns_set_complete() */
 };
 struct dns *dns_new(uv_loop_t *loop, struct model *m, const struct dns_config *config, struct err *err);
+void dns_set_complete(struct dns *d);
+/* Before the model goes. The last memory goes when the loop runs on. */
 void dns_free(struct dns *d);

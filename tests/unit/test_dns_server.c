@@ -1,0 +1,405 @@
+/* dns: the whole server over sockets: UDP in bursts, TCP in pieces, forwarding (to a second server of ours), and in a
+ * namespace with an address of its own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libknot/consts.h>
+#include <libknot/descriptor.h>
+#include <libknot/dname.h>
+#include <libknot/packet/wire.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/netns.h"
+#include "dns/dns.h"
+#include "dns/wire.h"
+#include "t.h"
+
+static uv_loop_t loop;
+static struct model *inner_model, *outer_model;
+static struct dns *inner, *outer; /* the cluster's, and the one outside that it asks */
+static int inner_port, outer_port;
+static struct err err;
+
+static void add_service(struct model *m, const char *name, const char *spec)
+{
+    json_t *doc = json_pack("{s:{s:s,s:s},s:o}", "metadata", "name", name, "namespace", "default", "spec",
+                            json_loads(spec, 0, NULL));
+    model_set_service(m, "default", name, doc);
+    json_decref(doc);
+}
+
+static void add_large_service(struct model *m, int n)
+{
+    struct buf b = BUF_INIT(1 << 20);
+    add_service(m, "large", "{\"clusterIP\":\"None\",\"clusterIPs\":[\"None\"]}");
+    buf_adds(&b,
+             "{\"metadata\":{\"name\":\"large\",\"namespace\":\"default\",\"labels\":{\"kubernetes.io/service-name\":"
+             "\"large\"}},\"addressType\":\"IPv4\",\"ports\":[],\"endpoints\":[");
+    for (int i = 0; i < n; i++)
+        buf_addf(&b, "%s{\"addresses\":[\"10.1.%d.%d\"],\"conditions\":{\"ready\":true}}", i ? "," : "", i / 250,
+                 i % 250 + 1);
+    buf_adds(&b, "]}");
+    json_t *doc = json_loads(buf_str(&b), 0, NULL);
+    model_set_slice(m, "default", "large", doc);
+    json_decref(doc);
+    buf_done(&b);
+}
+
+/* A port that was free a moment ago. */
+static int free_port(void)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(addr);
+    _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (bind(fd, (struct sockaddr *)&addr, size) < 0 || getsockname(fd, (struct sockaddr *)&addr, &size) < 0)
+        exit(1);
+    return ntohs(addr.sin_port);
+}
+
+static struct dns *start(struct model *m, const char *domain, int port, int upstream_port)
+{
+    char upstream[32];
+    snprintf(upstream, sizeof(upstream), "127.0.0.1#%d", upstream_port);
+    const char *const upstreams[] = {upstream, NULL};
+    const struct dns_config config = {.netns_fd = -1,
+                                      .ip = "127.0.0.1",
+                                      .domain = domain,
+                                      .port = port,
+                                      .upstream_netns_fd = -1,
+                                      .upstreams = upstreams};
+    struct dns *d = dns_new(&loop, m, &config, &err);
+    if (!d) {
+        fprintf(stderr, "%s\n", err.msg);
+        exit(1);
+    }
+    return d;
+}
+
+static void setup(void)
+{
+    uv_loop_init(&loop);
+    inner_model = model_new();
+    outer_model = model_new();
+    model_set_namespace(inner_model, "default", true);
+    add_service(inner_model, "web", "{\"clusterIP\":\"10.96.0.20\",\"clusterIPs\":[\"10.96.0.20\"]}");
+    add_service(inner_model, "out", "{\"type\":\"ExternalName\",\"externalName\":\"www.default.svc.outside.test\"}");
+    add_large_service(inner_model, 1000);
+    add_service(outer_model, "www", "{\"clusterIP\":\"192.0.2.7\",\"clusterIPs\":[\"192.0.2.7\"]}");
+    add_large_service(outer_model, 1000);
+    inner_port = free_port();
+    outer_port = free_port();
+    outer = start(outer_model, "outside.test", outer_port, 1); /* port 1: nobody there */
+    inner = start(inner_model, "cluster.local", inner_port, outer_port);
+}
+
+static void teardown(void)
+{
+    dns_free(inner);
+    dns_free(outer);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    T_INT(uv_loop_close(&loop), 0);
+    model_free(inner_model);
+    model_free(outer_model);
+}
+
+/* --- a client on the same loop --- */
+
+static size_t make_query(const char *name, uint16_t id, uint8_t *query)
+{
+    static const uint8_t header[12] = {0, 0, 1, 0, 0, 1};
+    memcpy(query, header, sizeof(header));
+    knot_wire_set_id(query, id);
+    knot_dname_from_str(query + 12, name, 255);
+    size_t at = 12 + knot_dname_size(query + 12);
+    memcpy(query + at, "\0\1\0\1", 4);
+    return at + 4;
+}
+
+static int connected(int type, const char *ip, int port)
+{
+    struct sockaddr_in addr;
+    uv_ip4_addr(ip, port, &addr);
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    T_INT(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    return fd;
+}
+
+/* Runs the loop until `want` bytes, or one packet, are there; 0: the other side has ended. */
+static size_t receive(int fd, uint8_t *out, size_t want)
+{
+    for (;;) {
+        ssize_t n = recv(fd, out, want, MSG_DONTWAIT);
+        if (n >= 0)
+            return (size_t)n;
+        if (errno != EAGAIN)
+            return 0;
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+}
+
+static size_t ask_udp(const char *name, uint8_t *reply)
+{
+    uint8_t query[300];
+    size_t len = make_query(name, 5, query);
+    _cleanup_close_ int fd = connected(SOCK_DGRAM, "127.0.0.1", inner_port);
+    T_INT(send(fd, query, len, 0), len);
+    size_t n = receive(fd, reply, WIRE_MAX);
+    T_INT(knot_wire_get_id(reply), 5);
+    T_TRUE(wire_same_question(query, len, reply, n));
+    return n;
+}
+
+static size_t receive_message(int fd, uint8_t *reply)
+{
+    uint8_t prefix[2];
+    size_t got = 0, want;
+    for (size_t n = 0; n < 2;) {
+        size_t m = receive(fd, prefix + n, 2 - n);
+        if (!m)
+            return 0;
+        n += m;
+    }
+    want = wire_u16(prefix);
+    while (got < want) {
+        size_t m = receive(fd, reply + got, want - got);
+        if (!m)
+            return 0;
+        got += m;
+    }
+    return want;
+}
+
+static void send_message(int fd, const char *name, uint16_t id)
+{
+    uint8_t message[302];
+    size_t len = make_query(name, id, message + 2);
+    message[0] = 0;
+    message[1] = (uint8_t)len;
+    T_INT(send(fd, message, len + 2, MSG_NOSIGNAL), len + 2);
+}
+
+static const uint8_t *last_address(const uint8_t *reply, size_t len)
+{
+    return reply + len - 4;
+}
+
+TEST(own_and_foreign_names_over_udp)
+{
+    uint8_t reply[WIRE_MAX];
+    setup();
+    size_t n = ask_udp("web.default.svc.cluster.local.", reply);
+    T_TRUE(memcmp(last_address(reply, n), "\x0a\x60\x00\x14", 4) == 0);
+    n = ask_udp("www.default.svc.outside.test.", reply);
+    T_TRUE(memcmp(last_address(reply, n), "\xc0\x00\x02\x07", 4) == 0);
+    ask_udp("none.default.svc.outside.test.", reply);
+    T_INT(knot_wire_get_rcode(reply), KNOT_RCODE_NXDOMAIN);
+    n = ask_udp("out.default.svc.cluster.local.", reply); /* a name of ours that leads out */
+    T_INT(knot_wire_get_ancount(reply), 2);
+    T_TRUE(memcmp(last_address(reply, n), "\xc0\x00\x02\x07", 4) == 0);
+    ask_udp("www.example.com.", reply); /* the outer one has nobody to ask */
+    T_INT(knot_wire_get_rcode(reply), KNOT_RCODE_SERVFAIL);
+    teardown();
+}
+
+TEST(what_was_asked_outside_is_remembered)
+{
+    uint8_t reply[WIRE_MAX];
+    setup();
+    ask_udp("www.default.svc.outside.test.", reply);
+    dns_free(outer);
+    outer = NULL;
+    size_t n = ask_udp("www.default.svc.outside.test.", reply);
+    T_TRUE(memcmp(last_address(reply, n), "\xc0\x00\x02\x07", 4) == 0);
+    ask_udp("large.default.svc.outside.test.", reply);
+    T_INT(knot_wire_get_rcode(reply), KNOT_RCODE_SERVFAIL); /* gone indeed */
+    teardown();
+}
+
+TEST(a_burst_is_answered_whole)
+{
+    enum { N = 100 };
+    uint8_t query[300], reply[WIRE_MAX];
+    bool seen[N] = {0};
+    setup();
+    _cleanup_close_ int fd = connected(SOCK_DGRAM, "127.0.0.1", inner_port);
+    for (uint16_t i = 0; i < N; i++) {
+        size_t len = make_query("web.default.svc.cluster.local.", i, query);
+        T_INT(send(fd, query, len, 0), len);
+    }
+    for (int i = 0; i < N; i++) {
+        receive(fd, reply, sizeof(reply));
+        seen[knot_wire_get_id(reply) % N] = true;
+    }
+    for (int i = 0; i < N; i++)
+        T_TRUE(seen[i]);
+    T_INT(send(fd, "x", 1, 0), 1); /* no query: no answer, and the next one gets its own */
+    T_INT(send(fd, query, make_query("web.default.svc.cluster.local.", 999, query), 0), 47);
+    receive(fd, reply, sizeof(reply));
+    T_INT(knot_wire_get_id(reply), 999);
+    teardown();
+}
+
+TEST(what_udp_cannot_carry_goes_over_tcp)
+{
+    uint8_t reply[WIRE_MAX];
+    setup();
+    ask_udp("large.default.svc.cluster.local.", reply);
+    T_TRUE(knot_wire_get_tc(reply));
+    ask_udp("large.default.svc.outside.test.", reply);
+    T_TRUE(knot_wire_get_tc(reply));
+    _cleanup_close_ int fd = connected(SOCK_STREAM, "127.0.0.1", inner_port);
+    send_message(fd, "large.default.svc.cluster.local.", 1);
+    T_TRUE(receive_message(fd, reply) > 16000);
+    T_INT(knot_wire_get_ancount(reply), 1000);
+    send_message(fd, "large.default.svc.outside.test.", 2); /* fetched over TCP too */
+    T_TRUE(receive_message(fd, reply) > 16000);
+    T_INT(knot_wire_get_ancount(reply), 1000);
+    T_INT(knot_wire_get_id(reply), 2);
+    teardown();
+}
+
+TEST(tcp_takes_pieces_and_many_at_once)
+{
+    uint8_t message[302], reply[WIRE_MAX];
+    setup();
+    _cleanup_close_ int fd = connected(SOCK_STREAM, "127.0.0.1", inner_port);
+    size_t len = make_query("web.default.svc.cluster.local.", 7, message + 2);
+    message[0] = 0;
+    message[1] = (uint8_t)len;
+    for (size_t i = 0; i < len + 2; i++) {
+        T_INT(send(fd, message + i, 1, 0), 1);
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    receive_message(fd, reply);
+    T_INT(knot_wire_get_id(reply), 7);
+    for (uint16_t i = 0; i < 40; i++)
+        send_message(fd, i % 2 ? "web.default.svc.cluster.local." : "www.default.svc.outside.test.", i);
+    bool seen[40] = {0};
+    for (int i = 0; i < 40; i++) {
+        T_TRUE(receive_message(fd, reply) > 12);
+        seen[knot_wire_get_id(reply) % 40] = true;
+    }
+    for (int i = 0; i < 40; i++)
+        T_TRUE(seen[i]);
+    memset(message, 0xff, sizeof(message)); /* a length no query has */
+    T_INT(send(fd, message, 10, 0), 10);
+    T_INT(receive_message(fd, reply), 0);
+    teardown();
+}
+
+TEST(ending_in_the_middle)
+{
+    setup();
+    _cleanup_close_ int tcp = connected(SOCK_STREAM, "127.0.0.1", inner_port);
+    _cleanup_close_ int udp = connected(SOCK_DGRAM, "127.0.0.1", inner_port);
+    uint8_t query[300];
+    send_message(tcp, "www.default.svc.outside.test.", 1);
+    T_TRUE(send(udp, query, make_query("large.default.svc.outside.test.", 2, query), 0) > 0);
+    for (int i = 0; i < 3; i++)
+        uv_run(&loop, UV_RUN_NOWAIT); /* the questions are on their way */
+    teardown();
+}
+
+TEST(bad_settings_are_told)
+{
+    static const struct {
+        struct dns_config config;
+        const char *want;
+    } cases[] = {
+        {{.netns_fd = -1, .ip = "nowhere", .domain = "cluster.local"}, "\"nowhere\" is no address for DNS"},
+        {{.netns_fd = -1, .ip = "127.0.0.1", .domain = "."}, "\".\" is no domain for DNS"},
+        {{.netns_fd = -1, .ip = "127.0.0.1", .domain = "a..b"}, "\"a..b\" is no domain for DNS"},
+    };
+    uv_loop_init(&loop);
+    struct model *m = model_new();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        T_TRUE(!dns_new(&loop, m, &cases[i].config, &err));
+        T_STR(err.msg, cases[i].want);
+    }
+    struct dns_config taken = {.netns_fd = -1, .ip = "127.0.0.1", .domain = "cluster.local", .port = free_port()};
+    struct dns *d = dns_new(&loop, m, &taken, &err);
+    T_TRUE(!dns_new(&loop, m, &taken, &err));
+    char want[100];
+    snprintf(want, sizeof(want), "DNS address 127.0.0.1 port %d: Address already in use", taken.port);
+    T_STR(err.msg, want);
+    dns_free(d);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    model_free(m);
+}
+
+/* --- in a namespace of its own --- */
+
+static int new_netns(void)
+{
+    int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (unshare(CLONE_NEWNET) < 0) {
+        close(home);
+        return -1;
+    }
+    struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), s = socket(AF_INET, SOCK_DGRAM, 0);
+    T_INT(ioctl(s, SIOCSIFFLAGS, &lo), 0);
+    close(s);
+    T_INT(setns(home, CLONE_NEWNET), 0);
+    close(home);
+    return fd;
+}
+
+static bool can_bind(int netns_fd)
+{
+    NETNS_SCOPE(netns_fd);
+    struct sockaddr_in addr;
+    uv_ip4_addr("10.96.0.10", 0, &addr);
+    _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    return bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0;
+}
+
+TEST(the_address_comes_and_goes_with_the_server)
+{
+    _cleanup_close_ int netns = new_netns();
+    if (netns < 0) {
+        printf("# skipped: may not make network namespaces\n");
+        return;
+    }
+    uint8_t query[300], reply[WIRE_MAX];
+    struct dns_config config = {
+        .netns_fd = netns, .ip = "10.96.0.10", .domain = "cluster.local", .upstream_netns_fd = -1};
+    uv_loop_init(&loop);
+    struct model *m = model_new();
+    T_TRUE(!can_bind(netns));
+    struct dns *d = dns_new(&loop, m, &config, &err);
+    T_TRUE(d && can_bind(netns));
+    int fd;
+    {
+        NETNS_SCOPE(netns);
+        fd = connected(SOCK_DGRAM, "10.96.0.10", 53);
+    }
+    T_TRUE(send(fd, query, make_query("ns.dns.cluster.local.", 9, query), 0) > 0);
+    size_t n = receive(fd, reply, sizeof(reply));
+    T_TRUE(memcmp(last_address(reply, n), "\x0a\x60\x00\x0a", 4) == 0);
+    close(fd);
+    dns_free(d);
+    T_TRUE(!can_bind(netns));
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    model_free(m);
+}
+
+int main(void)
+{
+    RUN(own_and_foreign_names_over_udp);
+    RUN(what_was_asked_outside_is_remembered);
+    RUN(a_burst_is_answered_whole);
+    RUN(what_udp_cannot_carry_goes_over_tcp);
+    RUN(tcp_takes_pieces_and_many_at_once);
+    RUN(ending_in_the_middle);
+    RUN(bad_settings_are_told);
+    RUN(the_address_comes_and_goes_with_the_server);
+    return DONE();
+}
