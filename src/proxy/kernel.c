@@ -109,7 +109,7 @@ static json_t *list_affinities(struct kernel *k, struct err *err)
     return list;
 }
 
-static int forget_affinities(struct kernel *k, const struct recheck_list *l, struct err *err)
+static int forget_affinities_once(struct kernel *k, const struct recheck_list *l, struct err *err)
 {
     struct buf commands = BUF_INIT(0);
     json_t *list;
@@ -125,6 +125,15 @@ static int forget_affinities(struct kernel *k, const struct recheck_list *l, str
     json_decref(list);
     int result = commands.len ? kernel_run(k, commands.data, err) : 0;
     buf_done(&commands);
+    return result;
+}
+
+/* An element that times out between the listing and the deletion makes all of the deletion fail. */
+static int forget_affinities(struct kernel *k, const struct recheck_list *l, struct err *err)
+{
+    int result = -1;
+    for (int tries = 0; tries < 3 && result < 0; tries++)
+        result = forget_affinities_once(k, l, err);
     return result;
 }
 

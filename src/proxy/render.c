@@ -12,9 +12,10 @@
  *   affine          fronts with session affinity -> goto remember_SECONDS
  *   affinity        client . front -> endpoint . port, with a timeout; filled by the kernel
  *
- *   prerouting, output ─► services ─┬─► cluster ─► svc ─► epN     ClusterIPs
- *                                   └─► svc / external_local      everything else
+ *   prerouting, output ─► services ─► (external, unless a ClusterIP) ─► svc ─► epN, refuse, drop
  *   postrouting ─► remember (affinity), masquerade of what carries the mark
+ *
+ * `svc` is looked up in one place because every change of a verdict makes the kernel walk the map once for each place.
  *
  * These are nat chains, which see the first packet of a connection only, so that all of it costs nothing afterwards.
  *
@@ -109,19 +110,20 @@ static void render_services(const struct site *site, const struct words *w, stru
     cidr_format(&site->services, services);
 
     buf_addf(b, "  chain refuse {\n    reject with %s port-unreachable\n  }\n", w->icmp);
-    buf_adds(b, "  chain cluster {\n");
-    buf_addf(b, "    %s saddr != %s " SET_MARK "\n", ip, pods);
-    buf_addf(b, "    dnat %s to %s saddr . " FRONT " map @affinity\n", ip, ip, ip);
-    buf_addf(b, "    " FRONT " vmap @svc\n", ip);
-    buf_addf(b, "    %s daddr @cluster_ips goto refuse\n    drop\n  }\n", ip);
+    buf_addf(b, "  chain unknown {\n    %s daddr @cluster_ips goto refuse\n    drop\n  }\n", ip);
 
-    buf_adds(b, "  chain services {\n");
-    buf_addf(b, "    %s daddr %s goto cluster\n", ip, services);
+    buf_adds(b, "  chain external {\n");
     buf_addf(b, "    " FRONT " @restricted " FRONT " . %s saddr != @allowed drop\n", ip, ip, ip);
     buf_addf(b, "    " FRONT " @external_cluster " SET_MARK "\n", ip);
     buf_addf(b, "    dnat %s to %s saddr . " FRONT " map @affinity\n", ip, ip, ip);
-    buf_addf(b, "    %s saddr != %s fib saddr type != local " FRONT " vmap @external_local\n", ip, pods, ip);
-    buf_addf(b, "    " FRONT " vmap @svc\n  }\n", ip);
+    buf_addf(b, "    %s saddr != %s fib saddr type != local " FRONT " vmap @external_local\n  }\n", ip, pods, ip);
+
+    buf_adds(b, "  chain services {\n");
+    buf_addf(b, "    %s daddr != %s jump external\n", ip, services);
+    buf_addf(b, "    %s daddr %s %s saddr != %s " SET_MARK "\n", ip, services, ip, pods);
+    buf_addf(b, "    dnat %s to %s saddr . " FRONT " map @affinity\n", ip, ip, ip);
+    buf_addf(b, "    " FRONT " vmap @svc\n", ip);
+    buf_addf(b, "    %s daddr %s goto unknown\n  }\n", ip, services);
 }
 
 static void render_remembering(const struct words *w, struct buf *b)

@@ -120,7 +120,7 @@ static char *dump_model(struct model *m)
         free(lines[i]);
     }
     free(lines);
-    return b.len ? buf_take(&b) : xstrdup("");
+    return buf_take(&b);
 }
 
 /* --- rules --- */

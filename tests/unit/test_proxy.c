@@ -1,2 +1,507 @@
+/* proxy, the pure part: what the rules are for each kind of Service, and that changes applied one after the other come
+ * to the same elements as writing everything. C8S_GOLDEN=write renews tests/golden/proxy.nft. */
+#include "base/alloc.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "json/json.h"
+#include "proxy/affinity.h"
+#include "proxy/ruleset.h"
 #include "t.h"
-int main(void){return 0;}
+
+static struct ip node_ip, dns_ip;
+static struct site site;
+
+static void make_site(void)
+{
+    site = (struct site){.family = AF_INET, .node_name = "n1", .node_ips = &node_ip, .n_node_ips = 1};
+    T_TRUE(ip_parse("172.28.128.10", &node_ip) && ip_parse("10.96.0.10", &dns_ip));
+    T_TRUE(cidr_parse("10.244.0.0/16", &site.pods) && cidr_parse("10.96.0.0/12", &site.services));
+    site.dns = dns_ip;
+}
+
+static json_t *doc(const char *text)
+{
+    _cleanup_free_ char *copy = xstrdup(text);
+    struct err err;
+    for (char *c = copy; *c; c++)
+        if (*c == '\'')
+            *c = '"';
+    json_t *j = jparse(copy, strlen(copy), &err);
+    if (!j)
+        T_FAIL("bad test document: %s in %s", err.msg, copy);
+    return j;
+}
+
+/* A model with its ruleset. */
+struct world {
+    struct model *model;
+    struct model_reader *reader;
+    struct ruleset *rules;
+    bool gather; /* changes reach the rules only when they are taken, as in proxy.c */
+};
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static struct world world_new(void)
+{
+    struct world w = {.model = model_new(), .rules = ruleset_new(&site)};
+    w.reader = model_reader_new(w.model, nothing, NULL);
+    return w;
+}
+
+static void world_done(struct world *w)
+{
+    model_reader_free(w->reader);
+    ruleset_free(w->rules);
+    model_free(w->model);
+}
+
+static void visit(void *arg, const char *ns, const char *name, const struct svc *svc)
+{
+    ruleset_set(arg, ns, name, svc);
+}
+
+static void changed(struct world *w)
+{
+    if (!w->gather)
+        model_take(w->reader, visit, w->rules);
+}
+
+static void set_service(struct world *w, const char *name, const char *text)
+{
+    _cleanup_json_ json_t *j = text ? doc(text) : NULL;
+    model_set_service(w->model, "d", name, j);
+    changed(w);
+}
+
+/* One endpoint a word: "2", last byte of 10.244.0.x on n1; "102" is 10.244.1.2 on n2; a trailing t terminates and
+ * serves, u is unready. */
+static void set_endpoints(struct world *w, const char *name, const char *protocol, const char *words)
+{
+    struct buf b = BUF_INIT(0);
+    size_t n;
+    _cleanup_free_ char **list = str_split(words, ' ', &n);
+    buf_addf(&b, "{'metadata':{'labels':{'kubernetes.io/service-name':'%s'}},'addressType':'IPv4','endpoints':[", name);
+    for (size_t i = 0; i < n; i++) {
+        int number = atoi(list[i]);
+        bool t = str_ends_with(list[i], "t"), u = str_ends_with(list[i], "u");
+        if (number)
+            buf_addf(&b,
+                     "%s{'addresses':['10.244.%d.%d'],'nodeName':'n%d','conditions':{'ready':%s,'serving':%s,'"
+                     "terminating':%s}}",
+                     b.data[b.len - 1] == '[' ? "" : ",", number / 100, number % 100, 1 + number / 100,
+                     t || u ? "false" : "true", u ? "false" : "true", t ? "true" : "false");
+    }
+    buf_addf(&b, "],'ports':[{'port':8080,'protocol':'%s'}]}", protocol);
+    _cleanup_json_ json_t *j = doc(buf_str(&b));
+    model_set_slice(w->model, "d", name, j);
+    changed(w);
+    buf_done(&b);
+}
+
+/* --- slots --- */
+
+static struct slots slots_of(const char *letters)
+{
+    struct slots s = {.list = xcalloc(strlen(letters) + 1, sizeof(*s.list)), .n = strlen(letters)};
+    for (size_t i = 0; i < s.n; i++)
+        s.list[i] =
+            (struct target){.ip.family = AF_INET, .ip.bytes = {10, 0, 0, (unsigned char)letters[i]}, .port = 80};
+    return s;
+}
+
+static void letters_of(const struct slots *s, char *out)
+{
+    for (size_t i = 0; i < s->n; i++)
+        out[i] = (char)s->list[i].ip.bytes[3];
+    out[s->n] = '\0';
+}
+
+TEST(endpoints_keep_their_slots)
+{
+    static const struct {
+        const char *before, *want, *now;
+    } cases[] = {
+        {"", "", ""},          {"", "abc", "abc"},      {"abc", "abc", "abc"},
+        {"cab", "abc", "cab"}, {"abc", "abcd", "abcd"}, {"abc", "bc", "cb"},
+        {"abc", "ab", "ab"},   {"abc", "abd", "abd"},   {"abcd", "d", "d"},
+        {"abcd", "dx", "xd"},  {"abcd", "cd", "dc"},    {"ab", "", ""},
+        {"ab", "xyz", "xyz"},  {"abc", "xb", "xb"},     {"abcdef", "aef", "afe"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct slots before = slots_of(cases[i].before), want = slots_of(cases[i].want), now = {0};
+        char text[16];
+        slots_assign(&now, &before, want.list, want.n);
+        letters_of(&now, text);
+        T_STR(text, cases[i].now);
+        free(before.list);
+        free(want.list);
+        free(now.list);
+    }
+}
+
+TEST(chains_are_exact_then_powers_of_two)
+{
+    static const size_t cases[][2] = {{1, 1}, {2, 2}, {16, 16}, {17, 32}, {32, 32}, {33, 64}, {4096, 4096}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        T_INT(slots_chain(cases[i][0]), cases[i][1]);
+}
+
+/* --- all of it --- */
+
+#define SPEC(ip, more) "{'spec':{'clusterIP':'" ip "','ports':[{'port':80}]" more "}}"
+
+static void everything(struct world *w)
+{
+    set_service(w, "plain", SPEC("10.96.0.1", ""));
+    set_endpoints(w, "plain", "TCP", "2 102");
+    set_service(w, "none", SPEC("10.96.0.2", ""));
+    set_service(
+        w, "node",
+        "{'spec':{'type':'NodePort','clusterIP':'10.96.0.3','ports':[{'name':'http','port':80,'nodePort':30080},"
+        "{'name':'dns','port':53,'protocol':'UDP','nodePort':30053}]}}");
+    _cleanup_json_ json_t *slice =
+        doc("{'metadata':{'labels':{'kubernetes.io/service-name':'node'}},'addressType':'IPv4','endpoints'"
+            ":[{'addresses':['10.244.0.3']}],'ports':[{'name':'http','port':8080},{'name':'dns','port':"
+            "5353,'protocol':'UDP'}]}");
+    model_set_slice(w->model, "d", "node-1", slice);
+    changed(w);
+    set_service(
+        w, "lb",
+        "{'spec':{'type':'LoadBalancer','clusterIP':'10.96.0.4','externalIPs':['192.0.2.1'],'externalTrafficPolicy':'"
+        "Local',"
+        "'sessionAffinity':'ClientIP','loadBalancerSourceRanges':['10.1.0.0/16','10.0.0.0/8','172.28.128.0/24','fd00::/"
+        "8',"
+        "'198.51.100.7/32'],'ports':[{'port':80}]},'status':{'loadBalancer':{'ingress':[{'ip':'192.0.2.7'}]}}}");
+    set_endpoints(w, "lb", "TCP", "4 104");
+    set_service(w, "internal", SPEC("10.96.0.5", ",'internalTrafficPolicy':'Local'"));
+    set_endpoints(w, "internal", "TCP", "105");
+    set_service(w, "many", SPEC("10.96.0.6", ""));
+    set_endpoints(w, "many", "TCP", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17");
+    set_service(w, "kube-dns", SPEC("10.96.0.10", "")); /* the cluster's DNS address: not ours */
+    set_service(w, "six", SPEC("fd00::1", ""));         /* another family's */
+    set_service(w, "headless", SPEC("None", ""));
+}
+
+static char *read_file(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    struct buf b = BUF_INIT(0);
+    char chunk[4096];
+    for (size_t n; f && (n = fread(chunk, 1, sizeof(chunk), f)) > 0;)
+        buf_add(&b, chunk, n);
+    if (f)
+        fclose(f);
+    return buf_take(&b);
+}
+
+TEST(golden)
+{
+    static const char path[] = "tests/golden/proxy.nft";
+    struct world w = world_new();
+    struct buf text = BUF_INIT(0);
+    struct rechecks r;
+    everything(&w);
+    ruleset_full(w.rules, &text, &r);
+    if (streq(str_or(getenv("C8S_GOLDEN"), ""), "write")) {
+        FILE *f = fopen(path, "w");
+        fputs(buf_str(&text), f);
+        fclose(f);
+    }
+    _cleanup_free_ char *want = read_file(path);
+    T_STR(buf_str(&text), want);
+    rechecks_done(&r);
+    buf_done(&text);
+    world_done(&w);
+}
+
+/* --- differences --- */
+
+static char *take_text(struct world *w)
+{
+    struct buf b = BUF_INIT(0);
+    struct rechecks r;
+    ruleset_take(w->rules, &b, &r);
+    rechecks_done(&r);
+    return buf_take(&b);
+}
+
+#define TAKEN(w, want)                                                                                                 \
+    do {                                                                                                               \
+        _cleanup_free_ char *text_ = take_text(w);                                                                     \
+        T_STR(text_, want);                                                                                            \
+    } while (0)
+#define DEL(set, keys) "delete element ip c8s " set " { " keys " }\n"
+#define ADD(set, elements) "add element ip c8s " set " { " elements " }\n"
+
+TEST(a_change_carries_only_the_difference)
+{
+    struct world w = world_new();
+    set_service(&w, "web", SPEC("10.96.0.1", ""));
+    TAKEN(&w, ADD("svc", "10.96.0.1 . 6 . 80 comment \"d/web\" : goto refuse") ADD("cluster_ips", "10.96.0.1"));
+    set_endpoints(&w, "web", "TCP", "2 3 4");
+    TAKEN(&w, DEL("svc", "10.96.0.1 . 6 . 80") ADD("svc", "10.96.0.1 . 6 . 80 comment \"d/web\" : goto ep3")
+                  ADD("ep", "10.96.0.1 . 6 . 80 . 0 : 10.244.0.2 . 8080, 10.96.0.1 . 6 . 80 . 1 : 10.244.0.3 . 8080, "
+                            "10.96.0.1 . 6 . 80 . 2 : 10.244.0.4 . 8080"));
+    set_endpoints(&w, "web", "TCP", "3 4"); /* the last one takes the gap */
+    TAKEN(&w, DEL("svc", "10.96.0.1 . 6 . 80") DEL("ep", "10.96.0.1 . 6 . 80 . 0, 10.96.0.1 . 6 . 80 . 2")
+                  ADD("svc", "10.96.0.1 . 6 . 80 comment \"d/web\" : goto ep2")
+                      ADD("ep", "10.96.0.1 . 6 . 80 . 0 : 10.244.0.4 . 8080"));
+    set_endpoints(&w, "web", "TCP", "3 5"); /* one replaced: one element */
+    TAKEN(&w, DEL("ep", "10.96.0.1 . 6 . 80 . 0") ADD("ep", "10.96.0.1 . 6 . 80 . 0 : 10.244.0.5 . 8080"));
+    set_endpoints(&w, "web", "TCP", "3 5");
+    set_endpoints(&w, "web", "TCP", "3 5 7u"); /* unready ones are none of the kernel's business */
+    TAKEN(&w, "");
+    set_service(&w, "web", NULL);
+    TAKEN(&w, DEL("svc", "10.96.0.1 . 6 . 80") DEL("ep", "10.96.0.1 . 6 . 80 . 0, 10.96.0.1 . 6 . 80 . 1")
+                  DEL("cluster_ips", "10.96.0.1"));
+    T_INT(ruleset_count(w.rules), 0);
+    world_done(&w);
+}
+
+TEST(one_front_has_one_holder)
+{
+    struct world w = world_new();
+    set_service(&w, "a", SPEC("10.96.0.1", ",'externalIPs':['192.0.2.1','192.0.2.1']"));
+    _cleanup_free_ char *first = take_text(&w);
+    set_service(&w, "b", SPEC("10.96.0.2", ",'externalIPs':['192.0.2.1']"));
+    TAKEN(&w, ADD("svc", "10.96.0.2 . 6 . 80 comment \"d/b\" : goto refuse") ADD("cluster_ips", "10.96.0.2"));
+    set_service(&w, "a", SPEC("10.96.0.1", ""));
+    TAKEN(&w, DEL("svc", "192.0.2.1 . 6 . 80") ADD("svc", "192.0.2.1 . 6 . 80 comment \"d/b\" : goto refuse"));
+    set_service(&w, "a", NULL);
+    set_service(&w, "b", NULL);
+    TAKEN(&w, DEL("svc", "10.96.0.1 . 6 . 80, 10.96.0.2 . 6 . 80, 192.0.2.1 . 6 . 80")
+                  DEL("cluster_ips", "10.96.0.1, 10.96.0.2"));
+    world_done(&w);
+}
+
+TEST(names_cannot_say_anything_to_nft)
+{
+    struct world w = world_new();
+    set_service(&w, "a\" : drop }\n flush ruleset #", SPEC("10.96.0.1", ""));
+    TAKEN(&w, ADD("svc", "10.96.0.1 . 6 . 80 comment \"d/a??:?drop????flush?ruleset??\" : goto refuse")
+                  ADD("cluster_ips", "10.96.0.1"));
+    world_done(&w);
+}
+
+/* --- what is stale afterwards --- */
+
+static void list_text(struct buf *b, const char *what, struct recheck_list *l)
+{
+    char ip[IP_TEXT_SIZE];
+    recheck_sort(l);
+    for (size_t i = 0; i < l->n; i++) {
+        buf_addf(b, "%s %s:%u", what, ip_format(&l->list[i].ip, ip), l->list[i].port);
+        for (size_t k = 0; k < l->list[i].n_targets; k++)
+            buf_addf(b, " %d", l->list[i].targets[k].ip.bytes[3]);
+        buf_adds(b, "; ");
+    }
+}
+
+#define STALE(w, want)                                                                                                 \
+    do {                                                                                                               \
+        struct buf ignored_ = BUF_INIT(0), text_ = BUF_INIT(0);                                                        \
+        struct rechecks r_;                                                                                            \
+        ruleset_take((w)->rules, &ignored_, &r_);                                                                      \
+        list_text(&text_, "flows", &r_.flows);                                                                         \
+        list_text(&text_, "affinities", &r_.affinities);                                                               \
+        T_STR(buf_str(&text_), want);                                                                                  \
+        rechecks_done(&r_);                                                                                            \
+        buf_done(&ignored_);                                                                                           \
+        buf_done(&text_);                                                                                              \
+    } while (0)
+
+TEST(changes_name_what_they_make_stale)
+{
+    struct world w = world_new();
+    static const char udp[] = "{'spec':{'clusterIP':'10.96.0.1','ports':[{'port':53,'protocol':'UDP'}]}}";
+    set_service(&w, "dns", udp);
+    STALE(&w, "flows 10.96.0.1:53; "); /* from nobody to somebody counts as well */
+    set_endpoints(&w, "dns", "UDP", "2 3t 4u");
+    STALE(&w, "flows 10.96.0.1:53 2 3; "); /* who serves may finish what it has */
+    set_service(&w, "dns", NULL);
+    STALE(&w, "flows 10.96.0.1:53; ");
+
+    set_service(&w, "web", SPEC("10.96.0.2", ""));
+    set_endpoints(&w, "web", "TCP", "2 3");
+    STALE(&w, "");
+    set_service(&w, "web", SPEC("10.96.0.2", ",'sessionAffinity':'ClientIP'"));
+    STALE(&w, "affinities 10.96.0.2:80 2 3; ");
+    set_endpoints(&w, "web", "TCP", "2 3t");
+    STALE(&w, "affinities 10.96.0.2:80 2; "); /* but nobody new is sent there */
+    set_service(&w, "web", SPEC("10.96.0.2", ""));
+    STALE(&w, "affinities 10.96.0.2:80; ");
+    world_done(&w);
+}
+
+TEST(stale_affinities_are_found_in_the_list)
+{
+    struct world w = world_new();
+    struct buf text = BUF_INIT(0);
+    struct rechecks r;
+    set_service(&w, "web", SPEC("10.96.0.2", ",'sessionAffinity':'ClientIP'"));
+    set_endpoints(&w, "web", "TCP", "2");
+    ruleset_take(w.rules, &text, &r);
+    recheck_sort(&r.affinities);
+    buf_clear(&text);
+    _cleanup_json_ json_t *list = doc(
+        "{'nftables':[{'metainfo':{}},{'map':{'elem':["
+        "[{'elem':{'val':{'concat':['10.244.0.9','10.96.0.2',6,80]},'timeout':60,'expires':57}},{'concat':['10.244.0.2'"
+        ",8080]}],"
+        "[{'elem':{'val':{'concat':['10.244.0.8','10.96.0.2','tcp',80]},'timeout':60}},{'concat':['10.244.0.3',8080]}],"
+        "[{'concat':['10.244.0.7','10.96.0.2',6,80]},{'concat':['10.244.0.2',8081]}],"
+        "[{'elem':{'val':{'concat':['10.244.0.6','10.96.0.2',17,80]}}},{'concat':['10.244.0.3',8080]}],"
+        "[{'elem':{'val':{'concat':['10.244.0.5','10.96.0.3',6,80]}}},{'concat':['10.244.0.3',8080]}],"
+        "[{'elem':{'val':{'concat':['x']}}},7]]}}]}");
+    affinity_render_stale(AF_INET, list, &r.affinities, &text);
+    T_STR(buf_str(&text),
+          "delete element ip c8s affinity { 10.244.0.8 . 10.96.0.2 . 6 . 80, 10.244.0.7 . 10.96.0.2 . 6 . 80 }\n");
+    rechecks_done(&r);
+    buf_done(&text);
+    world_done(&w);
+}
+
+/* --- the property --- */
+
+/* The kernel as far as elements go: "set key" -> value. Deleting what is not there and adding what is are failures. */
+static void apply_element(struct map *kernel, bool add, const char *set, const char *element)
+{
+    const char *value = strstr(element, " comment ");
+    if (!value)
+        value = strstr(element, " : ");
+    size_t len = value ? (size_t)(value - element) : strlen(element);
+    _cleanup_free_ char *key = xasprintf("%s %.*s", set, (int)len, element);
+    if (!add) {
+        char *old = map_del(kernel, key);
+        if (!old)
+            T_FAIL("deleted but not there: %s", key);
+        free(old);
+    } else if (map_get(kernel, key)) {
+        T_FAIL("added but there: %s", key);
+    } else {
+        map_put(kernel, key, xstrdup(str_or(value, "")));
+    }
+}
+
+static void apply_line(struct map *kernel, char *line)
+{
+    bool add = str_after(line, "add element ip c8s ") != NULL;
+    char *rest = strdup(add ? str_after(line, "add element ip c8s ")
+                            : str_or(str_after(line, "delete element ip c8s "), "")),
+         *brace = strstr(rest, " { "), *end = strstr(rest, " }");
+    if (brace && end) {
+        *brace = *end = '\0';
+        for (char *e = brace + 3, *comma; e; e = comma ? comma + 2 : NULL) {
+            if ((comma = strstr(e, ", ")))
+                *comma = '\0';
+            apply_element(kernel, add, rest, e);
+        }
+    }
+    free(rest);
+}
+
+static void apply(struct map *kernel, const char *commands)
+{
+    size_t n;
+    _cleanup_free_ char **lines = str_split(commands, '\n', &n);
+    for (size_t i = 0; i < n; i++)
+        apply_line(kernel, lines[i]);
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static char *kernel_text(const struct map *kernel)
+{
+    struct buf b = BUF_INIT(0);
+    char **lines = xcalloc(kernel->len + 1, sizeof(*lines));
+    size_t n = 0;
+    for (struct map_entry *it = NULL; (it = map_next(kernel, it));)
+        lines[n++] = xasprintf("%s%s", it->key, (char *)it->value);
+    qsort(lines, n, sizeof(*lines), compare_lines);
+    for (size_t i = 0; i < n; i++) {
+        buf_addf(&b, "%s\n", lines[i]);
+        free(lines[i]);
+    }
+    free(lines);
+    return buf_take(&b);
+}
+
+static unsigned random_state = 7;
+static int below(int n)
+{
+    random_state = random_state * 1103515245u + 12345u;
+    return (int)(random_state >> 8) % n;
+}
+
+static void random_change(struct world *w)
+{
+    static const char *const policies[] = {"", ",'externalTrafficPolicy':'Local'", ",'internalTrafficPolicy':'Local'",
+                                           ",'sessionAffinity':'ClientIP'",
+                                           ",'loadBalancerSourceRanges':['10.0.0.0/8','10.1.0.0/16']"};
+    char name[8], text[600];
+    snprintf(name, sizeof(name), "s%d", below(6));
+    if (below(3) == 0) {
+        snprintf(text, sizeof(text),
+                 "{'spec':{'type':'%s','clusterIP':'10.96.0.%d','externalIPs':['192.0.2.%d'],'ports':[{'port':80,'"
+                 "protocol':'%s',"
+                 "'nodePort':%d}]%s},'status':{'loadBalancer':{'ingress':[{'ip':'192.0.2.%d'}]}}}",
+                 below(2) ? "NodePort" : "LoadBalancer", below(8) ? name[1] : 'x', below(3), below(4) ? "TCP" : "UDP",
+                 30000 + below(3), policies[below(ARRAY_LEN(policies))], 10 + below(3));
+        set_service(w, name, below(4) ? text : NULL);
+    } else {
+        struct buf words = BUF_INIT(0);
+        for (int i = 1, n = below(24); i < n; i++)
+            if (below(2))
+                buf_addf(&words, "%d%s ", 100 * below(2) + i, below(6) ? "" : below(2) ? "t" : "u");
+        set_endpoints(w, name, below(4) ? "TCP" : "UDP", buf_str(&words));
+        buf_done(&words);
+    }
+}
+
+TEST(changes_one_by_one_come_to_the_same_as_everything)
+{
+    struct world w = world_new();
+    struct map kernel = {0};
+    w.gather = true;
+    for (int step = 0; step < 6000 && !t_this_failed; step++) {
+        random_change(&w);
+        if (below(3))
+            continue;
+        struct buf all = BUF_INIT(0);
+        struct rechecks r;
+        struct map from_nothing = {0};
+        model_take(w.reader, visit, w.rules);
+        _cleanup_free_ char *commands = take_text(&w);
+        apply(&kernel, commands);
+        ruleset_full(w.rules, &all, &r);
+        apply(&from_nothing, buf_str(&all));
+        _cleanup_free_ char *got = kernel_text(&kernel), *want = kernel_text(&from_nothing);
+        T_STR(got, want);
+        map_done_with(&from_nothing, free);
+        rechecks_done(&r);
+        buf_done(&all);
+    }
+    map_done_with(&kernel, free);
+    world_done(&w);
+}
+
+int main(void)
+{
+    make_site();
+    RUN(endpoints_keep_their_slots);
+    RUN(chains_are_exact_then_powers_of_two);
+    RUN(golden);
+    RUN(a_change_carries_only_the_difference);
+    RUN(one_front_has_one_holder);
+    RUN(names_cannot_say_anything_to_nft);
+    RUN(changes_name_what_they_make_stale);
+    RUN(stale_affinities_are_found_in_the_list);
+    RUN(changes_one_by_one_come_to_the_same_as_everything);
+    return DONE();
+}
