@@ -331,6 +331,11 @@ int64_t controller_now_usec(const struct controller *c)
     return c->cs->now_usec ? c->cs->now_usec() : clock_wall_usec();
 }
 
+int64_t controller_mono_ms(const struct controller *c)
+{
+    return now_ms(c->cs);
+}
+
 void controller_enqueue(struct controller *c, const char *ns, const char *name)
 {
     workqueue_add(&c->cs->queue, c, ns, name);

@@ -70,6 +70,7 @@ void controller_request(struct controller *c, const char *method, const struct k
  * member of the collection ("?limit=1"). */
 void controller_get(struct controller *c, const struct kind *k, const char *ns, const char *name);
 int64_t controller_now_usec(const struct controller *c); /* wall clock */
+int64_t controller_mono_ms(const struct controller *c);  /* for durations */
 /* A core/v1 Event about obj, by this controller; repeated ones are counted, not multiplied. type: "Normal" or "Warning". */
 void controller_event(struct controller *c, const json_t *obj, const char *type, const char *reason, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));

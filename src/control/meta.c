@@ -37,6 +37,14 @@ void by_controller(const struct object *o, informer_emit_fn *emit, void *emit_ar
     emit(emit_arg, key);
 }
 
+void by_node(const struct object *o, informer_emit_fn *emit, void *emit_arg)
+{
+    _cleanup_json_ json_t *doc = object_json(o);
+    const char *node = jstr(doc, "spec.nodeName");
+    if (node && *node)
+        emit(emit_arg, node);
+}
+
 bool is_deleting(const json_t *obj)
 {
     return jget(obj, "metadata.deletionTimestamp") != NULL;

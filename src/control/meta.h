@@ -14,6 +14,9 @@ json_t *controller_ref_new(const json_t *obj);
 void by_controller(const struct object *o, informer_emit_fn *emit, void *emit_arg);
 #define ORPHANS_OF "orphans of "
 
+/* Index key function: the node a pod is bound to. */
+void by_node(const struct object *o, informer_emit_fn *emit, void *emit_arg);
+
 bool is_deleting(const json_t *obj);
 bool has_finalizer(const json_t *obj, const char *name);
 int64_t jtime(const json_t *obj, const char *path); /* microseconds; 0 when missing or not a time */

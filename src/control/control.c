@@ -1,0 +1,19 @@
+/* The list of controllers. */
+#include "control/control.h"
+#include "control/list.h"
+
+const struct controller_def *const all_controllers[] = {
+    &deployment_controller,
+    &replicaset_controller,
+    &replication_controller,
+    &endpoints_controller,
+    &endpointslice_controller,
+    &endpointslicemirroring_controller,
+    &garbage_controller,
+    &namespace_controller,
+    &serviceaccount_controller,
+    &nodelifecycle_controller,
+    &tainteviction_controller,
+    &podgc_controller,
+    NULL,
+};

@@ -1,0 +1,155 @@
+/* The end of a namespace: everything in it is deleted, pods first, and when the API confirms that nothing is left the
+ * finalizer is taken away (upstream: pkg/controller/namespace). */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "control/list.h"
+#include "control/meta.h"
+#include "json/json.h"
+#include "kinds/kind.h"
+
+#define FINALIZER "kubernetes"
+#define LOOK_AGAIN_MS 200
+
+static void map_content(struct controller *c, struct object *o);
+
+/* Pods come first: what they use must stay until they are gone. Events are deleted as a collection. */
+static const struct controller_watch watches[] = {{&kind_namespace, NULL},
+                                                  {&kind_pod, map_content},
+                                                  {&kind_service, map_content},
+                                                  {&kind_endpoints, map_content},
+                                                  {&kind_endpointslice, map_content},
+                                                  {&kind_deployment, map_content},
+                                                  {&kind_replicaset, map_content},
+                                                  {&kind_replicationcontroller, map_content},
+                                                  {&kind_configmap, map_content},
+                                                  {&kind_secret, map_content},
+                                                  {&kind_serviceaccount, map_content},
+                                                  {&kind_lease, map_content},
+                                                  {NULL, NULL}};
+
+/* Asking the API whether a namespace is empty: the informers may be late. */
+struct inspection {
+    int open;
+    bool found;
+};
+
+struct namespaces {
+    struct informer *namespaces;
+    struct map inspections; /* by namespace */
+};
+
+static void map_content(struct controller *c, struct object *o)
+{
+    struct namespaces *n = controller_state(c);
+    struct object *ns = informer_get(n->namespaces, "", o->ns);
+    if (ns && strstr(ns->bytes, "\"deletionTimestamp\""))
+        controller_enqueue(c, "", o->ns);
+}
+
+/* Deletes what is not being deleted yet; returns how many there are. */
+static size_t delete_kind(struct controller *c, const struct kind *k, const char *ns)
+{
+    size_t n = 0;
+    void *cursor = NULL;
+    for (struct object *o; (o = informer_next(controller_informer(c, k), ns, &cursor)); n++) {
+        _cleanup_json_ json_t *doc = object_json(o);
+        if (!is_deleting(doc))
+            delete_exactly(c, k, ns, o->name, o->uid, "Background", -1);
+    }
+    return n;
+}
+
+static bool delete_contents(struct controller *c, const char *ns)
+{
+    if (delete_kind(c, &kind_pod, ns))
+        return true;
+    size_t n = 0;
+    for (const struct controller_watch *w = watches; w->kind; w++)
+        if (w->kind->namespaced)
+            n += delete_kind(c, w->kind, ns);
+    return n > 0;
+}
+
+static void inspect(struct controller *c, struct namespaces *n, const char *ns)
+{
+    struct inspection *i = NEW(struct inspection);
+    free(map_put(&n->inspections, ns, i));
+    controller_delete(c, &kind_event, ns, NULL, NULL);
+    for (const struct controller_watch *w = watches; w->kind; w++) {
+        if (!w->kind->namespaced)
+            continue;
+        i->open++;
+        controller_get(c, w->kind, ns, NULL);
+    }
+}
+
+static void finalize(struct controller *c, const json_t *doc)
+{
+    _cleanup_json_ json_t *to = json_deep_copy(doc);
+    json_t *kept = json_array(), *item;
+    size_t i;
+    json_array_foreach(jget(doc, "spec.finalizers"), i,
+                       item) if (!streq(str_or(json_string_value(item), ""), FINALIZER)) json_array_append(kept, item);
+    jset(to, "spec.finalizers", kept);
+    jset_str(to, "metadata.resourceVersion", NULL); /* nothing else in it is meant */
+    controller_request(c, "PUT", &kind_namespace, "", jstr(doc, "metadata.name"), "finalize", to);
+}
+
+static void answered(struct controller *c, const char *ns, const char *name, const struct controller_call *call,
+                     int code, const json_t *body)
+{
+    (void)ns;
+    struct namespaces *n = controller_state(c);
+    struct inspection *i = map_get(&n->inspections, name);
+    struct object *o = informer_get(n->namespaces, "", name);
+    if (!i || !streq(call->method, "GET"))
+        return;
+    i->found |= code != 200 || json_array_size(jget(body, "items"));
+    if (--i->open)
+        return;
+    bool found = i->found;
+    free(map_del(&n->inspections, name));
+    _cleanup_json_ json_t *doc = o ? object_json(o) : NULL;
+    if (found)
+        controller_enqueue_after(c, "", name, LOOK_AGAIN_MS);
+    else if (doc)
+        finalize(c, doc);
+}
+
+static void reconcile(struct controller *c, const char *ns, const char *name)
+{
+    (void)ns;
+    struct namespaces *n = controller_state(c);
+    struct object *o = informer_get(n->namespaces, "", name);
+    _cleanup_json_ json_t *doc = o ? object_json(o) : NULL;
+    if (!doc || !is_deleting(doc) || !json_array_size(jget(doc, "spec.finalizers")))
+        return;
+    if (!delete_contents(c, name))
+        inspect(c, n, name);
+}
+
+static void *start(struct controller *c)
+{
+    struct namespaces *n = NEW(struct namespaces);
+    n->namespaces = controller_informer(c, &kind_namespace);
+    return n;
+}
+
+static void stop(void *state)
+{
+    struct namespaces *n = state;
+    map_done_with(&n->inspections, free);
+    free(n);
+}
+
+const struct controller_def namespace_controller = {
+    .name = "namespace-controller",
+    .watches = watches,
+    .reconcile = reconcile,
+    .start = start,
+    .stop = stop,
+    .answered = answered,
+};
