@@ -4,7 +4,7 @@
 
 #include "base/str.h"
 #include "http/http.h"
-#include "json/yaml.h"
+#include "server/body.h"
 #include "server/represent.h"
 #include "server/watch_http.h"
 
@@ -88,69 +88,6 @@ static void free_http_request(struct request *r)
 
 static const struct door http_door = {reply_object, reply_document, reply_page, reply_watch, free_http_request};
 
-/* --- bodies --- */
-
-static const char *expected_kind(const struct request *r)
-{
-    static const struct {
-        const char *subresource, *kind;
-    } kinds[] = {{"scale", "Scale"}, {"binding", "Binding"}, {"eviction", "Eviction"}};
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        if (streq(r->handler->subresource, kinds[i].subresource))
-            return kinds[i].kind;
-    return r->handler->takes == BODY_OPTIONS ? "DeleteOptions" : r->kind->kind;
-}
-
-/* The first bytes of a body for a message: as text if it looks like JSON, else in hexadecimal. */
-static char *summary(const char *bytes, size_t len)
-{
-    enum { SHOWN = 30 };
-    char hex[2 * SHOWN + 1];
-    size_t n = len < SHOWN ? len : SHOWN;
-    const char *more = len > SHOWN ? " ..." : "";
-    if (!len)
-        return xstrdup("<empty>");
-    if (*bytes == '{')
-        return xasprintf("%.*s%s", (int)n, bytes, more);
-    str_hex(bytes, n, hex);
-    return xasprintf("%s%s", hex, more);
-}
-
-static json_t *unsupported_body(const struct request *r)
-{
-    const char *accepted = r->handler->takes == BODY_PATCH
-                               ? "application/json-patch+json, application/merge-patch+json, "
-                                 "application/strategic-merge-patch+json"
-                               : "application/json, application/yaml";
-    return status_new(STATUS_UNSUPPORTED_MEDIA_TYPE,
-                      "the body of the request was in an unknown format - accepted media types include: %s", accepted);
-}
-
-/* Sets r->body. NULL: fine. */
-static json_t *read_body(struct request *r)
-{
-    size_t len;
-    struct err err;
-    const char *bytes = http_body(r->exchange, &len);
-    r->body_type = body_type(http_get_header(r->exchange, "Content-Type"));
-    bool patch = r->handler->takes == BODY_PATCH, yaml = r->body_type == BODY_YAML;
-    if (r->handler->takes == BODY_NONE || (r->handler->takes == BODY_OPTIONS && !len))
-        return NULL;
-    if (r->body_type == BODY_UNSUPPORTED || patch != (r->body_type > BODY_YAML))
-        return unsupported_body(r);
-    r->body = yaml ? yaml_parse(bytes, len, &err) : jparse(bytes, len, &err);
-    if (r->body)
-        return NULL;
-    if (patch)
-        return status_new(STATUS_BAD_REQUEST, "error decoding patch: %s", err.msg);
-    _cleanup_free_ char *shown = summary(bytes, len);
-    return status_new(
-        STATUS_BAD_REQUEST,
-        "the object provided is unrecognized (must be of type %s): couldn't get version/kind; %s parse error: %s "
-        "(%s)",
-        expected_kind(r), yaml ? "yaml" : "json", err.msg, shown);
-}
-
 /* --- the way in --- */
 
 static json_t *read_headers(struct http_request *hr)
@@ -160,7 +97,9 @@ static json_t *read_headers(struct http_request *hr)
         return status_new(STATUS_NOT_ACCEPTABLE, "only the following media types are accepted: application/json, "
                                                  "application/json;as=Table;v=v1;g=meta.k8s.io, "
                                                  "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io");
-    return read_body(r);
+    size_t len;
+    const char *bytes = http_body(r->exchange, &len);
+    return read_body(r, http_get_header(r->exchange, "Content-Type"), bytes, len);
 }
 
 void serve_exchange(void *arg, struct http_exchange *x)

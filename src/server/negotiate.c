@@ -145,6 +145,7 @@ enum body_type body_type(const char *content_type)
     } types[] = {
         {"application/json", BODY_JSON},
         {"application/yaml", BODY_YAML},
+        {"application/vnd.kubernetes.protobuf", BODY_PROTOBUF},
         {"application/json-patch+json", BODY_JSON_PATCH},
         {"application/merge-patch+json", BODY_MERGE_PATCH},
         {"application/strategic-merge-patch+json", BODY_STRATEGIC_PATCH},

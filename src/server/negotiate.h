@@ -25,6 +25,7 @@ bool accepts_first(const char *accept, const char *media_type);
 enum body_type {
     BODY_JSON,
     BODY_YAML,
+    BODY_PROTOBUF,
     BODY_JSON_PATCH,
     BODY_MERGE_PATCH,
     BODY_STRATEGIC_PATCH,

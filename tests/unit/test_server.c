@@ -290,9 +290,9 @@ TEST(errors_have_code_reason_and_words)
         {"POST", MAPS "/x", "application/json", "{}", 405, "MethodNotAllowed",
          "the server does not allow this method on the requested resource"},
         {"POST", MAPS, "application/json", "{\"metadata\":", 400, "BadRequest", NULL},
-        {"POST", MAPS, "application/vnd.kubernetes.protobuf", "k8s", 415, "UnsupportedMediaType",
+        {"POST", MAPS, "application/cbor", "k8s", 415, "UnsupportedMediaType",
          "the body of the request was in an unknown format - accepted media types include: application/json, "
-         "application/yaml"},
+         "application/yaml, application/vnd.kubernetes.protobuf"},
         {"PATCH", MAPS "/x", "application/apply-patch+yaml", "{}", 415, "UnsupportedMediaType",
          "the body of the request was in an unknown format - accepted media types include: "
          "application/json-patch+json, "
