@@ -1,5 +1,5 @@
 /* A TCP connection on the loop, plain or TLS: ordered output with back pressure, half-close, one deadline. Server,
- * client and duplex streams are built on it. No callback runs inside a call of the owner. */
+ * client and duplex streams are built on it. No callback but `release` runs inside a call of the owner. */
 #pragma once
 #include <stdbool.h>
 #include <uv.h>

@@ -20,14 +20,14 @@ struct duplex;
 struct duplex_handler {
     void (*data)(void *arg, const void *bytes, size_t len); /* len 0: the peer will send no more (half-close) */
     void (*closed)(void *arg);                              /* gone, once; the duplex is freed afterwards */
-    void (*drained)(void *arg);                             /* optional: everything written has left */
+    void (*drained)(void *arg);                             /* optional: duplex_pending() has come down to 0 */
 };
 void duplex_start(struct duplex *d, const struct duplex_handler *h, void *arg);
 void duplex_write(struct duplex *d, const void *bytes, size_t len); /* copies */
 size_t duplex_pending(const struct duplex *d);                      /* bytes written that have not left yet */
-void duplex_pause(struct duplex *d, bool paused);                   /* stop reading: back pressure */
-void duplex_shutdown(struct duplex *d);                             /* no more writes; what is queued still leaves */
-void duplex_close(struct duplex *d); /* after what is queued has left; `closed` follows */
+void duplex_pause(struct duplex *d, bool paused); /* back pressure: stops reading; 64 KiB may still come */
+void duplex_shutdown(struct duplex *d);           /* no more writes; what is queued still leaves */
+void duplex_close(struct duplex *d);              /* after what is queued has left; `closed` follows */
 /* Joins two: bytes flow both ways with back pressure and half-close until both are closed. */
 void duplex_splice(struct duplex *a, struct duplex *b);
 

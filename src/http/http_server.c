@@ -406,8 +406,10 @@ static void on_eof(void *arg)
 static void on_drained(void *arg)
 {
     struct http_exchange *x = arg;
-    if (x->phase == STREAMING && x->drained)
-        x->drained(x->drained_arg);
+    if (x->phase == STREAMING && x->drained) {
+        x->drained(x->drained_arg); /* may end the exchange */
+        return;
+    }
     if (x->phase != SENDING)
         return;
     x->phase = READING;

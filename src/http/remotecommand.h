@@ -14,7 +14,7 @@ struct remote_handler {
     void (*ready)(void *arg);                                     /* all streams are there: start the command */
     void (*stdin_data)(void *arg, const void *bytes, size_t len); /* len 0: end of input */
     void (*resize)(void *arg, int columns, int rows);
-    void (*drained)(void *arg); /* optional */
+    void (*drained)(void *arg); /* optional: remote_pending() has come down to 0 */
     void (*closed)(void *arg);  /* the client is gone; the streams are freed afterwards. Not after remote_finish(). */
 };
 /* Answers the upgrade request. On a request that is no upgrade, or offers no known subprotocol, replies 400/403 itself
