@@ -293,6 +293,7 @@ TEST(pods_of_a_lost_node_go_after_the_quarantine)
     pass(b, 20);
     T_TRUE(!is_going(b, "lost"));
     node(b, "n2");
+    bench_run(b);
     pass(b, 25);
     T_TRUE(!fake_get(b->fake, &kind_pod, "a", "lost"));
     T_TRUE(!is_going(b, "back"));
