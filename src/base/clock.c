@@ -20,6 +20,10 @@ int64_t clock_wall_usec(void)
     return ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
+/* What four digits can say, in seconds since 1970. */
+#define YEAR_0     (-62167219200)
+#define YEAR_10000 253402300800
+
 static char *format(int64_t usec, bool micro, char *out)
 {
     time_t secs = (time_t)(usec / 1000000);
@@ -30,7 +34,8 @@ static char *format(int64_t usec, bool micro, char *out)
     }
     struct tm tm;
     gmtime_r(&secs, &tm);
-    size_t n = strftime(out, TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+    size_t n = (size_t)snprintf(out, 5, "%04u", (unsigned)(tm.tm_year + 1900) % 10000);
+    n += strftime(out + n, TIME_TEXT_SIZE - n, "-%m-%dT%H:%M:%S", &tm);
     if (micro)
         snprintf(out + n, TIME_TEXT_SIZE - n, ".%06dZ", (int)rest);
     else
@@ -100,10 +105,13 @@ bool time_parse(const char *s, int64_t *ret)
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
     int day = tm.tm_mday;
-    time_t t = timegm(&tm);
-    if (tm.tm_mday != day && tm.tm_sec != 0) /* 31 February; a leap second may roll over */
+    bool leap_second = tm.tm_sec == 60;
+    int64_t t = (int64_t)timegm(&tm) - offset;
+    if (tm.tm_mday != day && !leap_second) /* 31 February */
         return false;
-    *ret = ((int64_t)t - offset) * 1000000 + frac;
+    if (t < YEAR_0 || t >= YEAR_10000)
+        return false;
+    *ret = t * 1000000 + frac;
     return true;
 }
 

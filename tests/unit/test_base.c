@@ -91,6 +91,9 @@ TEST(times)
     T_STR(time_format(t, out), "2026-11-20T09:00:00Z");
     T_STR(time_format_micro(t, out), "2026-11-20T09:00:00.250000Z");
     T_TRUE(!time_parse("2026-11-20", &t) && !time_parse("2026-13-20T10:00:00Z", &t) && !time_parse("", &t));
+    T_TRUE(!time_parse("2026-02-31T00:00:00Z", &t) && !time_parse("0000-01-01T00:00:00+01:00", &t));
+    T_TRUE(time_parse("0045-01-01T00:00:00Z", &t));
+    T_STR(time_format(t, out), "0045-01-01T00:00:00Z");
     static const struct {
         int secs;
         const char *text;
