@@ -15,6 +15,21 @@ json_t *cell_map_selector(const json_t *selector);
 /* The string at the path, or `otherwise` when it is missing or empty. */
 json_t *cell_text(const json_t *obj, const char *path, const char *otherwise);
 json_t *cell_int(const json_t *obj, const char *path); /* 0 when missing */
+/* Define a column whose cell is just that. */
+#define CELL_TEXT(fn, path, otherwise)                                                                                 \
+    static json_t *fn(const json_t *obj, int64_t now_usec)                                                             \
+    {                                                                                                                  \
+        (void)now_usec;                                                                                                \
+        return cell_text(obj, path, otherwise);                                                                        \
+    }                                                                                                                  \
+    static cell_fn fn
+#define CELL_INT(fn, path)                                                                                             \
+    static json_t *fn(const json_t *obj, int64_t now_usec)                                                             \
+    {                                                                                                                  \
+        (void)now_usec;                                                                                                \
+        return cell_int(obj, path);                                                                                    \
+    }                                                                                                                  \
+    static cell_fn fn
 /* How long ago the time at the path was; "<unknown>" when it is missing. */
 json_t *cell_since(const json_t *obj, const char *path, int64_t now_usec);
 /* The members `key` of an array of objects, joined by commas. */

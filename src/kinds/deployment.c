@@ -77,17 +77,8 @@ static json_t *cell_ready(const json_t *obj, int64_t now_usec)
                         (long long)jint(obj, "spec.replicas", 0));
 }
 
-static json_t *cell_updated(const json_t *obj, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_int(obj, "status.updatedReplicas");
-}
-
-static json_t *cell_available(const json_t *obj, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_int(obj, "status.availableReplicas");
-}
+CELL_INT(cell_updated, "status.updatedReplicas");
+CELL_INT(cell_available, "status.availableReplicas");
 
 static json_t *cell_selector(const json_t *obj, int64_t now_usec)
 {

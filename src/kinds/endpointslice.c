@@ -61,11 +61,7 @@ static const struct field endpointslice_fields[] = {
     {0},
 };
 
-static json_t *cell_address_type(const json_t *obj, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_text(obj, "addressType", "");
-}
+CELL_TEXT(cell_address_type, "addressType", "");
 
 static json_t *cell_ports(const json_t *obj, int64_t now_usec)
 {

@@ -53,17 +53,8 @@ static json_t *cell_last_seen(const json_t *event, int64_t now_usec)
     return cell_first_seen(event, now_usec);
 }
 
-static json_t *cell_type(const json_t *event, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_text(event, "type", "");
-}
-
-static json_t *cell_reason(const json_t *event, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_text(event, "reason", "");
-}
+CELL_TEXT(cell_type, "type", "");
+CELL_TEXT(cell_reason, "reason", "");
 
 static json_t *cell_object(const json_t *event, int64_t now_usec)
 {
@@ -75,11 +66,7 @@ static json_t *cell_object(const json_t *event, int64_t now_usec)
     return json_sprintf("%s%s%s", kind, *name ? "/" : "", name);
 }
 
-static json_t *cell_subobject(const json_t *event, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_text(event, "involvedObject.fieldPath", "");
-}
+CELL_TEXT(cell_subobject, "involvedObject.fieldPath", "");
 
 static json_t *cell_source(const json_t *event, int64_t now_usec)
 {

@@ -20,11 +20,7 @@ static const struct field lease_fields[] = {
     {0},
 };
 
-static json_t *cell_holder(const json_t *obj, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_text(obj, "spec.holderIdentity", "");
-}
+CELL_TEXT(cell_holder, "spec.holderIdentity", "");
 
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},

@@ -36,7 +36,7 @@ const struct field meta_fields[] = {
     {"deletionGracePeriodSeconds", F_INT64, .doc = "Seconds the object is given to end."},
     {"labels", F_MAP, OPT, LABELS, .doc = "Keys and values by which objects are selected."},
     {"annotations", F_MAP, OPT, STRINGS, .doc = "Keys and values for tools; nothing is selected by them."},
-    {"ownerReferences", F_LIST, OPT | UNIQUE, LIST_OF(owner_reference_fields), .merge_key = "uid", .list_keys = "uid",
+    {"ownerReferences", F_LIST, OPT, LIST_OF(owner_reference_fields), .merge_key = "uid", .list_keys = "uid",
      .doc = "Objects this one belongs to; it goes away with the last of them."},
     {"finalizers", F_LIST, OPT, STRINGS, .merge_key = "", .list_keys = "",
      .doc = "Who must agree before a deleted object goes away."},

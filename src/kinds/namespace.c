@@ -37,11 +37,7 @@ static const struct field namespace_fields[] = {
 
 #define NAME_LABEL "kubernetes.io/metadata.name"
 
-static json_t *cell_status(const json_t *obj, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_text(obj, "status.phase", "");
-}
+CELL_TEXT(cell_status, "status.phase", "");
 
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},

@@ -101,29 +101,10 @@ static json_t *cell_external_ip(const json_t *node, int64_t now_usec)
     return address_cell(node, "ExternalIP");
 }
 
-static json_t *cell_version(const json_t *node, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_text(node, "status.nodeInfo.kubeletVersion", "");
-}
-
-static json_t *cell_os_image(const json_t *node, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_text(node, "status.nodeInfo.osImage", "<unknown>");
-}
-
-static json_t *cell_kernel_version(const json_t *node, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_text(node, "status.nodeInfo.kernelVersion", "<unknown>");
-}
-
-static json_t *cell_runtime(const json_t *node, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_text(node, "status.nodeInfo.containerRuntimeVersion", "<unknown>");
-}
+CELL_TEXT(cell_version, "status.nodeInfo.kubeletVersion", "");
+CELL_TEXT(cell_os_image, "status.nodeInfo.osImage", "<unknown>");
+CELL_TEXT(cell_kernel_version, "status.nodeInfo.kernelVersion", "<unknown>");
+CELL_TEXT(cell_runtime, "status.nodeInfo.containerRuntimeVersion", "<unknown>");
 
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},

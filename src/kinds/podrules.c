@@ -1,4 +1,6 @@
 /* Rules for the spec of a pod, but for its containers (ValidatePodSpec in pkg/apis/core/validation). */
+#include <stdio.h>
+
 #include "base/map.h"
 #include "base/str.h"
 #include "json/json.h"
@@ -84,10 +86,18 @@ static void check_dns(const json_t *spec, const char *path, struct status_causes
                     "%s.dnsConfig.nameservers", path);
 }
 
+static void check_affinity(const json_t *spec, const char *path, struct status_causes *c)
+{
+    char affinity_path[RULE_PATH_SIZE];
+    snprintf(affinity_path, sizeof(affinity_path), "%s.affinity", path);
+    pod_affinity_validate(jget(spec, "affinity"), affinity_path, c);
+}
+
 void pod_spec_validate(const json_t *spec, const char *path, struct status_causes *causes)
 {
     check_volumes(spec, path, causes);
     pod_containers_validate(spec, path, causes);
     check_tolerations(spec, path, causes);
     check_dns(spec, path, causes);
+    check_affinity(spec, path, causes);
 }

@@ -43,23 +43,9 @@ static const struct field replicaset_fields[] = {
     {0},
 };
 
-static json_t *cell_desired(const json_t *obj, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_int(obj, "spec.replicas");
-}
-
-static json_t *cell_current(const json_t *obj, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_int(obj, "status.replicas");
-}
-
-static json_t *cell_ready(const json_t *obj, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_int(obj, "status.readyReplicas");
-}
+CELL_INT(cell_desired, "spec.replicas");
+CELL_INT(cell_current, "status.replicas");
+CELL_INT(cell_ready, "status.readyReplicas");
 
 static json_t *cell_selector(const json_t *obj, int64_t now_usec)
 {

@@ -16,11 +16,7 @@ static const struct field secret_fields[] = {
     {0},
 };
 
-static json_t *cell_type(const json_t *obj, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_text(obj, "type", "");
-}
+CELL_TEXT(cell_type, "type", "");
 
 static json_t *cell_data(const json_t *obj, int64_t now_usec)
 {

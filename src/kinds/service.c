@@ -97,11 +97,7 @@ static const struct field service_fields[] = {
     {0},
 };
 
-static json_t *cell_type(const json_t *service, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_text(service, "spec.type", "");
-}
+CELL_TEXT(cell_type, "spec.type", "");
 
 static json_t *cell_cluster_ip(const json_t *service, int64_t now_usec)
 {

@@ -142,6 +142,37 @@ TEST(pod_specs)
     CHECK_ALL(cases);
 }
 
+TEST(affinity)
+{
+#define AFFINITY(members) SPEC("\"affinity\":{" members "}")
+#define REQUIRED "requiredDuringSchedulingIgnoredDuringExecution"
+#define PREFERRED "preferredDuringSchedulingIgnoredDuringExecution"
+    static const struct rule_case cases[] = {
+        {&kind_pod, NULL,
+         AFFINITY("\"nodeAffinity\":{\"" REQUIRED "\":{\"nodeSelectorTerms\":[{\"matchExpressions\":[{\"key\":\"a\","
+                  "\"operator\":\"In\"},{\"key\":\"a\",\"operator\":\"Exists\"}]}]}}"),
+         "spec.affinity.nodeAffinity." REQUIRED
+         ".nodeSelectorTerms[0].matchExpressions[0].values: Required value: must be "
+         "specified when `operator` is 'In' or 'NotIn'"},
+        {&kind_pod, NULL,
+         AFFINITY("\"nodeAffinity\":{\"" PREFERRED "\":[{\"preference\":{\"matchFields\":[{\"key\":\"a\",\"operator\":"
+                  "\"Gt\",\"values\":[\"1\",\"2\"]}]}}]}"),
+         "spec.affinity.nodeAffinity." PREFERRED
+         "[0].preference.matchFields[0].values: Required value: must be specified "
+         "single value when `operator` is 'Lt' or 'Gt'"},
+        {&kind_pod, NULL,
+         AFFINITY("\"podAntiAffinity\":{\"" PREFERRED "\":[{\"podAffinityTerm\":{\"labelSelector\":{\"matchLabels\":"
+                  "{\"a b\":\"c\"}}}}]}"),
+         "spec.affinity.podAntiAffinity." PREFERRED
+         "[0].podAffinityTerm.labelSelector.matchLabels: Invalid value: \"a b\": "
+         "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+         "alphanumeric "
+         "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+         "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"},
+    };
+    CHECK_ALL(cases);
+}
+
 TEST(pod_updates)
 {
 #define FIELDS                                                                                                         \
@@ -370,6 +401,7 @@ int main(void)
 {
     RUN(containers);
     RUN(pod_specs);
+    RUN(affinity);
     RUN(pod_updates);
     RUN(workloads);
     RUN(services);
