@@ -1,6 +1,6 @@
-/* What a kind is: tables. Everything that must know a kind (decoding, defaulting, validation, strategic merge, apply, columns,
- * discovery, OpenAPI) walks these tables and nothing else, so that adding a kind is one file here and one line in kinds.c.
- * Pure: no I/O, no state. */
+/* What a kind is: tables. Everything that must know a kind (decoding, defaulting, validation, strategic merge, apply,
+ * columns, discovery, OpenAPI) walks these tables and nothing else, so that adding a kind is one file here and one line
+ * in kinds.c. Pure: no I/O, no state. */
 #pragma once
 #include <jansson.h>
 #include <stdbool.h>
@@ -10,7 +10,7 @@ struct status_causes; /* api/status.h: where validation collects what is wrong *
 
 enum field_type {
     F_STR,
-    F_INT,   /* int32 */
+    F_INT, /* int32 */
     F_INT64,
     F_BOOL,
     F_NUMBER,
@@ -27,18 +27,19 @@ enum field_type {
 };
 
 enum field_flags {
-    REQ = 1 << 0,       /* must be there, and a string not empty */
-    IMMUT = 1 << 1,     /* may not change after creation ("field is immutable") */
-    NONEMPTY = 1 << 2,  /* a list or map that, when required, needs a member */
-    UNIQUE = 1 << 3,    /* list: the items' list_keys (or the scalar items) must differ: FieldValueDuplicate */
-    RETAIN = 1 << 4,    /* strategic merge `retainKeys` (patchStrategy merge,retainKeys / retainKeys) */
-    ATOMIC = 1 << 5,    /* list or map replaced as one in server-side apply (listType/mapType atomic) */
+    REQ = 1 << 0,      /* must be there, and a string not empty */
+    IMMUT = 1 << 1,    /* may not change after creation ("field is immutable") */
+    NONEMPTY = 1 << 2, /* a list or map that, when required, needs a member */
+    UNIQUE = 1 << 3,   /* list: the items' list_keys (or the scalar items) must differ: FieldValueDuplicate */
+    RETAIN = 1 << 4,   /* strategic merge `retainKeys` (patchStrategy merge,retainKeys / retainKeys) */
+    ATOMIC = 1 << 5,   /* list or map replaced as one in server-side apply (listType/mapType atomic) */
     NULLABLE = 1 << 6,
-    OPT = 1 << 7, /* the zero value ("", 0, false, [], {}) means missing: decoding takes it out before defaults and checks */
+    OPT = 1 << 7, /* zero values ("", 0, false, [], {}) mean missing: decoding drops them */
 };
 #define NO_MAX INT64_MAX /* as .max: only .min binds ("must be greater than or equal to MIN") */
 
-/* Checks the text of one string field. Returns NULL when it is fine, else the message upstream gives, static or in `scratch`. */
+/* Checks the text of one string field. Returns NULL when it is fine, else the message upstream gives, static or in
+ * `scratch`. */
 #define CHECK_SCRATCH_SIZE 512
 typedef const char *check_fn(const char *value, char scratch[CHECK_SCRATCH_SIZE]);
 
@@ -49,13 +50,13 @@ struct field {
     const struct field *sub;
     const char *dflt;         /* JSON text set where the field is missing */
     const char *const *oneof; /* NULL-terminated; else FieldValueNotSupported */
-    int64_t min, max;         /* integers: checked when min or max is not 0 ("must be between MIN and MAX, inclusive") */
-    int max_len;              /* strings: bytes; lists and maps: members. 0: no limit of its own */
-    check_fn *check;          /* strings: format of the value */
-    check_fn *check_key;      /* maps: format of the key */
-    const char *merge_key;    /* strategic merge key (patchMergeKey), "" for lists of scalars with patchStrategy merge */
-    const char *list_keys;    /* apply: "containerPort,protocol" (listType map), "" (listType set); NULL: atomic */
-    const char *doc;          /* one sentence for `kubectl explain` */
+    int64_t min, max;      /* integers: checked when min or max is not 0 ("must be between MIN and MAX, inclusive") */
+    int max_len;           /* strings: bytes; lists and maps: members. 0: no limit of its own */
+    check_fn *check;       /* strings: format of the value */
+    check_fn *check_key;   /* maps: format of the key */
+    const char *merge_key; /* strategic merge key (patchMergeKey), "" for lists of scalars with patchStrategy merge */
+    const char *list_keys; /* apply: "containerPort,protocol" (listType map), "" (listType set); NULL: atomic */
+    const char *doc;       /* one sentence for `kubectl explain` */
 };
 
 /* A column of `kubectl get`. `cell` returns a new reference (string or integer). Priority 0 always, 1 with -o wide.
@@ -102,11 +103,11 @@ struct kind {
     const struct field *fields; /* the whole object but apiVersion and kind, metadata included (use FIELD_METADATA) */
     const struct column *columns;
     const struct field_label *field_labels; /* ends with a NULL label; may be NULL */
-    check_fn *check_name; /* metadata.name; also its generateName form */
-    bool has_status;      /* the status subresource exists; a plain write cannot touch .status */
-    bool has_generation;  /* metadata.generation counts the changes of everything but metadata and status */
+    check_fn *check_name;                   /* metadata.name; also its generateName form */
+    bool has_status;                        /* the status subresource exists; a plain write cannot touch .status */
+    bool has_generation; /* metadata.generation counts the changes of everything but metadata and status */
     const struct kind_scale *scale;
-    int default_grace_seconds; /* pods: deletion waits for the agent; 0: deletion is at once */
+    int default_grace_seconds;       /* pods: deletion waits for the agent; 0: deletion is at once */
     const char *const *subresources; /* further ones, for discovery: "log", "exec", "binding"… */
 
     /* Hooks for what a row cannot say; all optional.

@@ -3,7 +3,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* A plain map selector (Service, ReplicationController): every pair must match. An empty or missing one matches nothing. */
+/* A plain map selector (Service, ReplicationController): every pair must match. An empty or missing one matches
+ * nothing. */
 bool map_selector_matches(const json_t *selector, const json_t *labels);
 /* metav1.LabelSelector: matchLabels and matchExpressions. NULL matches nothing, an empty one everything. */
 bool label_selector_matches(const json_t *selector, const json_t *labels);

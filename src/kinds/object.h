@@ -1,6 +1,6 @@
 /* One version of one API object, immutable and shared. The truth is the serialised bytes: the same bytes go into the
- * database, into list answers and to every watcher. A small header is kept parsed for keys, selectors and ordering; whoever
- * needs more parses, and does not keep the tree (a parsed pod is ten times its bytes). */
+ * database, into list answers and to every watcher. A small header is kept parsed for keys, selectors and ordering;
+ * whoever needs more parses, and does not keep the tree (a parsed pod is ten times its bytes). */
 #pragma once
 #include <jansson.h>
 #include <stdbool.h>
@@ -12,16 +12,16 @@ struct kind;
 struct object {
     int refs;
     const struct kind *kind;
-    uint64_t rv;      /* metadata.resourceVersion */
-    const char *ns;   /* "" when cluster-scoped */
+    uint64_t rv;    /* metadata.resourceVersion */
+    const char *ns; /* "" when cluster-scoped */
     const char *name;
     const char *uid;
     const char *bytes; /* compact JSON with apiVersion and kind, NUL-terminated */
     size_t len;
 };
 
-/* Makes a version from a document that has metadata.resourceVersion, name and (where namespaced) namespace set; the document
- * is serialised, not kept. One allocation. */
+/* Makes a version from a document that has metadata.resourceVersion, name and (where namespaced) namespace set; the
+ * document is serialised, not kept. One allocation. */
 struct object *object_new(const struct kind *kind, const json_t *doc);
 /* From bytes received or stored; NULL when they are not an object with a name and a resourceVersion. Copies. */
 struct object *object_from_bytes(const struct kind *kind, const char *bytes, size_t len);

@@ -74,11 +74,23 @@ static void default_host_ports(json_t *container)
         jset_int(port, "hostPort", jint(port, "containerPort", 0));
 }
 
+/* The single address and the first of the list are one; the single one wins. */
+static void default_addresses(json_t *status, const char *single, const char *list)
+{
+    const char *ip = jstr(status, single), *first = jstr(json_array_get(jget(status, list), 0), "ip");
+    if (ip && !streq_or_null(ip, first))
+        jset(status, list, json_pack("[{s:s}]", "ip", ip));
+    else if (!ip && first)
+        jset_str(status, single, first);
+}
+
 void pod_default(json_t *pod)
 {
     json_t *spec = jget(pod, "spec"), *container;
     size_t i;
     pod_spec_default(spec);
+    default_addresses(jget(pod, "status"), "podIP", "podIPs");
+    default_addresses(jget(pod, "status"), "hostIP", "hostIPs");
     for (size_t l = 0; l < 2; l++)
         json_array_foreach(json_object_get(spec, container_lists[l]), i, container)
         {

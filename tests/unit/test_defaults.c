@@ -71,6 +71,10 @@ TEST(defaults)
          "{\"spec\":{\"hostNetwork\":true,\"enableServiceLinks\":false,\"containers\":[{\"image\":\"i\","
          "\"imagePullPolicy\":"
          "\"Never\",\"ports\":[{\"containerPort\":80,\"hostPort\":80}]}]}}"},
+        {&kind_pod,
+         "{\"status\":{\"podIP\":\"10.0.0.1\",\"podIPs\":[{\"ip\":\"10.0.0.2\"}],\"hostIPs\":[{\"ip\":\"1.1.1.1\"}]}}",
+         "{\"status\":{\"podIP\":\"10.0.0.1\",\"podIPs\":[{\"ip\":\"10.0.0.1\"}],\"hostIP\":\"1.1.1.1\",\"hostIPs\":"
+         "[{\"ip\":\"1.1.1.1\"}]}}"},
         {&kind_replicaset,
          "{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"image\":\"i\",\"resources\":{\"limits\":"
          "{\"cpu\":\"1\"}}}]}}}}",
