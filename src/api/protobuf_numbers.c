@@ -1,5 +1,5 @@
-/* Field numbers of the messages that kinds are made of: facts of k8s.io/api's generated.proto, which every client was built
- * with. A test holds them against the kind tables. */
+/* Field numbers of the messages that kinds are made of: facts of k8s.io/api's generated.proto, which every client was
+ * built with. A test holds them against the kind tables. */
 #include "api/protobuf.h"
 
 #include "base/alloc.h"
@@ -49,8 +49,7 @@ static const struct message {
     {"core.v1.ConfigMapKeySelector", "^core.v1.LocalObjectReference=1 key=2 optional=3"},
     {"core.v1.ConfigMapNodeConfigSource", "namespace=1 name=2 uid=3 resourceVersion=4 kubeletConfigKey=5"},
     {"core.v1.ConfigMapProjection", "^core.v1.LocalObjectReference=1 items=2 optional=4"},
-    {"core.v1.ConfigMapVolumeSource",
-     "^core.v1.LocalObjectReference=1 items=2 defaultMode=3 optional=4 defaultUser=5"},
+    {"core.v1.ConfigMapVolumeSource", "^core.v1.LocalObjectReference=1 items=2 defaultMode=3 optional=4 defaultUser=5"},
     {"core.v1.Container",
      "name=1 image=2 command=3 args=4 workingDir=5 ports=6 env=7 resources=8 volumeMounts=9 livenessProbe=10 "
      "readinessProbe=11 lifecycle=12 terminationMessagePath=13 imagePullPolicy=14 securityContext=15 stdin=16 "
@@ -145,9 +144,8 @@ static const struct message {
     {"core.v1.NodeSelector", "nodeSelectorTerms=1"},
     {"core.v1.NodeSelectorRequirement", "key=1 operator=2 values=3"},
     {"core.v1.NodeSelectorTerm", "matchExpressions=1 matchFields=2"},
-    {"core.v1.NodeSpec",
-     "podCIDR=1 externalID=2 providerID=3 unschedulable=4 taints=5 configSource=6 podCIDRs=7 "
-     "podPreemptionPolicy=8"},
+    {"core.v1.NodeSpec", "podCIDR=1 externalID=2 providerID=3 unschedulable=4 taints=5 configSource=6 podCIDRs=7 "
+                         "podPreemptionPolicy=8"},
     {"core.v1.NodeStatus",
      "capacity=1 allocatable=2 phase=3 conditions=4 addresses=5 daemonEndpoints=6 nodeInfo=7 images=8 "
      "volumesInUse=9 volumesAttached=10 config=11 runtimeHandlers=12 features=13 declaredFeatures=14"},

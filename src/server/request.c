@@ -33,7 +33,7 @@ static bool decode_segments(char *segments[], size_t n)
         _cleanup_free_ char *decoded = url_decode(segments[i], strlen(segments[i]), false);
         if (!decoded)
             return false;
-        strcpy(segments[i], decoded); /* never longer than its encoding */
+        memcpy(segments[i], decoded, strlen(decoded) + 1); /* never longer than its encoding */
     }
     return true;
 }

@@ -686,6 +686,149 @@ TEST(watches_of_tables_and_initial_events)
     buf_done(&initial.body);
 }
 
+/* --- through to the agents --- */
+
+/* A node's agent: it says what it was asked, sends a long log, or echoes an upgraded connection. */
+static struct agent {
+    struct http_server *http;
+    SSL_CTX *tls;
+    int port;
+} agent;
+
+#define LONG_LOG (3 << 20)
+
+static void echo(void *arg, const void *bytes, size_t len)
+{
+    struct duplex *d = arg;
+    if (len)
+        duplex_write(d, bytes, len);
+    else
+        duplex_close(d);
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static const struct duplex_handler echo_handler = {.data = echo, .closed = nothing};
+
+static void serve_agent(void *arg, struct http_exchange *x)
+{
+    (void)arg;
+    char subject[200] = "";
+    if (http_peer_cert(x))
+        X509_NAME_oneline(X509_get_subject_name(http_peer_cert(x)), subject, sizeof(subject));
+    if (http_get_header(x, "Upgrade")) {
+        static const struct http_header headers[] = {{"Connection", "Upgrade"}, {"Upgrade", "SPDY/3.1"}, {0}};
+        struct duplex *d = http_upgrade(x, headers);
+        duplex_start(d, &echo_handler, d);
+    } else if (strstr(http_query(x), "tailLines")) {
+        _cleanup_free_ char *text_asked = xasprintf("%s?%s by %s", http_path(x), http_query(x), subject);
+        http_reply(x, 200, "text/plain", text_asked, strlen(text_asked));
+    } else {
+        _cleanup_free_ char *log = xmalloc(LONG_LOG);
+        memset(log, '.', LONG_LOG);
+        http_reply(x, 200, "text/plain", log, LONG_LOG);
+    }
+}
+
+TEST(an_agent_appears)
+{
+    struct err err;
+    _cleanup_free_ char *cert = NULL, *key = NULL;
+    T_INT(pki_ensure_node(&world.pki, "n2", "127.0.0.1", &cert, &key, &err), 0);
+    agent.tls = tls_server_ctx(cert, key, world.pki.ca_cert, &err);
+    agent.http = http_server_new(&world.loop, agent.tls, serve_agent, NULL);
+    T_INT(http_server_listen(agent.http, -1, "127.0.0.1", 0, &agent.port, &err), 0);
+    _cleanup_free_ char *node = xasprintf("{\"metadata\":{\"name\":\"n2\"},\"status\":{\"addresses\":[{\"type\":"
+                                          "\"InternalIP\",\"address\":\"127.0.0.1\"}],"
+                                          "\"daemonEndpoints\":{\"kubeletEndpoint\":{\"Port\":%d}}}}",
+                                          agent.port);
+    T_INT(post("/api/v1/nodes", node), 201);
+    T_INT(
+        post(PODS,
+             "{\"metadata\":{\"name\":\"far\"},\"spec\":{\"nodeName\":\"n2\",\"containers\":[{\"name\":\"c\",\"image\":"
+             "\"i\"}]}}"),
+        201);
+}
+
+TEST(logs_come_from_the_agent)
+{
+    T_INT(get(PODS "/far/log?container=c&tailLines=5&follow=true"), 200);
+    T_STR(buf_str(&answer.body),
+          "/containerLogs/default/far/c?tailLines=5&follow=true by /O=system:masters/CN=kube-apiserver-kubelet-client");
+    T_INT(get(PODS "/far/log"), 200);
+    T_INT(answer.body.len, LONG_LOG);
+}
+
+static struct {
+    struct duplex *duplex;
+    struct buf received;
+    bool upgraded, enough, closed;
+} joined;
+
+static void on_joined_data(void *arg, const void *bytes, size_t len)
+{
+    (void)arg;
+    buf_add(&joined.received, bytes, len);
+    joined.enough = joined.received.len >= strlen("hello, agent");
+}
+
+static void on_joined_closed(void *arg)
+{
+    (void)arg;
+    joined.closed = true;
+}
+
+static const struct duplex_handler joined_handler = {.data = on_joined_data, .closed = on_joined_closed};
+
+static void on_upgraded(void *arg, const struct http_header *headers, struct duplex *d)
+{
+    (void)arg, (void)headers;
+    joined.duplex = d;
+    joined.upgraded = true;
+    duplex_start(d, &joined_handler, NULL);
+}
+
+TEST(exec_is_joined_byte_for_byte)
+{
+    static const struct http_header headers[] = {
+        {"Connection", "Upgrade"}, {"Upgrade", "SPDY/3.1"}, {"X-Stream-Protocol-Version", "v4.channel.k8s.io"}, {0}};
+    static const struct http_call_handler handler = {.upgraded = on_upgraded, .done = on_done};
+    const struct http_call_spec spec = {.netns_fd = -1,
+                                        .ip = "127.0.0.1",
+                                        .port = world.port,
+                                        .tls = world.admin,
+                                        .server_name = "127.0.0.1",
+                                        .method = "POST",
+                                        .headers = headers,
+                                        .target = PODS "/far/exec?command=sh&command=-c&stdin=true&stdout=true"};
+    struct reply refused = {0};
+    http_call_start(&world.loop, &spec, &handler, &refused);
+    run_until(&joined.upgraded);
+    duplex_write(joined.duplex, "hello, ", 7);
+    duplex_write(joined.duplex, "agent", 5);
+    run_until(&joined.enough);
+    T_STR(buf_str(&joined.received), "hello, agent");
+    duplex_shutdown(joined.duplex);
+    run_until(&joined.closed);
+    buf_done(&joined.received);
+}
+
+TEST(an_agent_that_is_gone_is_an_error)
+{
+    http_server_free(agent.http);
+    SSL_CTX_free(agent.tls);
+    T_INT(get(PODS "/far/log"), 500);
+    T_TRUE(str_after(text("message"), "Internal error occurred: error dialing backend: ") != NULL);
+    T_INT(get(PODS "/far/exec?stdout=1"), 400);
+    T_STR(text("message"), "you must specify at least one command for the container");
+    T_INT(post(PODS "/far/eviction", "{\"metadata\":{\"name\":\"far\"},\"deleteOptions\":{\"gracePeriodSeconds\":0}}"),
+          201);
+    T_INT(get(PODS "/far"), 404);
+}
+
 /* --- the other door --- */
 
 struct local_answer {
@@ -882,6 +1025,10 @@ int main(void)
     RUN(watches_tell_changes);
     RUN(watches_begin_where_a_list_ended);
     RUN(watches_of_tables_and_initial_events);
+    RUN(an_agent_appears);
+    RUN(logs_come_from_the_agent);
+    RUN(exec_is_joined_byte_for_byte);
+    RUN(an_agent_that_is_gone_is_an_error);
     RUN(the_local_door_answers_from_the_loop);
     RUN(the_local_door_watches);
     RUN(what_the_server_says_about_itself);
