@@ -5,8 +5,8 @@
 #include "kinds/kind.h"
 
 json_t *openapi_v2(void);
-/* openapi_v2.Document of github.com/google/gnostic in protobuf: what kubectl validates against. Appends to out. Asked for as
- * "…spec.v2@v1.0+protobuf", answered as below: Go's MIME parser refuses the '@'. */
+/* openapi_v2.Document of github.com/google/gnostic in protobuf: what kubectl validates against. Appends to out.
+ * Clients ask for "...spec.v2@v1.0+protobuf"; the answer's type is this one, as Go's MIME parser refuses the '@'. */
 #define OPENAPI_V2_PROTOBUF_TYPE "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 void openapi_v2_protobuf(const json_t *v2, struct buf *out);
 json_t *openapi_v3_index(void);                             /* /openapi/v3 */
