@@ -28,6 +28,7 @@ struct http_server {
     uv_loop_t *loop;
     SSL_CTX *tls;
     http_handler_fn *handler;
+    http_refusal_fn *refusal;
     void *arg;
     struct list listeners, sessions;
     size_t refs; /* the owner, listeners, connections */
@@ -303,10 +304,11 @@ struct duplex *http_upgrade(struct http_exchange *x, const struct http_header *h
 /* What cannot be parsed, or is too large, is answered here, and the connection ends. */
 static void refuse(struct http_exchange *x, int code, const char *why)
 {
-    char body[200];
-    int len = snprintf(body, sizeof(body), "%s\n", why);
+    const char *type = "text/plain; charset=utf-8";
+    http_refusal_fn *refusal = x->server ? x->server->refusal : NULL;
+    _cleanup_free_ char *body = refusal ? refusal(code, why, &type) : xasprintf("%s\n", why);
     x->keep_alive = false;
-    reply(x, code, "text/plain; charset=utf-8", body, (size_t)len, NULL, NULL);
+    reply(x, code, type, body, strlen(body), NULL, NULL);
 }
 
 static void begin_request(struct http_exchange *x)
@@ -513,6 +515,11 @@ struct http_server *http_server_new(uv_loop_t *loop, SSL_CTX *tls, http_handler_
     list_init(&s->listeners);
     list_init(&s->sessions);
     return s;
+}
+
+void http_server_set_refusal(struct http_server *s, http_refusal_fn *refusal)
+{
+    s->refusal = refusal;
 }
 
 static void close_session(struct http_exchange *x)

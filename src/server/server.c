@@ -91,6 +91,18 @@ static int make_alloc(struct server *s, struct err *err)
     return 0;
 }
 
+/* What is no request is told in a Status too. */
+static char *refusal(int code, const char *why, const char **ret_content_type)
+{
+    _cleanup_json_ json_t *status =
+        code == status_code(STATUS_TOO_LARGE)
+            ? status_new(STATUS_TOO_LARGE, "Request entity too large: limit is %d", HTTP_BODY_MAX)
+            : status_new(STATUS_BAD_REQUEST, "%s", why);
+    jset_int(status, "code", code);
+    *ret_content_type = "application/json";
+    return jprint(status);
+}
+
 static int make_http(struct server *s, struct err *err)
 {
     const struct pki *p = s->config.pki;
@@ -101,6 +113,7 @@ static int make_http(struct server *s, struct err *err)
             return -1;
     }
     s->http = http_server_new(s->loop, s->tls, serve_exchange, s);
+    http_server_set_refusal(s->http, refusal);
     return 0;
 }
 

@@ -1,11 +1,10 @@
 """kubectl, old and new, as people use it: the cluster, objects, rollouts, logs, exec, and what bad input is told."""
 import json
 import re
-import subprocess
 
 import pytest
 
-from harness import EXAMPLES, condition, eventually
+from harness import EXAMPLES, eventually, run
 
 
 def test_the_cluster(kubectl):
@@ -172,3 +171,12 @@ def test_duplicates_and_conflicts(namespace, kubectl):
     kubectl("label", "configmap", "one", "-n", namespace, "x=y")
     told = kubectl.fails("replace", "-f", "-", input=json.dumps(stale))
     assert "the object has been modified; please apply your changes to the latest version and try again" in told
+
+
+def test_a_body_of_ten_megabytes_is_refused(cluster):
+    pki = cluster.data / "pki"
+    url = "https://172.28.128.10:6443/api/v1/namespaces/default/configmaps"
+    told = run("curl", "-s", "--cacert", pki / "ca.crt", "--cert", pki / "admin.crt", "--key", pki / "admin.key", "-H",
+               "Content-Type: application/json", "--data-binary", "@-", url, input="x" * (10 << 20)).stdout
+    status = json.loads(told)
+    assert (status["kind"], status["reason"], status["code"]) == ("Status", "RequestEntityTooLarge", 413)
