@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -217,6 +218,16 @@ static int prepare(struct up *up, int *ret_lock, struct err *err)
     return *ret_lock < 0 ? -1 : 0;
 }
 
+/* A connection or a watch is a descriptor; the soft limit of a login shell (1024) is too low for a server. */
+static void raise_file_limit(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int run(const void *options, char **args)
 {
     struct up up = {.options = options, .report_fd = -1, .began_ms = clock_mono_ms()};
@@ -237,6 +248,7 @@ static int run(const void *options, char **args)
         leave_terminal();
     }
     signal(SIGPIPE, SIG_IGN);
+    raise_file_limit();
     umask(022);
     int result = serve(&up, &err);
     if (result < 0)
