@@ -16,6 +16,9 @@
 /* How much of a followed log may wait for a slow reader before the agent's answer is paused. */
 #define PENDING_MAX (256 << 10)
 
+/* How much of an agent's error goes into a Status. */
+#define ERROR_TEXT_MAX (10 << 10)
+
 #define DEFAULT_CONTAINER_ANNOTATION "kubectl.kubernetes.io/default-container"
 
 /* --- which container --- */
@@ -105,13 +108,17 @@ struct passage {
     struct request *r;              /* until the answer begins: it can still be an error */
     struct http_exchange *exchange; /* from then on; NULL: gone */
     struct http_call *call;
+    bool upgrades; /* exec and its like: errors are passed on as they are */
     bool streaming, paused;
+    int refused;           /* the agent's code when it is an error that becomes a Status */
+    struct buf error_text; /* and what it says */
     char *method, *target;
     struct agent agent;
 };
 
 static void free_passage(struct passage *p)
 {
+    buf_done(&p->error_text);
     free(p->method);
     free(p->target);
     free(p);
@@ -143,6 +150,11 @@ static void on_drained(void *arg)
 static void on_head(void *arg, int code, const struct http_header *headers)
 {
     struct passage *p = arg;
+    if (!p->upgrades && (code < 200 || code >= 300)) {
+        p->refused = code;
+        buf_init(&p->error_text, ERROR_TEXT_MAX);
+        return;
+    }
     p->streaming = true;
     http_stream_start(p->exchange, code, str_or(header(headers, "Content-Type"), "text/plain"));
 }
@@ -150,6 +162,10 @@ static void on_head(void *arg, int code, const struct http_header *headers)
 static void on_data(void *arg, const void *bytes, size_t len)
 {
     struct passage *p = arg;
+    if (p->refused) {
+        buf_add(&p->error_text, bytes, len);
+        return;
+    }
     http_stream_write(p->exchange, bytes, len);
     if (!p->paused && http_stream_pending(p->exchange) > PENDING_MAX) {
         p->paused = true;
@@ -191,19 +207,22 @@ static void on_upgraded(void *arg, const struct http_header *headers, struct dup
     free_passage(p);
 }
 
-static void reply_unreachable(struct passage *p, const struct err *err)
+static void reply_error(struct passage *p, const struct err *err)
 {
     _cleanup_json_ json_t *status =
-        status_new(STATUS_INTERNAL, "Internal error occurred: error dialing backend: %s", err ? err->msg : "no answer");
+        p->refused == 400 ? status_new(STATUS_BAD_REQUEST, "%s", buf_str(&p->error_text))
+        : p->refused      ? status_new(STATUS_INTERNAL, "Internal error occurred: %s", buf_str(&p->error_text))
+                          : status_new(STATUS_INTERNAL, "Internal error occurred: error dialing backend: %s",
+                                  err ? err->msg : "no answer");
     _cleanup_free_ char *text = jprint(status);
-    http_reply(p->exchange, 500, "application/json", text, strlen(text));
+    http_reply(p->exchange, (int)jint(status, "code", 500), "application/json", text, strlen(text));
 }
 
 static void on_done(void *arg, const struct err *err)
 {
     struct passage *p = arg;
     if (!p->streaming)
-        reply_unreachable(p, err);
+        reply_error(p, err);
     else if (err)
         http_abort(p->exchange); /* a cut answer must not look complete */
     else
@@ -220,6 +239,7 @@ static void pass_on(struct request *r, const struct agent *agent, char *target_t
     struct passage *p = NEW(struct passage);
     p->target = target_take;
     p->method = xstrdup(r->method);
+    p->upgrades = upgrades;
     p->agent = *agent;
     p->exchange = request_take_exchange(r);
     _cleanup_free_ struct http_header *headers = upgrades ? headers_to_pass(http_headers(p->exchange)) : NULL;

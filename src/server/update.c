@@ -59,8 +59,10 @@ static json_t *merge_parts(const struct kind *k, json_t *doc, const json_t *old,
         copy_member(merged, doc, "spec.finalizers");
     } else {
         copy_member(merged, doc, "status");
-        copy_member(merged, doc, "metadata.labels");
-        copy_member(merged, doc, "metadata.annotations");
+        if (jhas(doc, "metadata.labels"))
+            copy_member(merged, doc, "metadata.labels");
+        if (jhas(doc, "metadata.annotations"))
+            copy_member(merged, doc, "metadata.annotations");
     }
     json_decref(doc);
     return merged;

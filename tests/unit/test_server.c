@@ -686,6 +686,29 @@ TEST(watches_of_tables_and_initial_events)
     buf_done(&initial.body);
 }
 
+TEST(a_watcher_that_does_not_read_is_cut_off)
+{
+    enum { SIZE = 1 << 20, WRITES = 28 }; /* more than may wait here and fits into the sockets */
+    struct reply stream = {.may_be_cut = true};
+    struct http_call *c = call(
+        &stream, world.admin, "GET",
+        "/api/v1/namespaces/kube-node-lease/configmaps?watch=1&fieldSelector=metadata.name%3Dbig", NULL, NULL, NULL);
+    T_INT(post("/api/v1/namespaces/kube-node-lease/configmaps", "{\"metadata\":{\"name\":\"big\"}}"), 201);
+    T_EVENT(&stream, "ADDED", "big");
+    http_call_pause(c, true);
+    _cleanup_free_ char *filling = xmalloc(SIZE);
+    memset(filling, 'x', SIZE);
+    for (int i = 0; i < WRITES; i++) {
+        _cleanup_free_ char *body = xasprintf("{\"data\":{\"a\":\"%d%.*s\"}}", i, SIZE - 4096, filling);
+        T_INT(merge("/api/v1/namespaces/kube-node-lease/configmaps/big", body), 200);
+    }
+    T_INT(get("/metrics"), 200);
+    T_TRUE(strstr(buf_str(&answer.body), "apiserver_terminated_watchers_total 1\n") != NULL);
+    http_call_cancel(c);
+    buf_done(&stream.body);
+    T_INT(delete ("/api/v1/namespaces/kube-node-lease/configmaps/big", NULL), 200);
+}
+
 /* --- through to the agents --- */
 
 /* A node's agent: it says what it was asked, sends a long log, or echoes an upgraded connection. */
@@ -723,6 +746,9 @@ static void serve_agent(void *arg, struct http_exchange *x)
         static const struct http_header headers[] = {{"Connection", "Upgrade"}, {"Upgrade", "SPDY/3.1"}, {0}};
         struct duplex *d = http_upgrade(x, headers);
         duplex_start(d, &echo_handler, d);
+    } else if (strstr(http_query(x), "previous")) {
+        static const char why[] = "previous terminated container \"c\" in pod \"far\" not found";
+        http_reply(x, 400, "text/plain", why, strlen(why));
     } else if (strstr(http_query(x), "tailLines")) {
         _cleanup_free_ char *text_asked = xasprintf("%s?%s by %s", http_path(x), http_query(x), subject);
         http_reply(x, 200, "text/plain", text_asked, strlen(text_asked));
@@ -760,6 +786,9 @@ TEST(logs_come_from_the_agent)
           "/containerLogs/default/far/c?tailLines=5&follow=true by /O=system:masters/CN=kube-apiserver-kubelet-client");
     T_INT(get(PODS "/far/log"), 200);
     T_INT(answer.body.len, LONG_LOG);
+    T_INT(get(PODS "/far/log?previous=true"), 400);
+    T_STR(text("reason"), "BadRequest");
+    T_STR(text("message"), "previous terminated container \"c\" in pod \"far\" not found");
 }
 
 static struct {
@@ -1025,6 +1054,7 @@ int main(void)
     RUN(watches_tell_changes);
     RUN(watches_begin_where_a_list_ended);
     RUN(watches_of_tables_and_initial_events);
+    RUN(a_watcher_that_does_not_read_is_cut_off);
     RUN(an_agent_appears);
     RUN(logs_come_from_the_agent);
     RUN(exec_is_joined_byte_for_byte);
