@@ -184,7 +184,6 @@ const struct kind kind_node = {
     .check_name = check_dns_subdomain,
     .has_status = true,
     .field_labels = field_labels,
-    .subresources = (const char *const[]){"proxy", NULL},
     .default_more = default_more,
     .validate = validate,
 };

@@ -260,7 +260,6 @@ const struct kind kind_service = {
     .check_name = check_dns1035_label,
     .has_status = true,
     .field_labels = field_labels,
-    .subresources = (const char *const[]){"proxy", NULL},
     .default_more = default_more,
     .validate = service_validate,
 };
