@@ -6,6 +6,7 @@
 #include <libknot/packet/wire.h>
 
 #include "base/alloc.h"
+#include "base/rand.h"
 #include "base/str.h"
 #include "dns/cache.h"
 #include "dns/forward.h"
@@ -163,7 +164,9 @@ static void fake_start(struct fake *s, enum mode mode)
     struct sockaddr_in addr;
     int size = sizeof(addr);
     *s = (struct fake){.mode = mode, .last_id = -1};
-    uv_ip4_addr("127.0.0.1", 0, &addr);
+    char ip[16]; /* a random one of the loopback network: the port is free for TCP too */
+    snprintf(ip, sizeof(ip), "127.%u.%u.%u", 1 + rand_below(250), rand_below(250), 1 + rand_below(250));
+    uv_ip4_addr(ip, 0, &addr);
     uv_udp_init(&loop, &s->udp);
     uv_udp_bind(&s->udp, (const struct sockaddr *)&addr, 0);
     uv_udp_getsockname(&s->udp, (struct sockaddr *)&addr, &size);
@@ -172,7 +175,7 @@ static void fake_start(struct fake *s, enum mode mode)
     uv_tcp_bind(&s->tcp, (const struct sockaddr *)&addr, 0);
     uv_listen((uv_stream_t *)&s->tcp, 8, on_connection);
     s->udp.data = s->tcp.data = s;
-    snprintf(s->text, sizeof(s->text), "127.0.0.1#%d", ntohs(addr.sin_port));
+    snprintf(s->text, sizeof(s->text), "%s#%d", ip, ntohs(addr.sin_port));
 }
 
 /* --- the asking side --- */
@@ -193,13 +196,15 @@ static void on_done(void *arg, const uint8_t *reply, size_t len)
         memcpy(o->reply, reply, len);
 }
 
+/* Where somebody is silent a try is short; elsewhere so long that none ends for want of time. */
 static void start(enum mode first, enum mode second)
 {
+    bool waits = first == SILENT || first == LOOPS;
     uv_loop_init(&loop);
     fake_start(&fakes[0], first);
     fake_start(&fakes[1], second);
     const char *const list[] = {fakes[0].text, fakes[1].text, NULL};
-    const struct forward_config config = {.netns_fd = -1, .upstreams = list, .try_ms = 60};
+    const struct forward_config config = {.netns_fd = -1, .upstreams = list, .try_ms = waits ? 200 : 20000};
     f = forward_new(&loop, &config);
 }
 
@@ -289,7 +294,7 @@ TEST(nobody_there_is_noticed_at_once)
     uint64_t before = uv_hrtime();
     struct outcome o = ask("a.example.", 1, false);
     T_INT(knot_wire_get_ancount(o.reply), 1);
-    T_TRUE(uv_hrtime() - before < 50000000); /* sooner than the time of a try */
+    T_TRUE(uv_hrtime() - before < 10000000000); /* sooner than the time of a try */
     T_INT(fakes[1].n_queries, 1);
     uv_udp_init(&loop, &fakes[0].udp);
     stop();

@@ -15,14 +15,15 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/netns.h"
+#include "base/rand.h"
 #include "dns/dns.h"
 #include "dns/wire.h"
 #include "t.h"
 
 static uv_loop_t loop;
 static struct model *inner_model, *outer_model;
-static struct dns *inner, *outer; /* the cluster's, and the one outside that it asks */
-static int inner_port, outer_port;
+static struct dns *inner, *outer;       /* the cluster's, and the one outside that it asks */
+static char inner_ip[16], outer_ip[16]; /* random ones of the loopback network: nobody else uses them */
 static struct err err;
 
 static void add_service(struct model *m, const char *name, const char *spec)
@@ -50,28 +51,20 @@ static void add_large_service(struct model *m, int n)
     buf_done(&b);
 }
 
-/* A port that was free a moment ago. */
-static int free_port(void)
+#define PORT 5353
+
+static void random_loopback(char out[16])
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(addr);
-    _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (bind(fd, (struct sockaddr *)&addr, size) < 0 || getsockname(fd, (struct sockaddr *)&addr, &size) < 0)
-        exit(1);
-    return ntohs(addr.sin_port);
+    snprintf(out, 16, "127.%u.%u.%u", 1 + rand_below(250), rand_below(250), 1 + rand_below(250));
 }
 
-static struct dns *start(struct model *m, const char *domain, int port, int upstream_port)
+static struct dns *start(struct model *m, const char *domain, const char *ip, const char *upstream_ip)
 {
     char upstream[32];
-    snprintf(upstream, sizeof(upstream), "127.0.0.1#%d", upstream_port);
+    snprintf(upstream, sizeof(upstream), "%s#%d", upstream_ip, PORT);
     const char *const upstreams[] = {upstream, NULL};
-    const struct dns_config config = {.netns_fd = -1,
-                                      .ip = "127.0.0.1",
-                                      .domain = domain,
-                                      .port = port,
-                                      .upstream_netns_fd = -1,
-                                      .upstreams = upstreams};
+    const struct dns_config config = {
+        .netns_fd = -1, .ip = ip, .domain = domain, .port = PORT, .upstream_netns_fd = -1, .upstreams = upstreams};
     struct dns *d = dns_new(&loop, m, &config, &err);
     if (!d) {
         fprintf(stderr, "%s\n", err.msg);
@@ -91,10 +84,10 @@ static void setup(void)
     add_large_service(inner_model, 1000);
     add_service(outer_model, "www", "{\"clusterIP\":\"192.0.2.7\",\"clusterIPs\":[\"192.0.2.7\"]}");
     add_large_service(outer_model, 1000);
-    inner_port = free_port();
-    outer_port = free_port();
-    outer = start(outer_model, "outside.test", outer_port, 1); /* port 1: nobody there */
-    inner = start(inner_model, "cluster.local", inner_port, outer_port);
+    random_loopback(inner_ip);
+    random_loopback(outer_ip);
+    outer = start(outer_model, "outside.test", outer_ip, "127.0.0.0"); /* nobody there */
+    inner = start(inner_model, "cluster.local", inner_ip, outer_ip);
 }
 
 static void teardown(void)
@@ -146,7 +139,7 @@ static size_t ask_udp(const char *name, uint8_t *reply)
 {
     uint8_t query[300];
     size_t len = make_query(name, 5, query);
-    _cleanup_close_ int fd = connected(SOCK_DGRAM, "127.0.0.1", inner_port);
+    _cleanup_close_ int fd = connected(SOCK_DGRAM, inner_ip, PORT);
     T_INT(send(fd, query, len, 0), len);
     size_t n = receive(fd, reply, WIRE_MAX);
     T_INT(knot_wire_get_id(reply), 5);
@@ -226,7 +219,7 @@ TEST(a_burst_is_answered_whole)
     uint8_t query[300], reply[WIRE_MAX];
     bool seen[N] = {0};
     setup();
-    _cleanup_close_ int fd = connected(SOCK_DGRAM, "127.0.0.1", inner_port);
+    _cleanup_close_ int fd = connected(SOCK_DGRAM, inner_ip, PORT);
     for (uint16_t i = 0; i < N; i++) {
         size_t len = make_query("web.default.svc.cluster.local.", i, query);
         T_INT(send(fd, query, len, 0), len);
@@ -252,7 +245,7 @@ TEST(what_udp_cannot_carry_goes_over_tcp)
     T_TRUE(knot_wire_get_tc(reply));
     ask_udp("large.default.svc.outside.test.", reply);
     T_TRUE(knot_wire_get_tc(reply));
-    _cleanup_close_ int fd = connected(SOCK_STREAM, "127.0.0.1", inner_port);
+    _cleanup_close_ int fd = connected(SOCK_STREAM, inner_ip, PORT);
     send_message(fd, "large.default.svc.cluster.local.", 1);
     T_TRUE(receive_message(fd, reply) > 16000);
     T_INT(knot_wire_get_ancount(reply), 1000);
@@ -267,7 +260,7 @@ TEST(tcp_takes_pieces_and_many_at_once)
 {
     uint8_t message[302], reply[WIRE_MAX];
     setup();
-    _cleanup_close_ int fd = connected(SOCK_STREAM, "127.0.0.1", inner_port);
+    _cleanup_close_ int fd = connected(SOCK_STREAM, inner_ip, PORT);
     size_t len = make_query("web.default.svc.cluster.local.", 7, message + 2);
     message[0] = 0;
     message[1] = (uint8_t)len;
@@ -295,8 +288,8 @@ TEST(tcp_takes_pieces_and_many_at_once)
 TEST(ending_in_the_middle)
 {
     setup();
-    _cleanup_close_ int tcp = connected(SOCK_STREAM, "127.0.0.1", inner_port);
-    _cleanup_close_ int udp = connected(SOCK_DGRAM, "127.0.0.1", inner_port);
+    _cleanup_close_ int tcp = connected(SOCK_STREAM, inner_ip, PORT);
+    _cleanup_close_ int udp = connected(SOCK_DGRAM, inner_ip, PORT);
     uint8_t query[300];
     send_message(tcp, "www.default.svc.outside.test.", 1);
     T_TRUE(send(udp, query, make_query("large.default.svc.outside.test.", 2, query), 0) > 0);
@@ -321,11 +314,12 @@ TEST(bad_settings_are_told)
         T_TRUE(!dns_new(&loop, m, &cases[i].config, &err));
         T_STR(err.msg, cases[i].want);
     }
-    struct dns_config taken = {.netns_fd = -1, .ip = "127.0.0.1", .domain = "cluster.local", .port = free_port()};
+    char ip[16], want[100];
+    random_loopback(ip);
+    const struct dns_config taken = {.netns_fd = -1, .ip = ip, .domain = "cluster.local", .port = PORT};
     struct dns *d = dns_new(&loop, m, &taken, &err);
-    T_TRUE(!dns_new(&loop, m, &taken, &err));
-    char want[100];
-    snprintf(want, sizeof(want), "DNS address 127.0.0.1 port %d: Address already in use", taken.port);
+    T_TRUE(d && !dns_new(&loop, m, &taken, &err));
+    snprintf(want, sizeof(want), "DNS address %s port %d: Address already in use", ip, PORT);
     T_STR(err.msg, want);
     dns_free(d);
     uv_run(&loop, UV_RUN_DEFAULT);
