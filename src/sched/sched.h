@@ -1,5 +1,5 @@
-/* The scheduler: pods without a node get one. A controller like the others, in a room of its own: filters and scores are
- * tables of pure functions. */
+/* The scheduler: pods without a node get one. A controller like the others, in a room of its own: filters and scores
+ * are tables of pure functions. */
 #pragma once
 #include "client/controller.h"
 

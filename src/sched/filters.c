@@ -1,0 +1,152 @@
+/* See filters.h. Inter-pod affinity, topology spread, volumes and preemption would be further rows and a further step.
+ */
+#include "sched/filters.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/str.h"
+#include "json/json.h"
+#include "kinds/taints.h"
+#include "sched/affinity.h"
+
+typedef bool filter_fn(const struct sched_pod *p, const struct sched_node *n, struct refusals *why);
+
+static bool refuse(struct refusals *why, const char *reason)
+{
+    map_put(&why->counts, reason, (void *)((uintptr_t)map_get(&why->counts, reason) + 1));
+    return false;
+}
+
+static const json_t *tolerations(const struct sched_pod *p)
+{
+    return json_object_get(p->spec, "tolerations");
+}
+
+static bool is_schedulable(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+{
+    if (!n->unschedulable)
+        return true;
+    _cleanup_json_ json_t *taint =
+        json_pack("{s:s, s:s}", "key", "node.kubernetes.io/unschedulable", "effect", "NoSchedule");
+    return taint_is_tolerated(taint, tolerations(p)) || refuse(why, "node(s) were unschedulable");
+}
+
+static bool is_named(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+{
+    const char *wanted = jstr(p->spec, "nodeName");
+    return !wanted || streq(wanted, n->name) || refuse(why, "node(s) didn't match the requested node name");
+}
+
+static bool tolerates(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+{
+    size_t i;
+    json_t *taint;
+    json_array_foreach(n->taints, i, taint)
+    {
+        const char *effect = jstr_or(taint, "effect", "");
+        if ((!streq(effect, "NoSchedule") && !streq(effect, "NoExecute")) || taint_is_tolerated(taint, tolerations(p)))
+            continue;
+        _cleanup_free_ char *reason =
+            xasprintf("node(s) had untolerated taint {%s: %s}", jstr_or(taint, "key", ""), jstr_or(taint, "value", ""));
+        return refuse(why, reason);
+    }
+    return true;
+}
+
+/* Usually the not-ready taint speaks first; this is for the moment before it is there. */
+static bool is_ready(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+{
+    (void)p;
+    return n->ready || refuse(why, "node(s) were not ready");
+}
+
+static bool matches_affinity(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+{
+    return node_is_required(p, n) || refuse(why, "node(s) didn't match Pod's node affinity/selector");
+}
+
+static bool ports_collide(const json_t *a, const json_t *b)
+{
+    const char *ip_a = jstr_or(a, "ip", ""), *ip_b = jstr_or(b, "ip", "");
+    return jint(a, "port", 0) == jint(b, "port", -1) && streq(jstr_or(a, "protocol", ""), jstr_or(b, "protocol", "")) &&
+           (streq(ip_a, ip_b) || streq(ip_a, "0.0.0.0") || streq(ip_b, "0.0.0.0"));
+}
+
+static bool port_is_free(const json_t *port, const struct sched_node *n)
+{
+    for (size_t i = 0; i < n->n_pods; i++) {
+        const json_t *taken = n->pods[i]->host_ports;
+        for (size_t k = 0; k < json_array_size(taken); k++)
+            if (ports_collide(port, json_array_get(taken, k)))
+                return false;
+    }
+    return true;
+}
+
+static bool has_free_ports(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+{
+    for (size_t i = 0; i < json_array_size(p->host_ports); i++)
+        if (!port_is_free(json_array_get(p->host_ports, i), n))
+            return refuse(why, "node(s) didn't have free ports for the requested pod ports");
+    return true;
+}
+
+static bool has_amount(const struct sched_pod *p, const struct sched_node *n, const char *resource,
+                       struct refusals *why)
+{
+    int64_t wanted = amount_of(&p->requests, resource);
+    if (wanted <= 0 || wanted <= amount_of(&n->allocatable, resource) - amount_of(&n->requested, resource))
+        return true;
+    _cleanup_free_ char *reason = xasprintf("Insufficient %s", resource);
+    return refuse(why, reason);
+}
+
+static bool has_resources(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+{
+    static const char *const known[] = {"cpu", "memory", "ephemeral-storage"};
+    bool fits = n->requested.pods + 1 <= n->allocatable.pods || refuse(why, "Too many pods");
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        fits &= has_amount(p, n, known[i], why);
+    const char *name;
+    json_t *value;
+    json_object_foreach(p->requests.others, name, value) fits &= has_amount(p, n, name, why);
+    return fits;
+}
+
+static filter_fn *const filters[] = {is_schedulable,   is_named,       tolerates,    is_ready,
+                                     matches_affinity, has_free_ports, has_resources};
+
+bool node_fits(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+{
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++)
+        if (!filters[i](p, n, why))
+            return false;
+    return true;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char *refusals_text(struct refusals *why, size_t n_nodes)
+{
+    struct buf b = BUF_INIT(0);
+    _cleanup_free_ char **reasons = xcalloc(why->counts.len + 1, sizeof(char *));
+    size_t n = 0;
+    for (struct map_entry *e = NULL; (e = map_next(&why->counts, e));)
+        reasons[n++] = xasprintf("%zu %s", (size_t)(uintptr_t)e->value, e->key);
+    qsort(reasons, n, sizeof(char *), by_text);
+    buf_addf(&b, "0/%zu nodes are available", n_nodes);
+    for (size_t i = 0; i < n; i++) {
+        buf_addf(&b, "%s%s", i ? ", " : ": ", reasons[i]);
+        free(reasons[i]);
+    }
+    buf_addc(&b, '.');
+    map_done(&why->counts);
+    return buf_take(&b);
+}
