@@ -352,10 +352,10 @@ size_t store_each(const struct store *s, const struct kind *k, const char *ns, c
     const struct table *t = table_find(s, k);
     if (!t)
         return 0;
-    struct index_pos pos =
-        after_name ? index_seek(&t->index, after_ns, after_name) : index_seek(&t->index, str_or(ns, ""), "");
+    struct index_pos pos = after_name ? index_seek(&t->index, str_or(after_ns, ""), after_name)
+                                      : index_seek(&t->index, str_or(ns, ""), "");
     struct object *o = index_at(&t->index, pos);
-    if (o && after_name && streq(o->ns, after_ns) && streq(o->name, after_name)) {
+    if (o && after_name && streq(o->ns, str_or(after_ns, "")) && streq(o->name, after_name)) {
         index_advance(&t->index, &pos);
         o = index_at(&t->index, pos);
     }
