@@ -1,0 +1,84 @@
+/* The agent from inside: what its files share. */
+#pragma once
+#include <uv.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "client/events.h"
+#include "client/informer.h"
+#include "http/http.h"
+#include "kinds/kind.h"
+#include "node/agent.h"
+#include "node/cgroup.h"
+#include "node/fieldref.h"
+#include "node/paths.h"
+#include "node/runtime.h"
+#include "podnet/podnet.h"
+
+struct pod;
+struct pulls;
+struct nodestatus;
+
+struct agent {
+    uv_loop_t *loop;
+    struct client *client;
+    char *name, *ip, *cluster_dns, *cluster_domain, *api_host;
+    int api_port, port, netns_fd;
+    char **labels; /* NULL-terminated, one free */
+    struct model *model;
+    struct node_paths paths;
+    struct cgroups cgroups;
+    struct runtime rt;
+    int64_t milli_cpu, memory_bytes, storage_bytes; /* of the machine */
+    int oom_score_adj_min;                          /* lower ones are refused to us */
+    struct podnet *podnet;                          /* NULL until the node has its pod range */
+    struct informer *pod_informer, *node_informer;
+    struct events *events;
+    struct pulls *pulls;
+    struct nodestatus *nodestatus;
+    struct http_server *server;
+    SSL_CTX *tls;
+    struct map pods; /* uid -> struct pod */
+    bool synced;     /* the first list of pods is in: pods that are not in it are orphans */
+    uv_fs_event_t *exit_watch;
+    uv_timer_t *sweep;
+    struct list followers; /* logs.c: readers of logs */
+    int jobs;              /* running on the worker pool; the agent is freed after the last */
+    bool closing;
+};
+
+/* Runs work on the pool, then done on the loop. Both get arg. Jobs touch nothing of the agent but paths, cgroups and
+ * rt. */
+void agent_job(struct agent *a, void (*work)(void *arg), void (*done)(void *arg), void *arg);
+/* A timer or other handle that closes and frees itself. */
+void handle_free(uv_handle_t *h);
+uv_timer_t *timer_make(uv_loop_t *loop, void *data);
+/* Every pod looks again at what it needs. */
+void agent_kick_all(struct agent *a);
+void agent_images_changed(struct agent *a);
+
+/* pull.c: images that are not there are pulled one at a time; after a failure an image rests 10 s, doubling to 5 min.
+ */
+enum pull_state { PULL_IDLE, PULL_RUNNING, PULL_FAILED /* and resting */ };
+struct pulls *pulls_new(struct agent *a);
+void pulls_free(struct pulls *p);
+/* PULL_IDLE: never tried, or may be tried again. ret_message: of the last failure, or NULL. */
+enum pull_state pulls_state(struct pulls *p, const char *ref, const char **ret_message, int64_t *ret_retry_ms);
+/* Starts, or queues, pulling. All pods are kicked when it is through. */
+void pulls_start(struct pulls *p, const char *ref);
+
+/* nodestatus.c: the Node object and its Lease. */
+struct nodestatus *nodestatus_new(struct agent *a);
+void nodestatus_free(struct nodestatus *n);
+void nodestatus_changed(struct nodestatus *n); /* readiness may have changed: write now */
+
+/* kubelet_api.c */
+int kubelet_api_start(struct agent *a, const struct agent_config *config, struct err *err);
+/* logs.c, exec.c: they answer the exchange. */
+void logs_wake(struct agent *a); /* some container has ended: nothing more may come */
+void logs_serve(struct agent *a, struct http_exchange *x, struct pod *p, const char *container);
+void exec_serve(struct agent *a, struct http_exchange *x, struct pod *p, const char *container);
+
+/* teardown.c: takes away everything of one pod but, unless `data` is set, its volumes and logs. Blocking, any thread.
+ */
+void pod_wipe(const struct runtime *rt, const char *node, const char *uid, bool data);

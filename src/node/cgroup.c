@@ -1,0 +1,110 @@
+/* See cgroup.h. */
+#include "node/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+
+#define DEPTH_MAX 16 /* of groups a container may have made below its own */
+
+static const char *const needed_controllers[] = {"cpu", "memory", "pids"};
+
+char *cgroup_path(char out[CGROUP_PATH_SIZE], const char *node, const char *uid, const char *cid)
+{
+    snprintf(out, CGROUP_PATH_SIZE, "/c8s/%s%s%s%s%s", node, uid ? "/" : "", uid ? uid : "", cid ? "/" : "",
+             cid ? cid : "");
+    return out;
+}
+
+static bool is_cgroup2(const char *path)
+{
+    struct statfs fs;
+    return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+static bool write_file(const char *path, const char *text)
+{
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+/* Hands the controllers of a group on to its children; a group with processes of its own (a container's root) refuses.
+ */
+static bool delegate(const char *dir)
+{
+    _cleanup_free_ char *file = xasprintf("%s/cgroup.subtree_control", dir);
+    bool all = true;
+    for (size_t i = 0; i < ARRAY_LEN(needed_controllers); i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "+%s", needed_controllers[i]);
+        all = write_file(file, text) && all;
+    }
+    return all;
+}
+
+void cgroup_detect(struct cgroups *ret, const char *node)
+{
+    *ret = (struct cgroups){.pure = is_cgroup2("/sys/fs/cgroup")};
+    ret->root = ret->pure ? "/sys/fs/cgroup" : is_cgroup2("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : NULL;
+    if (!ret->root)
+        return;
+    _cleanup_free_ char *ours = xasprintf("%s/c8s", ret->root);
+    _cleanup_free_ char *nodes = xasprintf("%s/%s", ours, node);
+    (void)mkdir(ours, 0755);
+    (void)mkdir(nodes, 0755);
+    ret->limits = ret->pure && delegate(ret->root) && delegate(ours) && delegate(nodes);
+}
+
+/* Calls visit for the group's sub-groups. */
+static void each_child(const char *dir, int depth, void (*visit)(const char *child, int depth))
+{
+    DIR *d = depth < DEPTH_MAX ? opendir(dir) : NULL;
+    if (!d)
+        return;
+    for (struct dirent *e; (e = readdir(d));) {
+        if (e->d_type != DT_DIR || e->d_name[0] == '.')
+            continue;
+        _cleanup_free_ char *child = xasprintf("%s/%s", dir, e->d_name);
+        visit(child, depth + 1);
+    }
+    closedir(d);
+}
+
+static void kill_tree(const char *dir, int depth)
+{
+    _cleanup_free_ char *kill_file = xasprintf("%s/cgroup.kill", dir);
+    if (!write_file(kill_file, "1")) /* Linux 5.14; takes the sub-groups along */
+        each_child(dir, depth, kill_tree);
+}
+
+void cgroup_kill(const struct cgroups *g, const char *path)
+{
+    if (!g->root)
+        return;
+    _cleanup_free_ char *dir = xasprintf("%s%s", g->root, path);
+    kill_tree(dir, 0);
+}
+
+static void remove_tree(const char *dir, int depth)
+{
+    each_child(dir, depth, remove_tree);
+    (void)rmdir(dir);
+}
+
+bool cgroup_remove(const struct cgroups *g, const char *path)
+{
+    if (!g->root)
+        return true;
+    _cleanup_free_ char *dir = xasprintf("%s%s", g->root, path);
+    remove_tree(dir, 0);
+    return access(dir, F_OK) < 0;
+}

@@ -1,0 +1,24 @@
+/* Control groups of containers: /c8s/NODE/POD_UID/CONTAINER_ID in the cgroup2 hierarchy. On a pure cgroup2 machine they
+ * carry limits. Where cgroup2 is mounted beside version 1 ("hybrid"), the controllers belong to version 1; there our
+ * groups only keep the processes of a container together, and limits are not enforced. Blocking calls, any thread. */
+#pragma once
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct cgroups {
+    bool pure;        /* /sys/fs/cgroup is cgroup2 */
+    const char *root; /* where cgroup2 is mounted; NULL: nowhere */
+    bool limits;      /* cpu, memory and pids can be limited in our groups */
+};
+
+#define CGROUP_PATH_SIZE 512
+
+/* Finds out what the machine has and makes the node's group. */
+void cgroup_detect(struct cgroups *ret, const char *node);
+/* "/c8s/NODE/UID/CID"; uid and cid may be NULL. Returns out. */
+char *cgroup_path(char out[CGROUP_PATH_SIZE], const char *node, const char *uid, const char *cid);
+/* Kills every process in the group and those below it. A missing group is fine. */
+void cgroup_kill(const struct cgroups *g, const char *path);
+/* Removes the group and those below it; false while processes are left. */
+bool cgroup_remove(const struct cgroups *g, const char *path);

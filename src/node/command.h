@@ -1,0 +1,23 @@
+/* A command inside a running container: what exec probes, hooks and `kubectl exec` have in common. */
+#pragma once
+#include "json/json.h"
+#include "node/runtime.h"
+
+#define COMMAND_OUTPUT_MAX 10240 /* of a probe: what upstream keeps */
+
+struct command {
+    char *process_json, *pidfile; /* files beside the bundle, unlinked by command_done() */
+    const char *argv[RUNTIME_EXEC_ARGS];
+    struct spawn spawn; /* ready but for the descriptors */
+};
+
+/* Writes the process description: the container's own environment, user and limits with these arguments. Blocking,
+ * quick. */
+int command_init(struct command *c, const struct runtime *rt, const char *bundle, const char *cid, const json_t *args,
+                 bool tty, const char *console, struct err *err);
+void command_done(struct command *c);
+/* Kills the command inside the container (ending the runtime's process alone would leave it there). */
+void command_kill(const struct command *c);
+/* Runs it to the end. The exit code, or -errno (-ETIMEDOUT) with err. Blocking. */
+int command_run(const struct runtime *rt, const char *bundle, const char *cid, const json_t *args, int timeout_ms,
+                struct buf *out, struct err *err);

@@ -1,0 +1,127 @@
+/* The agent's own HTTPS port, for the API server alone: health, logs, exec. Only client certificates of the group
+ * system:masters may do anything but ask for health. */
+#define LOG_AREA "node"
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "node/agent_impl.h"
+#include "node/pod.h"
+
+#define ALLOWED_GROUP "system:masters"
+
+static void reply_text(struct http_exchange *x, int code, const char *text)
+{
+    http_reply(x, code, "text/plain; charset=utf-8", text, strlen(text));
+}
+
+/* Groups are the organisations of the subject. */
+static bool is_allowed(const struct http_exchange *x)
+{
+    X509 *cert = http_peer_cert(x);
+    X509_NAME *subject = cert ? X509_get_subject_name(cert) : NULL;
+    for (int i = -1; subject && (i = X509_NAME_get_index_by_NID(subject, NID_organizationName, i)) >= 0;) {
+        ASN1_STRING *group = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, i));
+        if (ASN1_STRING_length(group) == (int)strlen(ALLOWED_GROUP) &&
+            memcmp(ASN1_STRING_get0_data(group), ALLOWED_GROUP, strlen(ALLOWED_GROUP)) == 0)
+            return true;
+    }
+    return false;
+}
+
+static struct pod *find_pod(struct agent *a, const char *ns, const char *name)
+{
+    struct pod *found = NULL;
+    for (struct map_entry *e = NULL; (e = map_next(&a->pods, e));) {
+        struct pod *p = e->value;
+        if (streq(p->ns, ns) && streq(p->name, name) && (!found || !p->gone)) /* an older one may still be ending */
+            found = p;
+    }
+    return found;
+}
+
+/* /PREFIX/NS/POD/CONTAINER */
+static void serve_container(struct agent *a, struct http_exchange *x,
+                            void (*serve)(struct agent *a, struct http_exchange *x, struct pod *p,
+                                          const char *container))
+{
+    size_t n;
+    _cleanup_free_ char *path = url_decode(http_path(x), strlen(http_path(x)), false);
+    _cleanup_free_ char **parts = path ? str_split(path, '/', &n) : NULL;
+    if (!parts || n != 5) {
+        reply_text(x, 404, "404 page not found");
+        return;
+    }
+    struct pod *p = find_pod(a, parts[2], parts[3]);
+    if (!p || !pod_container(p, parts[4])) {
+        _cleanup_free_ char *text = p ? xasprintf("container %s not found in pod %s_%s", parts[4], parts[3], parts[2])
+                                      : xasprintf("pod %s_%s not found", parts[3], parts[2]);
+        reply_text(x, 404, text);
+        return;
+    }
+    serve(a, x, p, parts[4]);
+}
+
+static void serve_logs(struct agent *a, struct http_exchange *x)
+{
+    serve_container(a, x, logs_serve);
+}
+
+static void serve_exec(struct agent *a, struct http_exchange *x)
+{
+    serve_container(a, x, exec_serve);
+}
+
+static void serve_health(struct agent *a, struct http_exchange *x)
+{
+    (void)a;
+    reply_text(x, 200, "ok");
+}
+
+static void serve_pods(struct agent *a, struct http_exchange *x)
+{
+    json_t *items = json_array();
+    for (struct map_entry *e = NULL; (e = map_next(&a->pods, e));)
+        json_array_append_new(items, pod_json(e->value));
+    _cleanup_json_ json_t *list =
+        json_pack("{ss, ss, s{}, so}", "kind", "PodList", "apiVersion", "v1", "metadata", "items", items);
+    _cleanup_free_ char *text = jprint(list);
+    http_reply(x, 200, "application/json", text, strlen(text));
+}
+
+static const struct route {
+    const char *path;
+    bool prefix, open;
+    void (*serve)(struct agent *a, struct http_exchange *x);
+} routes[] = {
+    {"/healthz", false, true, serve_health},
+    {"/containerLogs/", true, false, serve_logs},
+    {"/exec/", true, false, serve_exec},
+    {"/pods", false, false, serve_pods},
+};
+
+static void on_request(void *arg, struct http_exchange *x)
+{
+    const char *path = http_path(x);
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        const struct route *r = &routes[i];
+        if (r->prefix ? !str_after(path, r->path) : !streq(path, r->path))
+            continue;
+        if (r->open || is_allowed(x))
+            r->serve(arg, x);
+        else
+            reply_text(x, http_peer_cert(x) ? 403 : 401, http_peer_cert(x) ? "Forbidden" : "Unauthorized");
+        return;
+    }
+    reply_text(x, 404, "404 page not found");
+}
+
+int kubelet_api_start(struct agent *a, const struct agent_config *config, struct err *err)
+{
+    a->tls = tls_server_ctx(config->tls_cert, config->tls_key, config->client_ca, err);
+    if (!a->tls)
+        return -1;
+    a->server = http_server_new(a->loop, a->tls, on_request, a);
+    return http_server_listen(a->server, a->netns_fd, a->ip, a->port, NULL, err);
+}

@@ -1,0 +1,155 @@
+/* See nodestatus.h. */
+#include "node/nodestatus.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "node/paths.h"
+
+#define KUBELET_VERSION "v1.32.0+c8s"
+#define SMALL_FILE_MAX 65536
+
+/* --- the machine --- */
+
+static char *read_line(const char *path)
+{
+    char *text = read_small_file(path, SMALL_FILE_MAX);
+    text = text ? text : xstrdup("");
+    text[strcspn(text, "\n")] = '\0';
+    return text;
+}
+
+/* PRETTY_NAME of os-release. */
+static char *read_os_image(void)
+{
+    _cleanup_free_ char *text = read_small_file("/etc/os-release", SMALL_FILE_MAX);
+    const char *at = text ? strstr(text, "PRETTY_NAME=") : NULL;
+    if (!at)
+        return xstrdup("Linux");
+    at += strlen("PRETTY_NAME=");
+    at += *at == '"';
+    return xstrndup(at, strcspn(at, "\"\n"));
+}
+
+static const char *go_architecture(const char *machine)
+{
+    static const struct {
+        const char *uname, *go;
+    } names[] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv7l", "arm"}, {"i686", "386"}};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (streq(names[i].uname, machine))
+            return names[i].go;
+    return machine;
+}
+
+void machine_read(struct machine *m, const char *data_dir)
+{
+    struct utsname u;
+    struct statvfs fs;
+    uname(&u);
+    *m = (struct machine){.os_image = read_os_image(),
+                          .kernel = xstrdup(u.release),
+                          .architecture = xstrdup(go_architecture(u.machine)),
+                          .machine_id = read_line("/etc/machine-id"),
+                          .boot_id = read_line("/proc/sys/kernel/random/boot_id"),
+                          .system_uuid = read_line("/sys/class/dmi/id/product_uuid"),
+                          .milli_cpu = 1000 * sysconf(_SC_NPROCESSORS_ONLN),
+                          .memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)};
+    if (statvfs(data_dir, &fs) == 0)
+        m->storage_bytes = (int64_t)fs.f_blocks * (int64_t)fs.f_frsize;
+}
+
+void machine_done(struct machine *m)
+{
+    free(m->os_image);
+    free(m->kernel);
+    free(m->architecture);
+    free(m->machine_id);
+    free(m->boot_id);
+    free(m->system_uuid);
+}
+
+/* --- the object --- */
+
+static json_t *resources(const struct machine *m)
+{
+    char cpu[32], memory[32], storage[32], pods[16];
+    snprintf(cpu, sizeof(cpu), "%lld", (long long)(m->milli_cpu / 1000));
+    snprintf(memory, sizeof(memory), "%lldKi", (long long)(m->memory_bytes / 1024));
+    snprintf(storage, sizeof(storage), "%lldKi", (long long)(m->storage_bytes / 1024));
+    snprintf(pods, sizeof(pods), "%d", NODE_PODS_MAX);
+    return json_pack("{ss, ss, ss, ss}", "cpu", cpu, "memory", memory, "ephemeral-storage", storage, "pods", pods);
+}
+
+static const struct condition {
+    const char *type;
+    bool good_is_true;
+    const char *reason, *message;
+} conditions[] = {
+    {"MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"},
+    {"DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"},
+    {"PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available"},
+    {"Ready", true, "KubeletReady", "kubelet is posting ready status"},
+};
+
+static json_t *build_condition(const struct condition *c, const char *not_ready, const json_t *old, const char *now)
+{
+    bool bad = c->good_is_true && not_ready;
+    const char *status = c->good_is_true && !bad ? "True" : "False";
+    const json_t *before = jfind(jget(old, "conditions"), "type", c->type);
+    bool same = streq(jstr_or(before, "status", ""), status);
+    return json_pack("{ss, ss, ss, ss, ss, ss}", "type", c->type, "status", status, "lastHeartbeatTime", now,
+                     "lastTransitionTime", same ? jstr_or(before, "lastTransitionTime", now) : now, "reason",
+                     bad ? "KubeletNotReady" : c->reason, "message", bad ? not_ready : c->message);
+}
+
+json_t *node_status(const struct node_facts *f, const json_t *old, int64_t now_usec)
+{
+    const struct machine *m = f->machine;
+    char now[TIME_TEXT_SIZE];
+    time_format(now_usec, now);
+    json_t *list = json_array();
+    for (size_t i = 0; i < ARRAY_LEN(conditions); i++)
+        json_array_append_new(list, build_condition(&conditions[i], f->not_ready, old, now));
+    json_t *addresses = json_pack("[{ss, ss}, {ss, ss}]", "type", "InternalIP", "address", f->ip, "type", "Hostname",
+                                  "address", f->name);
+    json_t *info =
+        json_pack("{ss, ss, ss, ss, ss, ss, ss, ss, ss, ss}", "machineID", m->machine_id, "systemUUID", m->system_uuid,
+                  "bootID", m->boot_id, "kernelVersion", m->kernel, "osImage", m->os_image, "containerRuntimeVersion",
+                  f->runtime_version, "kubeletVersion", KUBELET_VERSION, "kubeProxyVersion", KUBELET_VERSION,
+                  "operatingSystem", "linux", "architecture", m->architecture);
+    return json_pack("{so, so, so, so, s{s{si}}, so}", "capacity", resources(m), "allocatable", resources(m),
+                     "conditions", list, "addresses", addresses, "daemonEndpoints", "kubeletEndpoint", "Port", f->port,
+                     "nodeInfo", info);
+}
+
+static json_t *build_labels(const struct node_facts *f)
+{
+    json_t *labels = json_object();
+    const char *arch = f->machine->architecture;
+    const char *const own[][2] = {{"beta.kubernetes.io/arch", arch},
+                                  {"beta.kubernetes.io/os", "linux"},
+                                  {"kubernetes.io/arch", arch},
+                                  {"kubernetes.io/hostname", f->name},
+                                  {"kubernetes.io/os", "linux"}};
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        json_object_set_new(labels, own[i][0], json_string(own[i][1]));
+    for (const char *const *l = f->labels; l && *l; l++) {
+        const char *eq = strchr(*l, '=');
+        _cleanup_free_ char *key = xstrndup(*l, eq ? (size_t)(eq - *l) : strlen(*l));
+        json_object_set_new(labels, key, json_string(eq ? eq + 1 : ""));
+    }
+    return labels;
+}
+
+json_t *node_object(const struct node_facts *f)
+{
+    return json_pack("{ss, ss, s{ss, so}, s{}}", "apiVersion", "v1", "kind", "Node", "metadata", "name", f->name,
+                     "labels", build_labels(f), "spec");
+}

@@ -1,0 +1,225 @@
+/* The Node object and its Lease: registers the node, keeps its status true, and says every ten seconds that it lives.
+ */
+#define LOG_AREA "node"
+#include "node/nodestatus.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "node/agent_impl.h"
+
+#define LEASE_RENEW_MS 10000 /* kubelet: a quarter of the duration */
+#define LEASE_SECONDS 40
+#define STATUS_REPORT_MS 300000 /* an unchanged status is written again after five minutes */
+#define RETRY_MS 1000
+#define LEASE_NAMESPACE "kube-node-lease"
+
+struct nodestatus {
+    struct agent *agent; /* NULL: freed, but a request is still out */
+    struct machine machine;
+    uv_timer_t *lease_timer, *status_timer;
+    bool registered, status_out, status_again, lease_known;
+    json_t *old; /* status sent last */
+    int refs;
+};
+
+static struct nodestatus *hold(struct nodestatus *n)
+{
+    n->refs++;
+    return n;
+}
+
+static bool release(struct nodestatus *n)
+{
+    bool alive = n->agent != NULL;
+    if (--n->refs > 0)
+        return alive;
+    machine_done(&n->machine);
+    json_decref(n->old);
+    free(n);
+    return false;
+}
+
+static void write_status(struct nodestatus *n);
+static void register_node(struct nodestatus *n);
+
+static struct node_facts facts_of(const struct nodestatus *n)
+{
+    const struct agent *a = n->agent;
+    return (struct node_facts){
+        .name = a->name,
+        .ip = a->ip,
+        .runtime_version = a->rt.version,
+        .labels = (const char *const *)a->labels,
+        .machine = &n->machine,
+        .port = a->port,
+        .not_ready = a->podnet ? NULL : "container runtime network not ready: the node has no pod range yet"};
+}
+
+/* --- status --- */
+
+static void on_status_timer(uv_timer_t *t)
+{
+    struct nodestatus *n = t->data;
+    if (n->registered)
+        write_status(n);
+    else
+        register_node(n);
+}
+
+static void on_status(void *arg, int code, const json_t *body)
+{
+    struct nodestatus *n = arg;
+    if (!release(n))
+        return;
+    n->status_out = false;
+    if (code == 404)
+        n->registered = false; /* somebody deleted the Node: it registers again */
+    else if (code != 200)
+        log_warn("node status not written: %d %s", code, jstr_or(body, "message", "no answer"));
+    uv_timer_start(n->status_timer, on_status_timer,
+                   code != 200       ? RETRY_MS
+                   : n->status_again ? 0
+                                     : STATUS_REPORT_MS,
+                   0);
+    n->status_again = false;
+}
+
+static void write_status(struct nodestatus *n)
+{
+    if (n->status_out) {
+        n->status_again = true;
+        return;
+    }
+    struct node_facts f = facts_of(n);
+    json_t *status = node_status(&f, n->old, clock_wall_usec());
+    _cleanup_json_ json_t *patch = json_pack("{sO}", "status", status);
+    json_decref(n->old);
+    n->old = status;
+    n->status_out = true;
+    client_patch(n->agent->client, &kind_node, NULL, n->agent->name, "status", PATCH_STRATEGIC, patch, on_status,
+                 hold(n));
+}
+
+void nodestatus_changed(struct nodestatus *n)
+{
+    if (n->registered)
+        write_status(n);
+}
+
+/* --- registration --- */
+
+static void registered(struct nodestatus *n)
+{
+    n->registered = true;
+    write_status(n);
+}
+
+static void on_known(void *arg, int code, const json_t *body)
+{
+    struct nodestatus *n = arg;
+    (void)body;
+    if (release(n))
+        registered(n);
+    (void)code; /* labels that could not be refreshed are no reason to stay away */
+}
+
+static void on_created(void *arg, int code, const json_t *body)
+{
+    struct nodestatus *n = arg;
+    if (!release(n))
+        return;
+    if (code == 200 || code == 201) {
+        registered(n);
+        return;
+    }
+    if (code == 409) { /* it was here before: labels may have changed */
+        struct node_facts f = facts_of(n);
+        _cleanup_json_ json_t *node = node_object(&f);
+        _cleanup_json_ json_t *patch = json_pack("{s{sO}}", "metadata", "labels", jget(node, "metadata.labels"));
+        client_patch(n->agent->client, &kind_node, NULL, n->agent->name, NULL, PATCH_STRATEGIC, patch, on_known,
+                     hold(n));
+        return;
+    }
+    log_warn("node not registered: %d %s, trying again in %d ms", code, jstr_or(body, "message", "no answer"),
+             RETRY_MS);
+    uv_timer_start(n->status_timer, on_status_timer, RETRY_MS, 0);
+}
+
+static void register_node(struct nodestatus *n)
+{
+    struct node_facts f = facts_of(n);
+    _cleanup_json_ json_t *node = node_object(&f);
+    json_object_set_new(node, "status", node_status(&f, NULL, clock_wall_usec()));
+    client_create(n->agent->client, &kind_node, NULL, node, on_created, hold(n));
+}
+
+/* --- lease --- */
+
+static void renew(struct nodestatus *n);
+
+static void on_lease_timer(uv_timer_t *t)
+{
+    renew(t->data);
+}
+
+static void on_lease(void *arg, int code, const json_t *body)
+{
+    struct nodestatus *n = arg;
+    if (!release(n))
+        return;
+    bool ok = code == 200 || code == 201 || code == 409;
+    n->lease_known = ok;
+    if (!ok && code != 404) /* 404 at first: the patch finds nothing, then it is created */
+        log_debug("lease: %d %s", code, jstr_or(body, "message", "no answer"));
+    uv_timer_start(n->lease_timer, on_lease_timer, ok ? LEASE_RENEW_MS : RETRY_MS, 0);
+}
+
+static void renew(struct nodestatus *n)
+{
+    struct agent *a = n->agent;
+    char now[TIME_TEXT_SIZE];
+    time_format_micro(clock_wall_usec(), now);
+    _cleanup_json_ json_t *spec =
+        json_pack("{ss, si, ss}", "holderIdentity", a->name, "leaseDurationSeconds", LEASE_SECONDS, "renewTime", now);
+    if (n->lease_known) {
+        _cleanup_json_ json_t *patch = json_pack("{sO}", "spec", spec);
+        client_patch(a->client, &kind_lease, LEASE_NAMESPACE, a->name, NULL, PATCH_MERGE, patch, on_lease, hold(n));
+        return;
+    }
+    _cleanup_json_ json_t *lease =
+        json_pack("{ss, ss, s{ss, ss}, sO}", "apiVersion", "coordination.k8s.io/v1", "kind", "Lease", "metadata",
+                  "name", a->name, "namespace", LEASE_NAMESPACE, "spec", spec);
+    client_create(a->client, &kind_lease, LEASE_NAMESPACE, lease, on_lease, hold(n));
+}
+
+/* --- life --- */
+
+struct nodestatus *nodestatus_new(struct agent *a)
+{
+    struct nodestatus *n = NEW(struct nodestatus);
+    n->agent = a;
+    n->refs = 1;
+    machine_read(&n->machine, a->paths.data);
+    a->milli_cpu = n->machine.milli_cpu;
+    a->memory_bytes = n->machine.memory_bytes;
+    a->storage_bytes = n->machine.storage_bytes;
+    n->lease_timer = timer_make(a->loop, n);
+    n->status_timer = timer_make(a->loop, n);
+    register_node(n);
+    renew(n);
+    return n;
+}
+
+void nodestatus_free(struct nodestatus *n)
+{
+    if (!n)
+        return;
+    n->agent = NULL;
+    handle_free((uv_handle_t *)n->lease_timer);
+    handle_free((uv_handle_t *)n->status_timer);
+    (void)release(n);
+}

@@ -1,0 +1,23 @@
+/* What a Node object says about this machine. Pure but for reading the machine. */
+#pragma once
+#include "json/json.h"
+
+struct machine {
+    char *os_image, *kernel, *architecture, *machine_id, *boot_id, *system_uuid;
+    int64_t milli_cpu, memory_bytes, storage_bytes;
+};
+void machine_read(struct machine *m, const char *data_dir);
+void machine_done(struct machine *m);
+
+struct node_facts {
+    const char *name, *ip, *runtime_version;
+    const char *const *labels; /* "key=value", NULL-terminated */
+    const struct machine *machine;
+    int port;
+    const char *not_ready; /* why; NULL: it is */
+};
+/* The whole object for registration. New reference. */
+json_t *node_object(const struct node_facts *f);
+/* .status, with the times of conditions taken from old where they did not change. New reference. */
+json_t *node_status(const struct node_facts *f, const json_t *old, int64_t now_usec);
+#define NODE_PODS_MAX 110

@@ -1,0 +1,496 @@
+/* See pod.h: the frame of a pod. pod_sync() looks, asks plan.h what is next, and has it done; everything that happens
+ * to a pod ends in pod_kick(). */
+#define LOG_AREA "node"
+#include "node/pod.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "node/agent_impl.h"
+#include "node/files.h"
+#include "node/probes.h"
+#include "node/record.h"
+#include "node/sandbox.h"
+#include "node/volumes.h"
+
+#define REFRESH_MS 60000     /* how often ConfigMaps and Secrets in volumes are read again, as kubelet's sync does */
+#define FORCED_GRACE_MS 1000 /* a pod that the API has forgotten already */
+
+/* --- containers --- */
+
+static enum restart_policy restart_policy_of(const json_t *doc)
+{
+    const char *policy = jstr_or(doc, "spec.restartPolicy", "Always");
+    return streq(policy, "Never") ? RESTART_NEVER : streq(policy, "OnFailure") ? RESTART_ON_FAILURE : RESTART_ALWAYS;
+}
+
+static struct container *container_new(struct pod *p, const json_t *spec, bool init)
+{
+    struct container *c = NEW(struct container);
+    c->pod = p;
+    c->pidfd = -1;
+    c->f.name = xstrdup(jstr_or(spec, "name", ""));
+    c->f.init = init;
+    c->f.sidecar = init && streq(jstr_or(spec, "restartPolicy", ""), "Always");
+    return c;
+}
+
+static void container_free(struct container *c)
+{
+    probes_stop(c->probes);
+    if (c->pidfd >= 0)
+        close(c->pidfd);
+    container_facts_done(&c->f);
+    free(c);
+}
+
+static void add_containers(struct pod *p, const json_t *specs, bool init)
+{
+    size_t i;
+    json_t *spec;
+    json_array_foreach((json_t *)specs, i, spec)
+    {
+        p->containers = xrealloc(p->containers, (p->n + 1) * sizeof(*p->containers));
+        p->containers[p->n++] = container_new(p, spec, init);
+    }
+}
+
+struct container *pod_container(struct pod *p, const char *name)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (streq(p->containers[i]->f.name, name))
+            return p->containers[i];
+    return NULL;
+}
+
+struct container *pod_container_by_cid(struct pod *p, const char *cid)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (streq(p->containers[i]->f.cid, cid))
+            return p->containers[i];
+    return NULL;
+}
+
+/* --- an earlier life --- */
+
+/* Without records of its own (a new machine, a reboot) the API's status is what is known of the past. */
+static void recall_from_status(struct container *c, const json_t *doc)
+{
+    const json_t *s =
+        jfind(jget(doc, c->f.init ? "status.initContainerStatuses" : "status.containerStatuses"), "name", c->f.name);
+    const json_t *ended = jget(s, "state.terminated");
+    if (!jstr(s, "containerID"))
+        return;
+    c->f.restart_count = (int)jint(s, "restartCount", 0);
+    if (c->pod->finished_before) {
+        c->f.state = CONTAINER_EXITED;
+        c->f.now = (struct termination){.set = true, .exit_code = (int)jint(ended, "exitCode", 0)};
+        return;
+    }
+    c->f.restart_count++;
+    c->f.last = (struct termination){.set = true, .exit_code = (int)jint(ended, "exitCode", 137)};
+    c->f.last.reason = xstrdup(jstr_or(ended, "reason", "ContainerStatusUnknown"));
+    (void)time_parse(jstr_or(ended, "startedAt", jstr_or(s, "state.running.startedAt", "")), &c->f.last.started_usec);
+    (void)time_parse(jstr_or(ended, "finishedAt", ""), &c->f.last.finished_usec);
+}
+
+/* Takes the container in as it is: still running, or ended while nobody looked. */
+static void recall_record(struct container *c, const struct record *r)
+{
+    bool alive = r->pid > 0 && r->pid_start && process_start_time(r->pid) == r->pid_start;
+    if (c->f.state == CONTAINER_EXITED) { /* an attempt before this one */
+        termination_done(&c->f.last);
+        c->f.last = c->f.now;
+        c->f.now = (struct termination){0};
+    }
+    memcpy(c->f.cid, r->cid, sizeof(c->f.cid));
+    replace_str(&c->f.image, r->image);
+    replace_str(&c->f.image_id, r->image_id);
+    c->f.restart_count = r->attempt;
+    c->f.started_usec = r->started_usec;
+    c->stop_signal = r->stop_signal;
+    if (r->pid == 0) { /* it never ran: another attempt under the same number */
+        c->f.state = CONTAINER_WAITING;
+        c->f.cid[0] = '\0';
+        return;
+    }
+    c->pid = r->pid;
+    c->f.state = CONTAINER_RUNNING;
+    c->pidfd = alive ? (int)syscall(SYS_pidfd_open, r->pid, 0) : -1;
+    c->pod->initialized = c->pod->initialized || !c->f.init;
+    if (c->pidfd < 0)
+        container_exited(c);
+}
+
+static void recall(struct pod *p, const json_t *doc)
+{
+    _cleanup_free_ char *dir = pod_run_path(&p->agent->paths, p->uid, NULL);
+    _cleanup_free_ char *ip_file = pod_run_path(&p->agent->paths, p->uid, "ip");
+    size_t n;
+    struct record *records = records_read(&p->agent->paths, p->uid, &n);
+    if (sandbox_exists(dir) && (p->ip = read_small_file(ip_file, 64)))
+        p->sandbox = SANDBOX_READY;
+    for (size_t i = 0; n == 0 && i < p->n; i++)
+        recall_from_status(p->containers[i], doc);
+    for (size_t i = 0; i < n; i++) {
+        struct container *c = pod_container(p, records[i].container);
+        if (c)
+            recall_record(c, &records[i]);
+    }
+    records_free(records, n);
+    for (size_t i = 0; i < p->n; i++) {
+        const json_t *spec = find_container(doc, p->containers[i]->f.name);
+        if (p->containers[i]->f.state == CONTAINER_RUNNING)
+            p->containers[i]->probes = probes_start(p->containers[i], spec);
+    }
+}
+
+/* --- life of the struct --- */
+
+static void pod_sync(struct pod *p);
+
+static void on_timer(uv_timer_t *t)
+{
+    pod_sync(t->data);
+}
+
+struct pod *pod_new(struct agent *a, struct object *o)
+{
+    struct pod *p = NEW(struct pod);
+    _cleanup_json_ json_t *doc = object_json(o);
+    const char *phase = jstr_or(doc, "status.phase", "");
+    p->agent = a;
+    p->refcount = 1;
+    p->uid = xstrdup(o->uid);
+    p->ns = xstrdup(o->ns);
+    p->name = xstrdup(o->name);
+    p->object = object_ref(o);
+    p->hostname = files_hostname(doc, a->name);
+    p->refs = json_object();
+    p->finished_before = streq(phase, "Succeeded") || streq(phase, "Failed");
+    p->stopping = p->finished_before;
+    p->timer = timer_make(a->loop, p);
+    if (!time_parse(jstr_or(doc, "status.startTime", ""), &p->start_usec))
+        p->start_usec = clock_wall_usec();
+    add_containers(p, jget(doc, "spec.initContainers"), true);
+    add_containers(p, jget(doc, "spec.containers"), false);
+    recall(p, doc);
+    pod_set_object(p, o);
+    return p;
+}
+
+struct pod *pod_ref(struct pod *p)
+{
+    p->refcount++;
+    return p;
+}
+
+void pod_unref(struct pod *p)
+{
+    if (--p->refcount > 0)
+        return;
+    for (size_t i = 0; i < p->n; i++)
+        container_free(p->containers[i]);
+    free(p->containers);
+    free(p->uid);
+    free(p->ns);
+    free(p->name);
+    free(p->ip);
+    free(p->hostname);
+    free(p->reason);
+    free(p->message);
+    json_decref(p->refs);
+    json_decref(p->reported);
+    object_unref(p->object);
+    free(p);
+}
+
+void pod_free(struct pod *p)
+{
+    p->dead = true;
+    handle_free((uv_handle_t *)p->timer);
+    p->timer = NULL;
+    for (size_t i = 0; i < p->n; i++) {
+        probes_stop(p->containers[i]->probes);
+        p->containers[i]->probes = NULL;
+    }
+    pod_unref(p);
+}
+
+json_t *pod_json(const struct pod *p)
+{
+    return object_json(p->object);
+}
+
+bool pod_host_network(const json_t *doc)
+{
+    return jbool(doc, "spec.hostNetwork", false);
+}
+
+struct pod_facts pod_facts_of(const struct pod *p)
+{
+    const struct agent *a = p->agent;
+    return (struct pod_facts){.pod_ip = p->ip,
+                              .host_ip = a->ip,
+                              .node_name = a->name,
+                              .node_milli_cpu = a->milli_cpu,
+                              .node_memory_bytes = a->memory_bytes,
+                              .node_storage_bytes = a->storage_bytes};
+}
+
+void pod_kick_after(struct pod *p, int64_t ms)
+{
+    if (p->dead)
+        return;
+    uint64_t due = uv_is_active((uv_handle_t *)p->timer) ? uv_timer_get_due_in(p->timer) : UINT64_MAX;
+    if ((uint64_t)ms < due)
+        uv_timer_start(p->timer, on_timer, (uint64_t)ms, 0);
+}
+
+void pod_kick(struct pod *p)
+{
+    pod_kick_after(p, 0);
+}
+
+void pod_set_object(struct pod *p, struct object *o)
+{
+    if (!o) {
+        p->gone = true;
+        p->stop_grace_ms = p->stopping ? p->stop_grace_ms : FORCED_GRACE_MS;
+        p->stopping = true;
+        pod_kick(p);
+        return;
+    }
+    object_ref(o);
+    object_unref(p->object);
+    p->object = o;
+    _cleanup_json_ json_t *doc = object_json(o);
+    if (jstr(doc, "metadata.deletionTimestamp")) {
+        p->stopping = true;
+        p->stop_grace_ms = 1000 * jint(doc, "metadata.deletionGracePeriodSeconds", 30);
+    }
+    pod_kick(p);
+}
+
+/* --- ConfigMaps and Secrets --- */
+
+struct ref_request {
+    struct pod *pod;
+    char *key; /* as in env.h */
+};
+
+static void on_ref(void *arg, int code, const json_t *body)
+{
+    struct ref_request *r = arg;
+    struct pod *p = r->pod;
+    if (code == 200) { /* an answer keeps its kind: lists and caches may drop it */
+        json_t *copy = json_deep_copy(body);
+        json_object_set_new(copy, "kind", json_string(str_after(r->key, "secret/") ? "Secret" : "ConfigMap"));
+        json_object_set_new(p->refs, r->key, copy);
+    } else if (code == 404) {
+        json_object_del(p->refs, r->key);
+    }
+    if (--p->refs_missing == 0) {
+        p->refs_known = true;
+        p->refs_read_ms = clock_mono_ms();
+        pod_kick(p);
+    }
+    free(r->key);
+    free(r);
+    pod_unref(p);
+}
+
+static void request_ref(void *arg, const char *kind, const char *name)
+{
+    struct pod *p = arg;
+    struct ref_request *r = NEW(struct ref_request);
+    *r = (struct ref_request){pod_ref(p), xasprintf("%s/%s", kind, name)};
+    p->refs_missing++;
+    client_get(p->agent->client, streq(kind, "secret") ? &kind_secret : &kind_configmap, p->ns, name, on_ref, r);
+}
+
+/* True when they are there; otherwise they have been asked for. */
+static bool has_refs(struct pod *p, const json_t *doc)
+{
+    if (p->refs_known || p->refs_missing > 0)
+        return p->refs_known && p->refs_missing == 0;
+    refs_each(doc, request_ref, p);
+    p->refs_known = p->refs_missing == 0;
+    return p->refs_known;
+}
+
+/* Contents of volumes follow their objects; asks again when it is time. */
+static void follow_refs(struct pod *p, const json_t *doc)
+{
+    int64_t age = clock_mono_ms() - p->refs_read_ms;
+    if (p->sandbox != SANDBOX_READY || !volumes_follow(doc) || p->refs_missing > 0)
+        return;
+    if (age < REFRESH_MS) {
+        pod_kick_after(p, REFRESH_MS - age);
+        return;
+    }
+    p->refs_read_ms = clock_mono_ms();
+    refs_each(doc, request_ref, p);
+    pod_refresh_volumes(p, doc);
+}
+
+/* --- the next step --- */
+
+void pod_plan_view(const struct pod *p, const json_t *doc, struct plan_container *out, struct plan_pod *ret)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const struct container *c = p->containers[i];
+        out[i] = (struct plan_container){.state = c->f.state,
+                                         .init = c->f.init,
+                                         .sidecar = c->f.sidecar,
+                                         .started = c->f.started,
+                                         .exit_code = c->f.now.exit_code,
+                                         .not_before_ms = c->pulling ? INT64_MAX : c->not_before_ms};
+    }
+    *ret = (struct plan_pod){.policy = restart_policy_of(doc),
+                             .has_sandbox = p->sandbox == SANDBOX_READY,
+                             .stopping = p->stopping,
+                             .initialized = p->initialized,
+                             .containers = out,
+                             .n = p->n};
+}
+
+/* spec.activeDeadlineSeconds */
+static void check_deadline(struct pod *p, const json_t *doc)
+{
+    int64_t seconds = jint(doc, "spec.activeDeadlineSeconds", 0);
+    if (seconds <= 0 || p->stopping)
+        return;
+    int64_t left_ms = (p->start_usec + seconds * 1000000 - clock_wall_usec()) / 1000;
+    if (left_ms > 0) {
+        pod_kick_after(p, left_ms);
+        return;
+    }
+    p->stopping = true;
+    p->stop_grace_ms = 1000 * jint(doc, "spec.terminationGracePeriodSeconds", 30);
+    replace_str(&p->reason, "DeadlineExceeded");
+    replace_str(&p->message, "Pod was active on the node longer than the specified deadline");
+    pod_event(p, NULL, "Normal", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+}
+
+static void on_deleted(void *arg, int code, const json_t *body)
+{
+    struct pod *p = arg;
+    (void)body;
+    if (code == 0 || code >= 500)
+        p->deleting = false; /* the next sweep tries again */
+    pod_unref(p);
+}
+
+/* The pod's node has nothing of it any more: the API may forget it. */
+static void delete_in_api(struct pod *p)
+{
+    if (p->deleting || p->patching || p->gone)
+        return;
+    p->deleting = true;
+    _cleanup_json_ json_t *options = json_pack("{ss, ss, si, s{ss}}", "kind", "DeleteOptions", "apiVersion", "v1",
+                                               "gracePeriodSeconds", 0, "preconditions", "uid", p->uid);
+    client_delete(p->agent->client, &kind_pod, p->ns, p->name, options, on_deleted, pod_ref(p));
+}
+
+/* Whatever ran has ended and the sandbox is away. True: the pod itself is gone now. */
+static bool pod_finish(struct pod *p, const json_t *doc)
+{
+    bool deleted = p->gone || jstr(doc, "metadata.deletionTimestamp");
+    if (!deleted)
+        return false;
+    if (!p->wiped) {
+        pod_remove_sandbox(p, doc);
+    } else if (!p->gone) {
+        delete_in_api(p);
+    } else {
+        map_del(&p->agent->pods, p->uid);
+        pod_free(p);
+        return true;
+    }
+    return false;
+}
+
+static void stop_running(struct pod *p, const json_t *doc, bool sidecars)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        struct container *c = p->containers[i];
+        if (c->f.state == CONTAINER_RUNNING && c->f.sidecar == sidecars)
+            container_stop(c, doc, p->stop_grace_ms, NULL);
+    }
+}
+
+static void step_stops(struct pod *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        struct container *c = p->containers[i];
+        int64_t wake = c->stop != STOP_NOT ? container_stop_step(c) : 0;
+        if (wake > 0)
+            pod_kick_after(p, wake);
+    }
+}
+
+/* True: the pod is gone. */
+static bool take_step(struct pod *p, const json_t *doc, const struct plan *plan)
+{
+    struct container *c = plan->index < p->n ? p->containers[plan->index] : NULL;
+    int64_t now = clock_mono_ms();
+    switch (plan->step) {
+    case PLAN_MAKE_SANDBOX:
+        if (p->sandbox_not_before_ms > now)
+            pod_kick_after(p, p->sandbox_not_before_ms - now);
+        else if (has_refs(p, doc) && p->sandbox == SANDBOX_NONE)
+            pod_make_sandbox(p, doc);
+        break;
+    case PLAN_START:
+        if (has_refs(p, doc))
+            pod_start_container(p, doc, c);
+        break;
+    case PLAN_STOP:
+        stop_running(p, doc, false);
+        break;
+    case PLAN_STOP_SIDECAR:
+        container_stop(c, doc, p->stop_grace_ms, NULL);
+        break;
+    case PLAN_REMOVE_SANDBOX:
+        pod_remove_sandbox(p, doc);
+        break;
+    case PLAN_DONE:
+        return pod_finish(p, doc);
+    case PLAN_WAIT:
+        if (plan->wake_ms > now && plan->wake_ms < INT64_MAX)
+            pod_kick_after(p, plan->wake_ms - now);
+        break;
+    case PLAN_STEP_N:
+        break;
+    }
+    return false;
+}
+
+static void pod_sync(struct pod *p)
+{
+    _cleanup_json_ json_t *doc = pod_json(p);
+    struct plan_container *view = xcalloc(p->n + 1, sizeof(*view));
+    struct plan_pod seen;
+    check_deadline(p, doc);
+    pod_check_pulls(p, doc);
+    if (!p->job) {
+        pod_plan_view(p, doc, view, &seen);
+        struct plan plan = plan_next(&seen, clock_mono_ms());
+        if (take_step(p, doc, &plan)) {
+            free(view);
+            return;
+        }
+    }
+    free(view);
+    step_stops(p);
+    if (!p->job)
+        follow_refs(p, doc);
+    pod_report(p, doc);
+}

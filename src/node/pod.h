@@ -1,0 +1,106 @@
+/* One pod on this node: what is known about it, and the steps that make it true. Loop thread only; what blocks is done
+ * by a job (job.h), one at a time for each pod, whose input is its own. */
+#pragma once
+#include <uv.h>
+
+#include "base/list.h"
+#include "node/env.h"
+#include "node/status.h"
+
+struct agent;
+struct probes;
+
+/* How far the ending of a container is. */
+enum stop_state { STOP_NOT, STOP_HOOK /* preStop runs */, STOP_TERM /* told to end */, STOP_KILL };
+
+struct container {
+    struct pod *pod;
+    struct container_facts f;
+    int pidfd; /* of its first process; -1 while it does not run */
+    pid_t pid;
+    int stop_signal;
+    enum stop_state stop;
+    int64_t stop_deadline_ms; /* of the whole ending */
+    int64_t not_before_ms;    /* the next attempt */
+    int64_t backoff_ms;       /* plan_backoff()'s memory */
+    bool seen_gone;           /* its process is gone, but conmon has not said so yet */
+    bool pulling, pulled;     /* waits for an image to be pulled; it has just been */
+    int64_t pull_began_ms;
+    struct probes *probes; /* while it runs */
+};
+
+enum sandbox_state { SANDBOX_NONE, SANDBOX_READY, SANDBOX_REMOVED };
+
+struct pod {
+    struct agent *agent;
+    int refcount; /* of what still will call back: jobs, requests */
+    bool dead;    /* freed but for that; the agent may be gone */
+    char *uid, *ns, *name;
+    struct object *object; /* the newest version; the last one when the API has none any more */
+    bool gone;             /* the API has none any more */
+    bool stopping;
+    int64_t stop_grace_ms; /* for containers whose ending begins now */
+    enum sandbox_state sandbox;
+    char *ip, *hostname;
+    int64_t start_usec;
+    char *reason, *message;        /* of a pod that was ended: DeadlineExceeded… */
+    bool initialized;              /* init containers are through */
+    bool finished_before;          /* the API says Succeeded or Failed: nothing is started again */
+    struct container **containers; /* init containers first */
+    size_t n;
+    json_t *refs;     /* env.h: ConfigMaps and Secrets */
+    int refs_missing; /* answers still to come */
+    bool refs_known;
+    int64_t refs_read_ms;
+    int64_t sandbox_not_before_ms;
+    bool job; /* a step is being made */
+    uv_timer_t *timer;
+    bool patching;    /* a status is on its way */
+    json_t *reported; /* the last one sent, and the version of the object it was made for */
+    uint64_t reported_rv;
+    bool deleting;            /* asked the API to forget the pod */
+    bool wiped;               /* nothing of it is left on this node */
+    int64_t mount_backoff_ms; /* between attempts to make the sandbox */
+};
+
+struct pod *pod_new(struct agent *a, struct object *o);
+void pod_free(struct pod *p);
+struct pod *pod_ref(struct pod *p);
+void pod_unref(struct pod *p);
+/* A newer version; NULL: the API has none any more. */
+void pod_set_object(struct pod *p, struct object *o);
+/* Asks for pod_sync() soon. */
+void pod_kick(struct pod *p);
+void pod_kick_after(struct pod *p, int64_t ms);
+/* The parsed object, borrowed until the next change; new reference. */
+json_t *pod_json(const struct pod *p);
+struct container *pod_container(struct pod *p, const char *name);
+struct container *pod_container_by_cid(struct pod *p, const char *cid);
+bool pod_host_network(const json_t *doc);
+/* Fills a plan_pod over the caller's array of p->n. */
+void pod_plan_view(const struct pod *p, const json_t *doc, struct plan_container *out, struct plan_pod *ret);
+struct pod_facts pod_facts_of(const struct pod *p);
+
+/* podstart.c: steps, as jobs. */
+void pod_make_sandbox(struct pod *p, const json_t *doc);
+void pod_remove_sandbox(struct pod *p, const json_t *doc);
+void pod_start_container(struct pod *p, const json_t *doc, struct container *c);
+void pod_check_pulls(struct pod *p, const json_t *doc);
+void pod_images_changed(struct pod *p); /* what waits for an image need not wait any longer */
+void pod_refresh_volumes(struct pod *p, const json_t *doc);
+
+/* podstop.c */
+/* Begins the ending, or shortens one that has begun. why: the event's message, NULL: the usual. */
+void container_stop(struct container *c, const json_t *doc, int64_t grace_ms, const char *why);
+/* Sends SIGKILL when it is due; returns after how many ms it wants to be called again, 0: not. */
+int64_t container_stop_step(struct container *c);
+/* Takes the exit in, with what conmon's file says of it (no file: unknown, 137). */
+void container_exited(struct container *c);
+/* The same if there is such a file. */
+void container_check_exit(struct container *c);
+
+/* podstatus.c: sends the status when it has changed. */
+void pod_report(struct pod *p, const json_t *doc);
+/* An event about one container, or with c NULL about the pod. */
+void pod_event(struct pod *p, const struct container *c, const char *type, const char *reason, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));

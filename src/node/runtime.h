@@ -1,0 +1,56 @@
+/* Containers through conmon and an OCI runtime: conmon stays as the container's parent, writes its log and, when it
+ * ends, a file with the exit code; so containers live on without us. Blocking, any thread. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "node/cgroup.h"
+#include "node/paths.h"
+#include "node/spawn.h"
+
+struct runtime {
+    const char *name; /* "crun" or "runc" */
+    char *path, *conmon;
+    char *version; /* "crun://1.8.1" */
+    const struct node_paths *paths;
+    const struct cgroups *cgroups;
+    bool private_cgroup2; /* crun refuses a hybrid cgroup mount: it runs where cgroup2 alone is mounted */
+    char *conmon_procs;   /* cgroup that monitors go to; NULL: they stay in ours */
+};
+
+#define CID_SIZE 65 /* 64 hexadecimal digits */
+void cid_make(char out[CID_SIZE]);
+
+/* Finds conmon and crun (else runc). */
+int runtime_init(struct runtime *rt, const struct node_paths *paths, const struct cgroups *g, const char *node,
+                 struct err *err);
+void runtime_done(struct runtime *rt);
+
+struct runtime_container {
+    const char *cid, *name;
+    const char *bundle; /* holds config.json; conmon keeps its files there */
+    const char *log_path;
+    bool tty, stdin_open;
+};
+/* Starts conmon, which creates the container; it does not run yet. */
+int runtime_create(const struct runtime *rt, const struct runtime_container *c, pid_t *ret_pid, struct err *err);
+int runtime_start(const struct runtime *rt, const char *cid, struct err *err);
+/* Kills what is left and forgets the container; one that is unknown is fine. */
+void runtime_delete(const struct runtime *rt, const char *cid);
+
+/* Exit code and time out of conmon's file; false while there is none. */
+bool runtime_read_exit(const struct runtime *rt, const char *cid, int *ret_code, int64_t *ret_finished_usec);
+/* Was the container ended by the kernel for its memory limit? */
+bool runtime_oom_killed(const char *bundle);
+
+/* A command inside a container, from a process description in a file (OCI "process"). Fills argv (up to 16) and the
+ * rest of *s but the descriptors; console: path of the socket that receives the terminal, or NULL. */
+#define RUNTIME_EXEC_ARGS 16
+void runtime_exec_spawn(const struct runtime *rt, const char *cid, const char *process_json, const char *pidfile,
+                        const char *console, const char *argv[RUNTIME_EXEC_ARGS], struct spawn *s);
+
+/* Start time of a process in clock ticks since boot, which with its pid names it for ever; 0 when it is gone. */
+uint64_t process_start_time(pid_t pid);
