@@ -153,5 +153,7 @@ const struct kind kind_event = {
     .columns = columns,
     .check_name = check_dns_subdomain,
     .field_labels = field_labels,
+    .ttl_seconds = 3600, /* upstream: kube-apiserver --event-ttl */
+    .ttl_from = "lastTimestamp",
     .validate = validate,
 };

@@ -107,6 +107,8 @@ struct kind {
     bool has_status;                        /* the status subresource exists; a plain write cannot touch .status */
     bool has_generation; /* metadata.generation counts the changes of everything but metadata and status */
     const struct kind_scale *scale;
+    int ttl_seconds;                 /* forgotten this long after its .ttl_from; 0: kept */
+    const char *ttl_from;            /* path of a time; where it is missing, the creation counts */
     int default_grace_seconds;       /* pods: deletion waits for the agent; 0: deletion is at once */
     const char *const *subresources; /* further ones, for discovery: "log", "exec", "binding"… */
 

@@ -93,8 +93,8 @@ struct server {
     struct list queue;       /* what local clients asked for, to be run from the loop; local.c */
     struct list clients;     /* local clients; local.c */
     uv_idle_t run_queue;
-    uv_timer_t watch_timer;
-    int open_handles;     /* run_queue, watch_timer: the server is freed with the last */
+    uv_timer_t watch_timer, expire_timer;
+    int open_handles;     /* run_queue and the timers: the server is freed with the last */
     struct map documents; /* texts of OpenAPI, made when first asked for; routes.c */
     struct frame *frame;  /* the watch event written last, for the watchers still to come; watch_http.c */
     struct {

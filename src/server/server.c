@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include "http/http.h"
+#include "server/expire.h"
 #include "server/pipeline.h"
 #include "server/submit.h"
 #include "server/watch.h"
@@ -61,9 +62,11 @@ void server_free(struct server *s)
     abandon_requests(s);
     http_server_free(s->http);
     watches_done(s);
-    s->open_handles = 2;
-    uv_close((uv_handle_t *)&s->run_queue, on_handle_closed);
-    uv_close((uv_handle_t *)&s->watch_timer, on_handle_closed);
+    uv_handle_t *const handles[] = {(uv_handle_t *)&s->run_queue, (uv_handle_t *)&s->watch_timer,
+                                    (uv_handle_t *)&s->expire_timer};
+    s->open_handles = ARRAY_LEN(handles);
+    for (size_t i = 0; i < ARRAY_LEN(handles); i++)
+        uv_close(handles[i], on_handle_closed);
 }
 
 static bool restore_service(void *arg, struct object *o)
@@ -128,6 +131,7 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     list_init(&s->submissions);
     local_init(s);
     watches_init(s);
+    expire_init(s);
     if (make_alloc(s, err) == 0 && make_http(s, err) == 0 && bootstrap(s, err) == 0)
         return s;
     server_free(s);
