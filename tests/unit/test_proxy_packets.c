@@ -193,15 +193,16 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-/* All the different answers to `times` questions, sorted; valid until the next call. */
+/* All the different answers to `times` questions, sorted; valid until the next call. Silence ends it. */
 static const char *census(int place, int type, const char *ip, uint16_t port, int times)
 {
     static struct buf b;
     static char seen[N_MANY + 2][64];
     size_t n = 0;
     buf_clear(&b);
-    for (int i = 0; i < times; i++) {
+    for (int i = 0, silent = 0; i < times && !silent; i++) {
         const char *text = ask(place, type, ip, port);
+        silent = streq(text, "silence");
         size_t k = 0;
         while (k < n && !streq(seen[k], text))
             k++;
