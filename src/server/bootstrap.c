@@ -11,7 +11,6 @@
 #include "server/pipeline.h"
 
 #define DNS_PORT 53
-#define DNS_METRICS_PORT 9153
 #define API_SERVICE_PORT 443
 
 /* --- the door: nobody waits for an answer --- */
@@ -161,8 +160,7 @@ static void ensure_api_service(struct server *s)
 static void ensure_dns_service(struct server *s)
 {
     static const struct boot_port ports[] = {{"dns", "UDP", DNS_PORT, DNS_PORT},
-                                             {"dns-tcp", "TCP", DNS_PORT, DNS_PORT},
-                                             {"metrics", "TCP", DNS_METRICS_PORT, DNS_METRICS_PORT}};
+                                             {"dns-tcp", "TCP", DNS_PORT, DNS_PORT}};
     const char *ip = s->config.cluster_dns;
     _cleanup_json_ json_t *labels = json_pack("{s:s, s:s, s:s}", "k8s-app", "kube-dns", "kubernetes.io/cluster-service",
                                               "true", "kubernetes.io/name", "CoreDNS");
