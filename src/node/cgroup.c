@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -53,7 +54,8 @@ static bool delegate(const char *dir)
 
 void cgroup_detect(struct cgroups *ret, const char *node)
 {
-    *ret = (struct cgroups){.pure = is_cgroup2("/sys/fs/cgroup")};
+    struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+    *ret = (struct cgroups){.pure = is_cgroup2("/sys/fs/cgroup"), .devices = setrlimit(RLIMIT_MEMLOCK, &all) == 0};
     ret->root = ret->pure ? "/sys/fs/cgroup" : is_cgroup2("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : NULL;
     if (!ret->root)
         return;

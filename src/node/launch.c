@@ -285,6 +285,7 @@ static int write_config(struct work *w)
         .n_mounts = w->n_mounts,
         .cgroup_path = cgroup_path(group, l->node, l->uid, l->record.cid),
         .limits = rt->cgroups->limits,
+        .device_rules = rt->cgroups->devices,
         .oom_score_adj = spec_oom_score_adj(l->pod, w->spec, l->facts.node_memory_bytes),
         .oom_score_adj_min = l->oom_score_adj_min,
     };

@@ -122,7 +122,8 @@ static int read_answer(int fd, pid_t *ret_pid, struct err *err)
         *ret_pid = (pid_t)pid;
         return 0;
     }
-    return err_set(err, 0, "%s", jstr_or(answer, "message", "conmon ended without an answer"));
+    const char *message = jstr_or(answer, "message", "conmon ended without an answer");
+    return err_set(err, 0, "%.*s", (int)strcspn(message, "\n"), message);
 }
 
 int runtime_create(const struct runtime *rt, const struct runtime_container *c, pid_t *ret_pid, struct err *err)

@@ -198,6 +198,8 @@ static bool has_capability(const struct spec_input *in, const char *name)
     bool drop_all = lists_capability(drop, "");
     if (is_privileged(in))
         return true;
+    if (!in->device_rules && streq(name, "MKNOD"))
+        return false;
     if (lists_capability(add, name))
         return drop_all || !lists_capability(drop, name);
     return is_default_capability(name) && !lists_capability(drop, name);
@@ -358,8 +360,8 @@ static int64_t cpu_shares(int64_t milli)
 static json_t *build_resources(const struct spec_input *in)
 {
     json_t *resources = json_object();
-    json_t *rule = json_pack("{sb, ss}", "allow", is_privileged(in), "access", "rwm");
-    json_object_set_new(resources, "devices", json_pack("[o]", rule));
+    if (in->device_rules)
+        json_object_set_new(resources, "devices", json_pack("[{sb, ss}]", "allow", is_privileged(in), "access", "rwm"));
     if (!in->limits)
         return resources;
     int64_t cpu_limit = resource_milli(in->container, "limits", "cpu");

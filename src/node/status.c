@@ -251,6 +251,21 @@ static bool conditions_differ(const json_t *old, const json_t *wanted)
     return false;
 }
 
+/* Merging keeps what is not named: a reason that is over must be taken back. */
+static json_t *conditions_to_send(const json_t *old, const json_t *wanted)
+{
+    static const char *const texts[] = {"reason", "message"};
+    json_t *list = json_deep_copy(wanted), *c;
+    size_t i;
+    json_array_foreach(list, i, c) {
+        const json_t *there = jfind(old, "type", jstr_or(c, "type", ""));
+        for (size_t t = 0; t < ARRAY_LEN(texts); t++)
+            if (jget(there, texts[t]) && !jget(c, texts[t]))
+                json_object_set_new(c, texts[t], json_null());
+    }
+    return list;
+}
+
 json_t *status_patch(const json_t *pod, const json_t *status)
 {
     const json_t *old = jget(pod, "status");

@@ -18,12 +18,10 @@
 #define REMOVE_TRIES 100 /* a killed process leaves its group when it has been reaped: try for a second */
 #define REMOVE_WAIT_NS 10000000
 
-/* conmon ends by itself after its container. */
 static void wait_for_group(const struct cgroups *g, const char *path)
 {
     for (int i = 0; i < REMOVE_TRIES && !cgroup_remove(g, path); i++) {
         struct timespec pause = {.tv_nsec = REMOVE_WAIT_NS};
-        cgroup_kill(g, path);
         nanosleep(&pause, NULL);
     }
 }
