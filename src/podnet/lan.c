@@ -99,50 +99,75 @@ static int node_up(const struct lan *lan, size_t i, struct rtnl *host, struct in
     return 0;
 }
 
-/* /run/netns as `ip netns` keeps it: a shared mount, so that pins are seen everywhere. */
-static int prepare_netns_dir(struct err *err)
+/* What the machine was like before is remembered as empty files in run_dir. */
+static void marker_path(const struct lan *lan, const char *what, char path[256])
+{
+    snprintf(path, 256, "%s/%s", lan->run_dir, what);
+}
+
+static int set_marker(const struct lan *lan, const char *what, struct err *err)
+{
+    char path[256];
+    marker_path(lan, what, path);
+    return file_write_atomic(path, "", 0, 0644, err);
+}
+
+static bool take_marker(const struct lan *lan, const char *what)
+{
+    char path[256];
+    marker_path(lan, what, path);
+    return unlink(path) == 0;
+}
+
+/* /run/netns as `ip netns` keeps it: a shared mount, so that pins come and go in every mount namespace. */
+#define NETNS_WAS_PLAIN "netns-was-plain"
+
+static int prepare_netns_dir(const struct lan *lan, struct err *err)
 {
     if (mkdir(NETNS_DIR, 0755) < 0 && errno != EEXIST)
         return err_set(err, errno, "create %s", NETNS_DIR);
-    if (mount("", NETNS_DIR, "none", MS_SHARED | MS_REC, NULL) < 0 && errno == EINVAL)
-        if (mount(NETNS_DIR, NETNS_DIR, "none", MS_BIND | MS_REC, NULL) < 0 ||
-            mount("", NETNS_DIR, "none", MS_SHARED | MS_REC, NULL) < 0)
-            return err_set(err, errno, "share mount %s", NETNS_DIR);
+    if (mount("", NETNS_DIR, "none", MS_SHARED | MS_REC, NULL) == 0 || errno != EINVAL)
+        return 0;
+    if (set_marker(lan, NETNS_WAS_PLAIN, err) < 0)
+        return -1;
+    if (mount(NETNS_DIR, NETNS_DIR, "none", MS_BIND | MS_REC, NULL) < 0 ||
+        mount("", NETNS_DIR, "none", MS_SHARED | MS_REC, NULL) < 0)
+        return err_set(err, errno, "share mount %s", NETNS_DIR);
     return 0;
 }
 
-/* The host must forward packets for the nodes; a marker in run_dir says that it did not before. */
-#define FORWARDING "/proc/sys/net/ipv4/ip_forward"
-
-static void forwarding_marker(const struct lan *lan, char path[256])
+static void restore_netns_dir(const struct lan *lan)
 {
-    snprintf(path, 256, "%s/ip_forward-was-off", lan->run_dir);
+    if (take_marker(lan, NETNS_WAS_PLAIN))
+        (void)umount2(NETNS_DIR, MNT_DETACH);
+    (void)rmdir(NETNS_DIR); /* unless somebody else's namespaces are there */
+}
+
+/* The host must forward packets for the nodes. */
+#define FORWARDING "/proc/sys/net/ipv4/ip_forward"
+#define FORWARDING_WAS_OFF "ip_forward-was-off"
+
+static int set_forwarding(char value, struct err *err)
+{
+    _cleanup_close_ int fd = open(FORWARDING, O_WRONLY | O_CLOEXEC);
+    return fd < 0 || write(fd, &value, 1) < 0 ? err_set(err, errno, "write %s", FORWARDING) : 0;
 }
 
 static int forward_on_host(const struct lan *lan, struct err *err)
 {
-    char marker[256];
     _cleanup_free_ char *now = file_read(FORWARDING, 16, NULL, err);
     if (!now)
         return -1;
     if (now[0] != '0')
         return 0;
-    forwarding_marker(lan, marker);
-    _cleanup_close_ int fd = open(FORWARDING, O_WRONLY | O_CLOEXEC);
-    if (file_write_atomic(marker, "", 0, 0644, err) < 0)
-        return -1;
-    return fd < 0 || write(fd, "1", 1) < 0 ? err_set(err, errno, "switch on ip_forward") : 0;
+    return set_marker(lan, FORWARDING_WAS_OFF, err) < 0 ? -1 : set_forwarding('1', err);
 }
 
 static void restore_forwarding(const struct lan *lan)
 {
-    char marker[256];
-    forwarding_marker(lan, marker);
-    if (unlink(marker) < 0)
-        return;
-    _cleanup_close_ int fd = open(FORWARDING, O_WRONLY | O_CLOEXEC);
-    if (fd >= 0)
-        (void)!write(fd, "0", 1);
+    struct err ignored;
+    if (take_marker(lan, FORWARDING_WAS_OFF))
+        (void)set_forwarding('0', &ignored);
 }
 
 int lan_up(const struct lan *lan, int *ret_fds, struct err *err)
@@ -151,7 +176,7 @@ int lan_up(const struct lan *lan, int *ret_fds, struct err *err)
     if (inet_pton(AF_INET, lan->host_ip, &host_ip) != 1)
         return err_set(err, EINVAL, "address %s", lan->host_ip);
     struct rtnl *host = rtnl_open(-1, err);
-    int result = !host || prepare_netns_dir(err) < 0 || refuse_overlap(host, lan, host_ip, err) < 0 ||
+    int result = !host || prepare_netns_dir(lan, err) < 0 || refuse_overlap(host, lan, host_ip, err) < 0 ||
                          rtnl_add_bridge(host, BRIDGE, err) < 0 ||
                          rtnl_add_addr(host, BRIDGE, host_ip, lan->prefix, err) < 0 ||
                          rtnl_set_up(host, BRIDGE, err) < 0 || forward_on_host(lan, err) < 0 ||
@@ -183,4 +208,5 @@ void lan_down(const struct lan *lan)
     rtnl_close(host);
     (void)nft_run(-1, "table ip c8s_egress {}\ndelete table ip c8s_egress\n", &ignored);
     restore_forwarding(lan);
+    restore_netns_dir(lan);
 }

@@ -14,7 +14,7 @@ struct lan {
     int prefix;          /* 24 */
     const char *cluster_cidr,
         *service_cidr;   /* the host's routes to pods and Services; pods leave the cluster masqueraded */
-    const char *run_dir; /* remembers there whether the host forwarded packets before */
+    const char *run_dir; /* what the machine was like before is remembered there */
     const struct lan_node *nodes;
     size_t n_nodes;
 };
