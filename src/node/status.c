@@ -274,9 +274,9 @@ json_t *status_patch(const json_t *pod, const json_t *status)
     json_object_foreach((json_t *)status, key, value)
     {
         const json_t *before = json_object_get(old, key);
-        bool differs =
-            streq(key, "conditions") ? conditions_differ(before, value) : !before || !json_equal(before, value);
-        if (differs)
+        if (streq(key, "conditions") && conditions_differ(before, value))
+            json_object_set_new(changed, key, conditions_to_send(before, value));
+        else if (!streq(key, "conditions") && (!before || !json_equal(before, value)))
             json_object_set(changed, key, value);
     }
     static const char *const vanishing[] = {"reason", "message"};
