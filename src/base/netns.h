@@ -1,5 +1,5 @@
 /* Network namespaces. A socket belongs for ever to the namespace it was made in, so one process can serve many nodes: enter,
- * make the socket, leave. Only the main thread does this, and never across a callback. */
+ * make the socket, leave. It counts for the calling thread alone; never across a callback. */
 #pragma once
 #include "base/err.h"
 

@@ -170,11 +170,10 @@ static void start_readers(struct cluster *c)
 
 static int start_node(struct cluster *c, struct node *n, const char *data_dir, struct err *err)
 {
-    const struct proxy_config proxy = {n->netns_fd, n->name, n->ip, CLUSTER_CIDR, SERVICE_CIDR, DNS_IP};
     const struct dns_config dns = {
         .netns_fd = n->netns_fd, .ip = DNS_IP, .domain = DOMAIN, .partial = true, .upstream_netns_fd = -1};
     if (pki_ensure_node(&c->pki, n->name, n->ip, &n->cert, &n->key, err) < 0 ||
-        !(n->proxy = proxy_new(c->loop, c->model, &proxy, err)) || !(n->dns = dns_new(c->loop, c->model, &dns, err)))
+        !(n->dns = dns_new(c->loop, c->model, &dns, err)))
         return err_wrap(err, "node %s", n->name);
     const struct agent_config agent = {
         .node_name = n->name,
@@ -220,12 +219,18 @@ static void check_ready(void *arg, struct object *old, struct object *obj)
         ready(c->ready_arg);
 }
 
-/* From now on "no such name" is an answer. */
-static void names_are_known(void *arg)
+/* Every Service is known: only now rules may replace those of an earlier life, and "no such name" is an answer. */
+static void services_are_known(void *arg)
 {
     struct cluster *c = arg;
-    for (int i = 0; i < c->n_nodes; i++)
-        dns_set_complete(c->nodes[i].dns);
+    for (struct node *n = c->nodes; n < c->nodes + c->n_nodes; n++) {
+        const struct proxy_config proxy = {n->netns_fd, n->name, n->ip, CLUSTER_CIDR, SERVICE_CIDR, DNS_IP};
+        struct err err;
+        n->proxy = proxy_new(c->loop, c->model, &proxy, &err);
+        if (!n->proxy)
+            log_error("node %s: no Service proxy: %s", n->name, err.msg);
+        dns_set_complete(n->dns);
+    }
 }
 
 static void watch_nodes(struct cluster *c)
@@ -239,7 +244,7 @@ static void watch_nodes(struct cluster *c)
     c->routes = routes_new(c->node_informer, lan.nodes, fds, lan.n_nodes);
     informer_on_change(c->node_informer, check_ready, c);
     informer_start(c->node_informer);
-    model_feed_on_synced(c->feed, names_are_known, c);
+    model_feed_on_synced(c->feed, services_are_known, c);
 }
 
 struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *config, void (*ready)(void *arg), void *arg,
