@@ -487,22 +487,39 @@ void controller_delete(struct controller *c, const struct kind *k, const char *n
     client_delete(c->cs->client, k, ns, name, options, call_answered, deletion_new(c, k, ns, name));
 }
 
-static void send_request(struct controller *c, struct call *call, const json_t *body, const char *query)
+static void send_request(struct controller *c, struct call *call, const json_t *body)
 {
     const struct kind *k = call->what.kind;
     _cleanup_free_ char *path = kind_path(k, *call->ns ? call->ns : NULL, call->name, call->what.sub);
-    _cleanup_free_ char *target = xasprintf("%s%s", path, query);
-    c->cs->client->ops->request(c->cs->client, call->what.method, target, body ? "application/json" : NULL, body,
+    c->cs->client->ops->request(c->cs->client, call->what.method, path, body ? "application/json" : NULL, body,
                                 call_answered, call);
 }
 
 void controller_request(struct controller *c, const char *method, const struct kind *k, const char *ns,
                         const char *name, const char *sub, const json_t *body)
 {
-    send_request(c, call_new(c, method, k, ns, name, sub), body, "");
+    send_request(c, call_new(c, method, k, ns, name, sub), body);
+}
+
+/* A page of a list as the document that a GET would have given. */
+static void list_answered(void *arg, int code, struct object *const *objs, size_t n, uint64_t rv)
+{
+    (void)rv;
+    _cleanup_json_ json_t *items = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(items, object_json(objs[i]));
+    _cleanup_json_ json_t *body = json_pack("{s:O}", "items", items);
+    call_answered(arg, code, body);
 }
 
 void controller_get(struct controller *c, const struct kind *k, const char *ns, const char *name)
 {
-    send_request(c, call_new(c, "GET", k, ns, name, NULL), NULL, name ? "" : "?limit=1");
+    struct call *call = call_new(c, "GET", k, ns, name, NULL);
+    if (name) {
+        send_request(c, call, NULL);
+        return;
+    }
+    _cleanup_free_ char *path = kind_path(k, *call->ns ? call->ns : NULL, NULL, NULL);
+    _cleanup_free_ char *target = xasprintf("%s?limit=1", path);
+    c->cs->client->ops->list(c->cs->client, k, target, list_answered, call);
 }

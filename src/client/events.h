@@ -1,5 +1,6 @@
-/* Writes core/v1 Events for `kubectl describe`. The same (object, reason, message, source) again within ten minutes updates
- * count and lastTimestamp of the Event there is; each object has a budget (client-go: burst 25, one more every 5 minutes). */
+/* Writes core/v1 Events for `kubectl describe`. The same (object, reason, message, source) again within ten minutes
+ * updates count and lastTimestamp of the Event there is; each object has a budget (client-go: burst 25, one more every
+ * 5 minutes). */
 #pragma once
 #include "client/client.h"
 

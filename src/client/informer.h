@@ -1,6 +1,6 @@
-/* A local copy of one kind, kept current by list and watch (client-go's Reflector and Indexer). Handlers see every change
- * once, in order; after a re-list, differences are delivered as if they had been watched. Shared: several readers may add
- * handlers to one informer. */
+/* A local copy of one kind, kept current by list and watch (client-go's Reflector and Indexer). Handlers see every
+ * change once, in order; after a re-list, differences are delivered as if they had been watched. Shared: several
+ * readers may add handlers to one informer. */
 #pragma once
 #include <stdbool.h>
 
@@ -8,7 +8,8 @@
 
 struct informer;
 
-/* old is NULL for an addition, obj is NULL for a deletion; both borrowed. Runs on the loop; must not free the informer. */
+/* old is NULL for an addition, obj is NULL for a deletion; both borrowed. Runs on the loop; must not free the informer.
+ */
 typedef void informer_fn(void *arg, struct object *old, struct object *obj);
 
 /* selector: a query like "fieldSelector=spec.nodeName%3Dn1", or NULL. Nothing happens before informer_start(). */
@@ -27,18 +28,19 @@ uint64_t informer_rv(const struct informer *i); /* newest revision seen */
 
 /* Borrowed; NULL when absent. ns "" for cluster-scoped kinds. */
 struct object *informer_get(const struct informer *i, const char *ns, const char *name);
-/* Iterates over one namespace (ns NULL: all) in key order is not promised. Start with *cursor = NULL; returns NULL at the end.
- * Nothing may be changed meanwhile. */
+/* Iterates over one namespace (ns NULL: all) in key order is not promised. Start with *cursor = NULL; returns NULL at
+ * the end. Nothing may be changed meanwhile. */
 struct object *informer_next(const struct informer *i, const char *ns, void **cursor);
 size_t informer_count(const struct informer *i);
-/* An index: objects by the strings that key_of adds for them (client-go Indexers): e.g. pods by controller uid. Declare before
- * start. key_of calls emit(emit_arg, key) for every key of the object. Returns the index's number for informer_by_index();
- * the same function declared twice is one index. Iterate as with informer_next(). */
+/* An index: objects by the strings that key_of adds for them (client-go Indexers): e.g. pods by controller uid. Declare
+ * before start. key_of calls emit(emit_arg, key) for every key of the object. Returns the index's number for
+ * informer_by_index(); the same function declared twice is one index. Iterate as with informer_next(). */
 typedef void informer_emit_fn(void *emit_arg, const char *key);
-int informer_add_index(struct informer *i, void (*key_of)(const struct object *o, informer_emit_fn *emit, void *emit_arg));
+int informer_add_index(struct informer *i,
+                       void (*key_of)(const struct object *o, informer_emit_fn *emit, void *emit_arg));
 struct object *informer_by_index(const struct informer *i, int index, const char *key, void **cursor);
-/* A digest: the few facts of each object that a reader asks for again and again, made when first asked for and kept as long as
- * the version (parsed documents are not kept). Declare before start; the same pair declared twice is one. */
+/* A digest: the few facts of each object that a reader asks for again and again, made when first asked for and kept as
+ * long as the version (parsed documents are not kept). Declare before start; the same pair declared twice is one. */
 int informer_add_digest(struct informer *i, void *(*make)(const struct object *o), void (*free_digest)(void *digest));
 /* Borrowed until the object changes; o must be one that the informer has now. */
 const void *informer_digest(const struct informer *i, int digest, const struct object *o);

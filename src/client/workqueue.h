@@ -1,5 +1,5 @@
-/* The queue behind the controllers' frame (client-go's rate limiting work queue): keys without duplicates, one holder a key,
- * delays, and back-off for keys that fail. Pure: time comes in as an argument. */
+/* The queue behind the controllers' frame (client-go's rate limiting work queue): keys without duplicates, one holder a
+ * key, delays, and back-off for keys that fail. Pure: time comes in as an argument. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,7 +42,8 @@ void workqueue_add(struct workqueue *q, void *owner, const char *ns, const char 
 void workqueue_add_at(struct workqueue *q, void *owner, const char *ns, const char *name, int64_t due_ms);
 /* The next key, now held by the caller; NULL when none is ready. */
 struct work *workqueue_take(struct workqueue *q, int64_t now_ms);
-/* Gives it back. Failed: it comes again after its back-off; otherwise at once if it was added meanwhile. May free it. */
+/* Gives it back. Failed: it comes again after its back-off; otherwise at once if it was added meanwhile. May free it.
+ */
 void workqueue_release(struct workqueue *q, struct work *w, bool failed, int64_t now_ms);
 bool workqueue_ready(const struct workqueue *q);
 /* When the next delay ends; -1: there is none. */

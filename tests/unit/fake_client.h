@@ -424,8 +424,11 @@ static inline void fake_answer_list(struct fake *f, struct fake_task *t)
     struct object **objs = xcalloc(f->objects.len + 1, sizeof(struct object *));
     size_t n = 0;
     struct map_entry *cursor = NULL;
+    const char *in = strstr(t->path, "/namespaces/");
+    size_t ns_len = in && t->list_kind->namespaced ? strcspn(in + 12, "/") : 0;
     for (struct object *o; (o = fake_next(f, t->list_kind, &cursor));)
-        objs[n++] = object_ref(o);
+        if (!ns_len || (strlen(o->ns) == ns_len && strncmp(o->ns, in + 12, ns_len) == 0))
+            objs[n++] = object_ref(o);
     t->list_done(t->arg, 200, objs, n, f->rv);
     for (size_t i = 0; i < n; i++)
         object_unref(objs[i]);
