@@ -297,7 +297,7 @@ static void on_ref(void *arg, int code, const json_t *body)
         json_object_del(p->refs, r->key);
     }
     if (--p->refs_missing == 0) {
-        p->refs_known = true;
+        p->refs_state = REFS_KNOWN;
         p->refs_read_ms = clock_mono_ms();
         pod_kick(p);
     }
@@ -315,29 +315,35 @@ static void request_ref(void *arg, const char *kind, const char *name)
     client_get(p->agent->client, streq(kind, "secret") ? &kind_secret : &kind_configmap, p->ns, name, on_ref, r);
 }
 
+void pod_forget_refs(struct pod *p)
+{
+    if (p->refs_state == REFS_KNOWN)
+        p->refs_state = REFS_UNKNOWN;
+}
+
 /* True when they are there; otherwise they have been asked for. */
 static bool has_refs(struct pod *p, const json_t *doc)
 {
-    if (p->refs_known || p->refs_missing > 0)
-        return p->refs_known && p->refs_missing == 0;
-    refs_each(doc, request_ref, p);
-    p->refs_known = p->refs_missing == 0;
-    return p->refs_known;
+    if (p->refs_state == REFS_UNKNOWN) {
+        refs_each(doc, request_ref, p);
+        p->refs_state = p->refs_missing > 0 ? REFS_ASKED : REFS_KNOWN;
+    }
+    return p->refs_state == REFS_KNOWN;
 }
 
-/* Contents of volumes follow their objects; asks again when it is time. */
+/* Contents of volumes follow their objects: now and then these are read again, and then the volumes written. */
 static void follow_refs(struct pod *p, const json_t *doc)
 {
     int64_t age = clock_mono_ms() - p->refs_read_ms;
-    if (p->sandbox != SANDBOX_READY || !volumes_follow(doc) || p->refs_missing > 0)
+    if (p->sandbox != SANDBOX_READY || p->stopping || !volumes_follow(doc))
         return;
-    if (age < REFRESH_MS) {
+    if (p->refs_state == REFS_KNOWN && age < REFRESH_MS) {
         pod_kick_after(p, REFRESH_MS - age);
         return;
     }
-    p->refs_read_ms = clock_mono_ms();
-    refs_each(doc, request_ref, p);
-    pod_refresh_volumes(p, doc);
+    pod_forget_refs(p);
+    p->volumes_stale = true;
+    (void)has_refs(p, doc);
 }
 
 /* --- the next step --- */
@@ -490,7 +496,11 @@ static void pod_sync(struct pod *p)
     }
     free(view);
     step_stops(p);
-    if (!p->job)
+    if (!p->job && p->volumes_stale && p->refs_state == REFS_KNOWN) {
+        p->volumes_stale = false;
+        pod_refresh_volumes(p, doc);
+    } else if (!p->job) {
         follow_refs(p, doc);
+    }
     pod_report(p, doc);
 }

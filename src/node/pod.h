@@ -29,6 +29,7 @@ struct container {
     struct probes *probes; /* while it runs */
 };
 
+enum refs_state { REFS_UNKNOWN, REFS_ASKED, REFS_KNOWN };
 enum sandbox_state { SANDBOX_NONE, SANDBOX_READY, SANDBOX_REMOVED };
 
 struct pod {
@@ -50,8 +51,9 @@ struct pod {
     size_t n;
     json_t *refs;     /* env.h: ConfigMaps and Secrets */
     int refs_missing; /* answers still to come */
-    bool refs_known;
+    enum refs_state refs_state;
     int64_t refs_read_ms;
+    bool volumes_stale; /* refs are being read again for their sake */
     int64_t sandbox_not_before_ms;
     bool job; /* a step is being made */
     uv_timer_t *timer;
@@ -77,6 +79,8 @@ json_t *pod_json(const struct pod *p);
 struct container *pod_container(struct pod *p, const char *name);
 struct container *pod_container_by_cid(struct pod *p, const char *cid);
 bool pod_host_network(const json_t *doc);
+/* ConfigMaps and Secrets are to be read again before their next use. */
+void pod_forget_refs(struct pod *p);
 /* Fills a plan_pod over the caller's array of p->n. */
 void pod_plan_view(const struct pod *p, const json_t *doc, struct plan_container *out, struct plan_pod *ret);
 struct pod_facts pod_facts_of(const struct pod *p);

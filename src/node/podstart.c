@@ -53,7 +53,7 @@ static void rest_after_failure(struct pod *p)
     if (p->mount_backoff_ms > MOUNT_BACKOFF_MAX_MS)
         p->mount_backoff_ms = MOUNT_BACKOFF_MAX_MS;
     p->sandbox_not_before_ms = clock_mono_ms() + p->mount_backoff_ms;
-    p->refs_known = false; /* what was missing may be there by then */
+    pod_forget_refs(p); /* what was missing may be there by then */
 }
 
 /* The pod's address; kept in a file for a restarted agent. */
@@ -293,7 +293,7 @@ static void start_take_in(struct start_job *j)
     case LAUNCH_CONFIG_ERROR:
         refuse(c, "CreateContainerConfigError", message);
         pod_event(j->pod, c, "Warning", "Failed", "Error: %s", message);
-        j->pod->refs_known = false;
+        pod_forget_refs(j->pod);
         break;
     case LAUNCH_ERROR:
     case LAUNCH_RESULT_N:
