@@ -6,7 +6,7 @@ import pytest
 
 import harness
 
-if os.stat("/proc/self/ns/net").st_ino == os.stat("/proc/1/ns/net").st_ino:
+if os.environ.get("C8S_OUTER_NETNS", "") in ("", str(os.stat("/proc/self/ns/net").st_ino)):
     pytest.exit("run tools/e2e: these tests want a network namespace of their own", returncode=2)
 
 ALL_IMAGES = ("python-web", "kubia", "nginx", "busyboxplus", "dnsutils", "ubuntu", "busybox")

@@ -1,8 +1,5 @@
 """The first minutes of a new user: up, look around, deploy, expose, look inside, down. Runs in its own cluster, also sanitized."""
-import json
-import pathlib
 import re
-import subprocess
 
 import harness
 from harness import C8S, EXAMPLES, curl, eventually, run
@@ -70,9 +67,12 @@ def test_objects_outlive_down_and_up():
         cluster.down()
         assert harness.traces() == []
         cluster.up()
-        again = kubectl.ready_pods("app=web", 1)[0]
-        assert again["metadata"]["uid"] == pod["metadata"]["uid"]
-        assert curl(f"http://{again['status']['podIP']}", "k8s-master").startswith("Served by web-")
+
+        def answers_again():
+            again = kubectl.ready_pods("app=web", 1)[0]
+            assert again["metadata"]["uid"] == pod["metadata"]["uid"]
+            return curl(f"http://{again['status']['podIP']}", "k8s-master").startswith("Served by web-")
+        eventually(answers_again, "the same pod runs again")
     finally:
         print(cluster.log())
         cluster.remove()
