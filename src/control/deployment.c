@@ -204,7 +204,7 @@ static void answered(struct controller *c, const char *ns, const char *name, con
         return;
     _cleanup_json_ json_t *d = object_json(o);
     bool created = streq(call->method, "POST"), ok = code >= 200 && code < 300;
-    if (created && !ok && code != 409)
+    if (created && !ok && code != 409 && !jfind(jget(body, "details.causes"), "reason", "NamespaceTerminating"))
         controller_event(c, d, "Warning", "ReplicaSetCreateError", "Failed to create new replica set: %s",
                          jstr_or(body, "message", "no answer"));
     _cleanup_free_ char *key = make_object_key(ns, str_or(call->name, jstr_or(body, "metadata.name", "")));

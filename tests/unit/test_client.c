@@ -106,7 +106,9 @@ TEST(delays_end_in_order_and_the_earliest_wins)
     for (int64_t now = 0; now <= 1000; now++) {
         struct work *w;
         while ((w = workqueue_take(&q, now))) {
-            T_INT(due[atoi(w->name)], now);
+            int64_t n = -1;
+            T_TRUE(str_to_i64(w->name, 0, 199, &n));
+            T_INT(due[n], now);
             workqueue_release(&q, w, false, now);
         }
     }
@@ -227,6 +229,35 @@ TEST(after_a_lost_watch_the_differences_are_told)
     T_INT(s.modified, 1);
     T_INT(s.deleted, 1);
     T_INT(informer_count(i), 3);
+    informer_free(i);
+    teardown();
+}
+
+static int digests_made;
+
+static void *make_digest(const struct object *o)
+{
+    digests_made++;
+    return xstrdup(o->name);
+}
+
+TEST(a_digest_is_made_once_a_version)
+{
+    setup(3);
+    configmap("a", "one", "x");
+    struct informer *i = informer_new(&fake->client, &kind_configmap, NULL);
+    int digest = informer_add_digest(i, make_digest, free);
+    T_INT(informer_add_digest(i, make_digest, free), digest);
+    informer_start(i);
+    settle();
+    digests_made = 0;
+    for (int n = 0; n < 3; n++)
+        T_STR(informer_digest(i, digest, informer_get(i, "a", "one")), "one");
+    T_INT(digests_made, 1);
+    configmap("a", "one", "y");
+    settle();
+    T_STR(informer_digest(i, digest, informer_get(i, "a", "one")), "one");
+    T_INT(digests_made, 2);
     informer_free(i);
     teardown();
 }
@@ -382,6 +413,7 @@ int main(void)
     RUN(delays_end_in_order_and_the_earliest_wins);
     RUN(an_informer_follows_list_and_watch);
     RUN(after_a_lost_watch_the_differences_are_told);
+    RUN(a_digest_is_made_once_a_version);
     RUN(a_key_waits_for_its_writes_to_come_back);
     RUN(failed_writes_are_retried_after_the_back_off);
     RUN(a_deletion_is_over_when_the_object_is_gone);

@@ -1,4 +1,5 @@
 /* sched: filters and scores as tables, and the scheduler against the fake API. */
+#include "base/quantity.h"
 #include "bench.h"
 #include "sched/filters.h"
 #include "sched/sched.h"
@@ -231,7 +232,9 @@ static int used_on(struct bench *b, const char *node, int *ret_pods)
         if (!streq(jstr_or(p, "spec.nodeName", ""), node))
             continue;
         ++*ret_pods;
-        milli += atoi(jstr(json_array_get(jget(p, "spec.containers"), 0), "resources.requests.cpu"));
+        struct quantity cpu;
+        if (quantity_parse(jstr(json_array_get(jget(p, "spec.containers"), 0), "resources.requests.cpu"), &cpu))
+            milli += (int)quantity_milli(&cpu);
     }
     return milli;
 }
