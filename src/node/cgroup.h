@@ -10,7 +10,8 @@ struct cgroups {
     bool pure;        /* /sys/fs/cgroup is cgroup2 */
     const char *root; /* where cgroup2 is mounted; NULL: nowhere */
     bool limits;      /* cpu, memory and pids can be limited in our groups */
-    bool devices;     /* access to devices can be: it takes a BPF program, which a runtime makes room for by RLIMIT_MEMLOCK */
+    bool devices; /* access to devices can be: it takes a BPF program, which a runtime makes room for by RLIMIT_MEMLOCK
+                   */
 };
 
 #define CGROUP_PATH_SIZE 512

@@ -213,9 +213,9 @@ static json_t *build_capabilities(const struct spec_input *in)
         if (has_capability(in, all_capabilities[i]))
             json_array_append_new(held, json_string(name));
     }
-    bool root = in->user->uid == 0; /* others get no capability but through files that grant some */
-    return json_pack("{sO, sO, sO}", "bounding", held, "effective", root ? held : json_array(), "permitted",
-                     root ? held : json_array());
+    /* Others than root get no capability but through files that grant some. */
+    _cleanup_json_ json_t *usable = in->user->uid == 0 ? json_incref(held) : json_array();
+    return json_pack("{sO, sO, sO}", "bounding", held, "effective", usable, "permitted", usable);
 }
 
 static json_t *build_user(const struct spec_input *in)

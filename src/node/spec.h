@@ -20,8 +20,9 @@ struct spec_input {
     const struct spec_mount *mounts;
     size_t n_mounts;
     const char *cgroup_path;
-    bool limits;       /* write cpu, memory and pids limits */
-    bool device_rules; /* forbid devices but the usual; where that is impossible, nobody may make device nodes instead */
+    bool limits; /* write cpu, memory and pids limits */
+    bool
+        device_rules; /* forbid devices but the usual; where that is impossible, nobody may make device nodes instead */
     int oom_score_adj, oom_score_adj_min; /* wanted; and what we may not go below */
 };
 

@@ -257,7 +257,8 @@ static json_t *conditions_to_send(const json_t *old, const json_t *wanted)
     static const char *const texts[] = {"reason", "message"};
     json_t *list = json_deep_copy(wanted), *c;
     size_t i;
-    json_array_foreach(list, i, c) {
+    json_array_foreach(list, i, c)
+    {
         const json_t *there = jfind(old, "type", jstr_or(c, "type", ""));
         for (size_t t = 0; t < ARRAY_LEN(texts); t++)
             if (jget(there, texts[t]) && !jget(c, texts[t]))
