@@ -1,5 +1,6 @@
-/* The node agent (upstream: kubelet): makes the pods bound to one node true, reports them, and serves their logs and exec.
- * Containers run under conmon and outlive the agent; a restarted agent finds them again by what lies in its directories. */
+/* The node agent (upstream: kubelet): makes the pods bound to one node true, reports them, and serves their logs and
+ * exec. Containers run under conmon and outlive the agent; a restarted agent finds them again by what lies in its
+ * directories. */
 #pragma once
 #include <uv.h>
 
@@ -17,7 +18,7 @@ struct agent_config {
     const char *data_dir;           /* images/, and pods/ of this node beneath nodes/NAME/ */
     const char *run_dir;            /* pins, exit files, sockets; on tmpfs */
     const char *cluster_dns, *cluster_domain;
-    const char *api_host;           /* KUBERNETES_SERVICE_HOST, i.e. the ClusterIP of default/kubernetes */
+    const char *api_host; /* KUBERNETES_SERVICE_HOST, i.e. the ClusterIP of default/kubernetes */
     int api_port;
     const char *tls_cert, *tls_key, *client_ca; /* of the agent's own HTTPS port */
     int port;                                   /* 10250 */
@@ -28,11 +29,11 @@ struct agent_config {
 struct agent *agent_new(uv_loop_t *loop, struct client *c, const struct agent_config *config, struct err *err);
 /* Leaves the containers running. */
 void agent_free(struct agent *a);
-/* Kills every container and takes away what belongs to it (mounts, cgroups, namespaces), without asking the API; for `down`,
- * also after a crash: needs only the directories. Keeps logs and volumes in data_dir. */
+/* Kills every container and takes away what belongs to it (mounts, cgroups, namespaces), without asking the API; for
+ * `down`, also after a crash: needs only the directories. Keeps logs and volumes in data_dir. */
 int agent_teardown(const char *data_dir, const char *run_dir, const char *node_name, struct err *err);
 
-/* What cli's main runs when argv[1] is this. Nothing needs a helper process at present: spawn.c does with one clone() what it
- * was meant for. Exits non-zero. */
+/* What cli's main runs when argv[1] is this. Nothing needs a helper process at present: spawn.c does with one clone()
+ * what it was meant for. Exits non-zero. */
 #define NODE_HELPER_COMMAND "internal-node-helper"
 int node_helper_main(int argc, char **argv);
