@@ -49,7 +49,7 @@ struct session {
     struct stream in, out, err;
     int columns, rows;
     uv_timer_t *drain;
-    bool paused, read_since;
+    bool paused, read_since, input_ended;
     int exit_code; /* < 0 while it runs */
     char buffer[READ_SIZE];
 };
@@ -198,9 +198,14 @@ static size_t input_pending(const struct session *s)
 static void on_written(uv_write_t *req, int status)
 {
     struct input *i = req->data;
-    if (status != UV_ECANCELED && i->session->remote && input_pending(i->session) <= PENDING_MAX)
-        remote_pause_stdin(i->session->remote, false);
+    struct session *s = i->session;
     free(i);
+    if (status == UV_ECANCELED) /* the session may be gone */
+        return;
+    if (s->remote && input_pending(s) <= PENDING_MAX)
+        remote_pause_stdin(s->remote, false);
+    if (s->input_ended && !input_pending(s))
+        close_stream(&s->in);
 }
 
 static void on_stdin(void *arg, const void *bytes, size_t len)
@@ -208,7 +213,9 @@ static void on_stdin(void *arg, const void *bytes, size_t len)
     struct session *s = arg;
     struct stream *to = s->options.tty ? &s->out : &s->in;
     if (len == 0 && !s->options.tty) {
-        close_stream(&s->in); /* what is queued is lost only when the command does not read */
+        s->input_ended = true; /* what is queued still reaches the command */
+        if (!input_pending(s))
+            close_stream(&s->in);
         return;
     }
     if (!to->pipe || len == 0)

@@ -75,7 +75,6 @@ int agent_teardown(const char *data_dir, const char *run_dir, const char *node_n
     struct node_paths paths;
     struct cgroups cgroups;
     struct runtime rt;
-    char group[CGROUP_PATH_SIZE];
     node_paths_init(&paths, data_dir, run_dir, node_name);
     _cleanup_free_ char *run_pods = xasprintf("%s/pods", paths.run);
     cgroup_detect(&cgroups, node_name);
@@ -93,9 +92,11 @@ int agent_teardown(const char *data_dir, const char *run_dir, const char *node_n
         else
             remove_tree(paths.run);
     }
-    wait_for_group(&cgroups, cgroup_path(group, node_name, NULL, NULL));
+    /* Only when empty: another cluster of this machine may have a node of the same name. */
     _cleanup_free_ char *ours = xasprintf("%s/c8s", str_or(cgroups.root, ""));
-    (void)rmdir(ours); /* of the last node; fails while there are others */
+    _cleanup_free_ char *of_node = xasprintf("%s/%s", ours, node_name);
+    (void)rmdir(of_node);
+    (void)rmdir(ours);
     node_paths_done(&paths);
     return r;
 }
