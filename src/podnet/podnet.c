@@ -117,12 +117,19 @@ static int wire_node_end(struct podnet *p, const char *name, struct in_addr ip, 
                : 0;
 }
 
+/* Pods have IPv4 addresses only: without this, "localhost" would be ::1, where most programs do not listen. */
+static int switch_off_ipv6(int pod_fd, struct err *err)
+{
+    static const char sysctl[] = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
+    return access(sysctl, F_OK) < 0 ? 0 : set_sysctl(pod_fd, sysctl, "1", err);
+}
+
 static int wire_pod_end(struct podnet *p, int pod_fd, struct in_addr ip, struct err *err)
 {
     struct rtnl *pod = rtnl_open(pod_fd, err);
     struct in_addr gateway = address(p, 1), any = {0};
-    int result = !pod || rtnl_set_up(pod, "lo", err) < 0 || rtnl_add_addr(pod, POD_IFNAME, ip, 32, err) < 0 ||
-                         rtnl_set_up(pod, POD_IFNAME, err) < 0 ||
+    int result = !pod || switch_off_ipv6(pod_fd, err) < 0 || rtnl_set_up(pod, "lo", err) < 0 ||
+                         rtnl_add_addr(pod, POD_IFNAME, ip, 32, err) < 0 || rtnl_set_up(pod, POD_IFNAME, err) < 0 ||
                          rtnl_add_route(pod, gateway, 32, any, POD_IFNAME, err) < 0 ||
                          rtnl_add_route(pod, any, 0, gateway, POD_IFNAME, err) < 0
                      ? -1
