@@ -100,7 +100,7 @@ def test_clear_words_where_it_cannot_start(tmp_path):
     assert "conmon is not installed" in refusal(C8S, "up", "--data-dir", tmp_path / "d", env={"PATH": str(tools)})
     (tmp_path / "file").write_text("")
     assert "create directory" in refusal(C8S, "up", "--data-dir", tmp_path / "file" / "d")
-    run("ip", "link", "add", "taken", "type", "dummy")
+    run("ip", "link", "add", "taken", "type", "veth", "peer", "taken-peer")
     run("ip", "addr", "add", "172.28.128.9/24", "dev", "taken")
     try:
         assert "in use by interface taken" in refusal(C8S, "up", "--data-dir", tmp_path / "d")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness import EXAMPLES, eventually, run
+from harness import EXAMPLES, curl, eventually, run
 
 
 def test_the_cluster(kubectl):
@@ -88,8 +88,8 @@ def test_logs(namespace, kubectl):
     follow = kubectl.popen("logs", "-f", "talk", "-n", namespace)
     assert follow.stdout.readline() == "line 1\n"
     kubectl("delete", "pod", "talk", "-n", namespace, "--grace-period=1")
-    out, _ = follow.communicate(timeout=30)
-    assert "line 3" in out and follow.returncode == 0
+    assert "line 3" in follow.stdout.read()
+    assert follow.wait(timeout=30) == 0
 
 
 def test_exec_streams_exit_code_and_terminal(namespace, kubectl):
@@ -116,6 +116,7 @@ def test_a_killed_container_restarts_and_a_deleted_pod_is_replaced(default_empty
     kubectl("expose", "deployment", "web", "--port=80")
     pod = kubectl.ready_pods("app=web", 1)[0]
     name = pod["metadata"]["name"]
+    eventually(lambda: "Served by" in curl(f"http://{pod['status']['podIP']}", "k8s-master"), "it listens for signals too")
     kubectl.run("exec", name, "--", "sh", "-c", "kill 1", check=False)
 
     def restarted():
