@@ -2,9 +2,12 @@
 #define LOG_AREA "node"
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +20,7 @@
 
 #define REMOVE_TRIES 100 /* a killed process leaves its group when it has been reaped: try for a second */
 #define REMOVE_WAIT_NS 10000000
+#define MONITOR_WAIT_MS 2000
 
 static void wait_for_group(const struct cgroups *g, const char *path)
 {
@@ -24,6 +28,24 @@ static void wait_for_group(const struct cgroups *g, const char *path)
         struct timespec pause = {.tv_nsec = REMOVE_WAIT_NS};
         nanosleep(&pause, NULL);
     }
+}
+
+/* conmon ends by itself soon after its container; the last trace is gone when it is. */
+static void wait_for_monitor(const struct node_paths *paths, const char *uid, const char *cid)
+{
+    _cleanup_free_ char *bundle = record_dir(paths, uid, cid);
+    _cleanup_free_ char *pidfile = xasprintf("%s/conmon.pid", bundle);
+    _cleanup_free_ char *text = read_small_file(pidfile, 32);
+    int64_t pid;
+    char comm[64];
+    if (!text || !str_to_i64(text, 2, INT32_MAX, &pid))
+        return;
+    _cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+    snprintf(comm, sizeof(comm), "/proc/%lld/comm", (long long)pid);
+    _cleanup_free_ char *name = read_small_file(comm, 64);
+    struct pollfd p = {fd, POLLIN, 0};
+    if (fd >= 0 && name && streq(name, "conmon\n") && poll(&p, 1, MONITOR_WAIT_MS) == 0)
+        (void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
 }
 
 /* A container whose cgroup is unknown (runc on a machine with version 1 only) is still a process. */
@@ -47,6 +69,7 @@ void pod_wipe(const struct runtime *rt, const char *node, const char *uid, bool 
     for (size_t i = 0; i < n; i++) {
         _cleanup_free_ char *exit_file = xasprintf("%s/%s", paths->exits, records[i].cid);
         runtime_delete(rt, records[i].cid);
+        wait_for_monitor(paths, uid, records[i].cid);
         (void)unlink(exit_file);
     }
     records_free(records, n);
