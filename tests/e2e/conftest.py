@@ -37,10 +37,11 @@ def kubectl_new(cluster):
 def default_empty(kubectl):
     """The namespace `default`, left as it was found: walkthroughs do not name one."""
     yield kubectl
-    for kind in ("deployments", "replicationcontrollers", "replicasets", "pods", "configmaps", "secrets"):
+    for kind in ("deployments", "replicationcontrollers", "replicasets", "configmaps", "secrets"):
         for name in kubectl("get", kind, "-o", "name").split():
-            if not name.endswith("kube-root-ca.crt"):
-                kubectl("delete", name, "--wait=false", "--ignore-not-found")
+            kubectl("delete", name, "--wait=false", "--ignore-not-found")
+    for name in kubectl("get", "pods", "-o", "name").split():
+        kubectl("delete", name, "--wait=false", "--ignore-not-found", "--grace-period=1")  # sleep does not hear SIGTERM
     for name in kubectl("get", "services", "-o", "name").split():
         if name != "service/kubernetes":
             kubectl("delete", name, "--ignore-not-found")

@@ -91,6 +91,7 @@ def test_reaching_an_app(default_empty, tmp_path):
     kubectl("apply", "-f", manifest)
     pods = kubectl.ready_pods("app=python-web-app", 4)
     name, ip = pods[0]["metadata"]["name"], pods[0]["status"]["podIP"]
+    eventually(lambda: curl(f"http://{ip}", NODE).startswith(f"Served by {name}/"), "the pod answers")
     terminal = kubectl.terminal("exec", "-it", name, "--", "/bin/sh")
     terminal.expect(r"[#$] ")
     for command in ("hostname", f"wget -qO- {ip}:80", "wget -qO- localhost"):
@@ -98,7 +99,6 @@ def test_reaching_an_app(default_empty, tmp_path):
         terminal.expect(rf"{name}(/[0-9a-f]{{8}})?\r\n")
     terminal.type("exit\n")
     terminal.close()
-    assert curl(f"http://{ip}", NODE).startswith(f"Served by {name}/")
     kubectl("delete", "-f", manifest)
     kubectl.ready_pods("app=python-web-app", 0)
 

@@ -1,21 +1,12 @@
 """luksa/kubia: says which host was hit, on port 8080."""
-import http.server
 import signal
-import socket
-import sys
 
+signal.signal(signal.SIGTERM, lambda *_: __import__("os")._exit(0))  # first: process 1 ignores what it does not handle
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+import os  # noqa: E402
+import sys  # noqa: E402
 
-    def do_GET(self):
-        body = f"You've hit {socket.gethostname()}\n".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
+from answer import serve  # noqa: E402
 
 print("Kubia server starting...", flush=True)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+serve(8080, f"You've hit {os.uname().nodename}", sys.stdout)
