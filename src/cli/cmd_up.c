@@ -141,11 +141,29 @@ static void own_kubeconfig(const char *path)
         (void)!chown(path, (uid_t)u, (gid_t)g); /* sudo: the file is for the one who typed it */
 }
 
+static void take_away(const struct cluster_config *config)
+{
+    struct err err;
+    if (cluster_teardown(config, &err) < 0)
+        log_warn("%s", err.msg);
+    runstate_remove();
+}
+
 /* Runs until a signal. The lock is held by the caller. */
 static int serve(struct up *up, struct err *err)
 {
     struct cluster_config config = config_of(up);
+    _cleanup_json_ json_t *earlier = runstate_load(); /* of a program that was killed: its containers live */
     uv_loop_init(&up->loop);
+    if (save_state(up, err) < 0)
+        return -1;
+    up->cluster = cluster_start(&up->loop, &config, on_ready, up, err);
+    if (!up->cluster) {
+        if (!earlier)
+            take_away(&config);
+        return -1;
+    }
+    own_kubeconfig(up->kubeconfig);
     uv_timer_init(&up->loop, &up->patience);
     up->patience.data = up;
     static const int numbers[] = {SIGINT, SIGTERM};
@@ -153,23 +171,12 @@ static int serve(struct up *up, struct err *err)
         uv_signal_init(&up->loop, &up->signals[i]);
         uv_signal_start(&up->signals[i], stop_on_signal, numbers[i]);
     }
-    if (save_state(up, err) < 0)
-        return -1;
-    up->cluster = cluster_start(&up->loop, &config, on_ready, up, err);
-    if (!up->cluster) {
-        struct err ignored;
-        (void)cluster_teardown(&config, &ignored);
-        return -1;
-    }
-    own_kubeconfig(up->kubeconfig);
     uv_timer_start(&up->patience, give_up, READY_TIMEOUT, 0);
     uv_run(&up->loop, UV_RUN_DEFAULT);
     close_handles(up);
     cluster_stop(up->cluster);
     uv_loop_close(&up->loop);
-    if (cluster_teardown(&config, err) < 0)
-        log_warn("%s", err->msg);
-    runstate_remove();
+    take_away(&config);
     return 0;
 }
 
