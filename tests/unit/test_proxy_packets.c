@@ -428,7 +428,7 @@ TEST(more_endpoints_than_exact_chains)
     service(CLUSTER);
     model_set_slice(model, "d", "web-1", NULL);
     for (int i = 0; i < N_MANY; i++) {
-        char name[16];
+        char name[24];
         buf_clear(&b);
         buf_addf(&b,
                  "{'metadata':{'labels':{'kubernetes.io/service-name':'web'}},'addressType':'IPv4','endpoints':["
@@ -442,7 +442,7 @@ TEST(more_endpoints_than_exact_chains)
     settle();
     T_STR(census(POD_CLIENT, SOCK_STREAM, VIP, 80, 1500), buf_str(&want)); /* one is missed once in 10^15 */
     for (int i = 0; i < N_MANY; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof(name), "many-%d", i);
         model_set_slice(model, "d", name, NULL);
     }
