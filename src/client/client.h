@@ -43,7 +43,7 @@ struct client {
     uv_loop_t *loop;
 };
 
-/* NULL is fine. What is still on its way is never answered. */
+/* NULL is fine. What is still on its way is answered now, with code 0; what it asks for in turn is not done. */
 void client_free(struct client *c);
 
 #define PATCH_MERGE "application/merge-patch+json"

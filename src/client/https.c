@@ -127,9 +127,9 @@ static void deliver(struct exchange *e, int code, const json_t *doc)
     e->code = code;
     if (e->done)
         e->done(e->arg, code, doc);
-    else if (code == 200)
+    else if (e->listed && code == 200)
         deliver_list(e, doc);
-    else
+    else if (e->listed)
         e->listed(e->arg, code, NULL, 0, 0);
 }
 
@@ -322,6 +322,8 @@ static void https_free(struct client *base)
     LIST_EACH (it, &c->exchanges) {
         struct exchange *e = container_of(it, struct exchange, link);
         http_call_cancel(e->call);
+        list_remove(&e->link);
+        deliver(e, 0, NULL);
         exchange_free(e);
     }
     free(c->ip);

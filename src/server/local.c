@@ -12,15 +12,15 @@ struct local_client {
     struct list link;      /* server->clients */
     struct server *server; /* NULL: it is gone; nothing is answered any more */
     struct user *user;
-    struct list watches;
+    struct list watches, calls;
     bool freed; /* by its owner; calls on their way still need it */
-    size_t n_calls;
 };
 
 /* One request, from being asked to its answer. */
 struct call {
     struct request r;
     struct list queued; /* server->queue until it runs */
+    struct list link;   /* client->calls */
     struct local_client *client;
     client_done_fn *done; /* one of these three */
     client_list_fn *listed;
@@ -52,7 +52,7 @@ static struct call *call_of(struct request *r)
 
 static void release_client(struct local_client *c)
 {
-    if (!c->freed || c->n_calls)
+    if (!c->freed || !list_empty(&c->calls))
         return;
     user_free(c->user);
     free(c);
@@ -63,8 +63,8 @@ static void free_call(struct request *r)
     struct call *call = call_of(r);
     struct local_client *c = call->client;
     list_remove(&call->queued);
+    list_remove(&call->link);
     free(call);
-    c->n_calls--;
     release_client(c);
 }
 
@@ -211,7 +211,7 @@ static struct call *ask(struct local_client *c, const char *method, const char *
     call->r.query = xstrdup(*query ? query + 1 : "");
     list_init(&call->r.link);
     list_append(&c->server->queue, &call->queued);
-    c->n_calls++;
+    list_append(&c->calls, &call->link);
     uv_idle_start(&c->server->run_queue, run_queue);
     return call;
 }
@@ -222,7 +222,7 @@ static void local_request(struct client *base, const char *method, const char *p
                           const json_t *body, client_done_fn *done, void *arg)
 {
     struct local_client *c = local(base);
-    if (!c->server)
+    if (!c->server || c->freed)
         return;
     struct call *call = ask(c, method, path);
     call->done = done;
@@ -269,6 +269,17 @@ static void local_watch_stop(struct client_watch *cw)
     free_watch(cw);
 }
 
+/* The client goes: whoever still waits hears that no answer comes. */
+static void answer_nobody(struct call *call)
+{
+    client_done_fn *done = TAKE(call->done);
+    client_list_fn *listed = TAKE(call->listed);
+    if (done)
+        done(call->arg, 0, NULL);
+    if (listed)
+        listed(call->arg, 0, NULL, 0, 0);
+}
+
 static void local_free(struct client *base)
 {
     struct local_client *c = local(base);
@@ -277,6 +288,8 @@ static void local_free(struct client *base)
     }
     list_remove(&c->link);
     c->freed = true;
+    LIST_EACH (it, &c->calls)
+        answer_nobody(container_of(it, struct call, link));
     release_client(c);
 }
 
@@ -289,6 +302,7 @@ struct client *server_local_client(struct server *s, const char *user, const cha
     c->server = s;
     c->user = user_new(user, groups);
     list_init(&c->watches);
+    list_init(&c->calls);
     list_append(&s->clients, &c->link);
     return &c->base;
 }
