@@ -155,10 +155,9 @@ static int serve(struct up *up, struct err *err)
     struct cluster_config config = config_of(up);
     _cleanup_json_ json_t *earlier = runstate_load(); /* of a program that was killed: its containers live */
     uv_loop_init(&up->loop);
-    if (save_state(up, err) < 0)
-        return -1;
-    up->cluster = cluster_start(&up->loop, &config, on_ready, up, err);
+    up->cluster = save_state(up, err) < 0 ? NULL : cluster_start(&up->loop, &config, on_ready, up, err);
     if (!up->cluster) {
+        uv_loop_close(&up->loop);
         if (!earlier)
             take_away(&config);
         return -1;
@@ -235,32 +234,54 @@ static void raise_file_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
+static int run_here(struct up *up)
+{
+    struct err err = {0};
+    signal(SIGPIPE, SIG_IGN);
+    raise_file_limit();
+    umask(022);
+    if (serve(up, &err) < 0) {
+        report(up, err.msg);
+        up->failed = true;
+    }
+    return up->failed;
+}
+
+/* The child goes on with the cluster (and with the lock), the parent waits for its report. */
+static int run_detached(struct up *up)
+{
+    int fds[2];
+    pid_t child = pipe2(fds, O_CLOEXEC) < 0 ? -1 : fork();
+    if (child < 0) {
+        perror("c8s up");
+        return 1;
+    }
+    if (child) {
+        close(fds[1]);
+        int code = wait_for_report(fds[0]);
+        close(fds[0]);
+        return code;
+    }
+    close(fds[0]);
+    up->report_fd = fds[1];
+    leave_terminal();
+    return run_here(up);
+}
+
 static int run(const void *options, char **args)
 {
     struct up up = {.options = options, .report_fd = -1, .began_ms = clock_mono_ms()};
     struct err err = {0};
-    int lock, pipe_fds[2];
+    _cleanup_close_ int lock = -1;
+    int code = 1;
     (void)args;
-    if (prepare(&up, &lock, &err) < 0 || (up.options->detach && pipe2(pipe_fds, O_CLOEXEC) < 0)) {
-        report(&(struct up){.options = &defaults, .report_fd = -1}, err.msg);
-        return 1;
-    }
-    if (up.options->detach) {
-        if (fork() != 0) { /* the lock goes on with the child */
-            close(pipe_fds[1]);
-            return wait_for_report(pipe_fds[0]);
-        }
-        close(pipe_fds[0]);
-        up.report_fd = pipe_fds[1];
-        leave_terminal();
-    }
-    signal(SIGPIPE, SIG_IGN);
-    raise_file_limit();
-    umask(022);
-    int result = serve(&up, &err);
-    if (result < 0)
-        report(&up, err.msg);
-    return result < 0 || up.failed;
+    if (prepare(&up, &lock, &err) < 0)
+        fprintf(stderr, "c8s up: %s\n", err.msg);
+    else
+        code = up.options->detach ? run_detached(&up) : run_here(&up);
+    free(up.data_dir);
+    free(up.kubeconfig);
+    return code;
 }
 
 #define OPTION(name, value, type, member, min, max, help)                                                              \
