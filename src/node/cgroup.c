@@ -15,13 +15,14 @@
 #include "base/alloc.h"
 #include "base/str.h"
 
+#define TOP "/c8s"
 #define DEPTH_MAX 16 /* of groups a container may have made below its own */
 
 static const char *const needed_controllers[] = {"cpu", "memory", "pids"};
 
 char *cgroup_path(char out[CGROUP_PATH_SIZE], const char *node, const char *uid, const char *cid)
 {
-    snprintf(out, CGROUP_PATH_SIZE, "/c8s/%s%s%s%s%s", node, uid ? "/" : "", uid ? uid : "", cid ? "/" : "",
+    snprintf(out, CGROUP_PATH_SIZE, TOP "/%s%s%s%s%s", node, uid ? "/" : "", uid ? uid : "", cid ? "/" : "",
              cid ? cid : "");
     return out;
 }
@@ -59,7 +60,7 @@ void cgroup_detect(struct cgroups *ret, const char *node)
     ret->root = ret->pure ? "/sys/fs/cgroup" : is_cgroup2("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : NULL;
     if (!ret->root)
         return;
-    _cleanup_free_ char *ours = xasprintf("%s/c8s", ret->root);
+    _cleanup_free_ char *ours = xasprintf("%s" TOP, ret->root);
     _cleanup_free_ char *nodes = xasprintf("%s/%s", ours, node);
     (void)mkdir(ours, 0755);
     (void)mkdir(nodes, 0755);
@@ -102,11 +103,45 @@ static void remove_tree(const char *dir, int depth)
     (void)rmdir(dir);
 }
 
+/* Calls visit for the path in every hierarchy: runc uses those of version 1 where there are some. */
+static void each_hierarchy(const struct cgroups *g, const char *path, void (*visit)(const char *dir))
+{
+    _cleanup_free_ char *first = g->root ? xasprintf("%s%s", g->root, path) : NULL;
+    DIR *d = g->pure ? NULL : opendir("/sys/fs/cgroup");
+    if (first)
+        visit(first);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        _cleanup_free_ char *dir = xasprintf("/sys/fs/cgroup/%s%s", e->d_name, path);
+        if (e->d_name[0] != '.' && access(dir, F_OK) == 0)
+            visit(dir);
+    }
+    if (d)
+        closedir(d);
+}
+
+static void remove_whole(const char *dir)
+{
+    remove_tree(dir, 0);
+}
+
+static void remove_empty(const char *dir)
+{
+    (void)rmdir(dir);
+}
+
 bool cgroup_remove(const struct cgroups *g, const char *path)
 {
+    each_hierarchy(g, path, remove_whole);
     if (!g->root)
         return true;
     _cleanup_free_ char *dir = xasprintf("%s%s", g->root, path);
-    remove_tree(dir, 0);
     return access(dir, F_OK) < 0;
+}
+
+void cgroup_remove_node(const struct cgroups *g, const char *node)
+{
+    char path[CGROUP_PATH_SIZE];
+    each_hierarchy(g, cgroup_path(path, node, CGROUP_MONITORS, NULL), remove_empty);
+    each_hierarchy(g, cgroup_path(path, node, NULL, NULL), remove_empty);
+    each_hierarchy(g, TOP, remove_empty);
 }

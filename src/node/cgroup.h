@@ -15,6 +15,7 @@ struct cgroups {
 };
 
 #define CGROUP_PATH_SIZE 512
+#define CGROUP_MONITORS "monitors" /* beside the pods: where conmon lives */
 
 /* Finds out what the machine has and makes the node's group. */
 void cgroup_detect(struct cgroups *ret, const char *node);
@@ -24,3 +25,6 @@ char *cgroup_path(char out[CGROUP_PATH_SIZE], const char *node, const char *uid,
 void cgroup_kill(const struct cgroups *g, const char *path);
 /* Removes the group and those below it; false while processes are left. */
 bool cgroup_remove(const struct cgroups *g, const char *path);
+/* Removes the node's group, and the one of all nodes, if they are empty: another cluster of this machine may have a
+ * node of the same name. */
+void cgroup_remove_node(const struct cgroups *g, const char *node);

@@ -81,7 +81,7 @@ int runtime_init(struct runtime *rt, const struct node_paths *paths, const struc
     rt->version = find_version(rt->name, rt->path);
     if (g->pure) {
         char path[CGROUP_PATH_SIZE];
-        _cleanup_free_ char *dir = xasprintf("%s%s", g->root, cgroup_path(path, node, "monitors", NULL));
+        _cleanup_free_ char *dir = xasprintf("%s%s", g->root, cgroup_path(path, node, CGROUP_MONITORS, NULL));
         if (make_dirs(dir, 0755) == 0)
             rt->conmon_procs = xasprintf("%s/cgroup.procs", dir);
     }

@@ -115,11 +115,7 @@ int agent_teardown(const char *data_dir, const char *run_dir, const char *node_n
         else
             remove_tree(paths.run);
     }
-    /* Only when empty: another cluster of this machine may have a node of the same name. */
-    _cleanup_free_ char *ours = xasprintf("%s/c8s", str_or(cgroups.root, ""));
-    _cleanup_free_ char *of_node = xasprintf("%s/%s", ours, node_name);
-    (void)rmdir(of_node);
-    (void)rmdir(ours);
+    cgroup_remove_node(&cgroups, node_name);
     node_paths_done(&paths);
     return r;
 }
