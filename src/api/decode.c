@@ -60,7 +60,7 @@ static void types_on_path(const struct decoder *d, const struct path *at, char i
     }
     types_on_path(d, at->up, in, own);
     if (at->name && !at->is_key) {
-        strcpy(in, own);
+        memcpy(in, own, TYPE_NAME_SIZE);
         type_name_of_member(in, at->name, own);
     }
 }
@@ -209,8 +209,7 @@ static void decode_list(struct decoder *d, const struct path *at, const struct f
         refuse_type(d, at, f, v);
         return;
     }
-    json_array_foreach(v, i, item)
-    {
+    json_array_foreach(v, i, item) {
         struct path here = {.up = at, .index = i};
         json_t *better = decode_item(d, &here, f->sub, item);
         if (better)
@@ -356,7 +355,8 @@ static json_t *strict_refusal(const struct kind *k, const json_t *unknown)
     size_t i;
     json_t *u;
     buf_adds(&text, "strict decoding error: ");
-    json_array_foreach((json_t *)unknown, i, u) buf_addf(&text, "%s%s", i ? ", " : "", json_string_value(u));
+    json_array_foreach((json_t *)unknown, i, u)
+        buf_addf(&text, "%s%s", i ? ", " : "", json_string_value(u));
     json_t *status = refusal(k, buf_str(&text));
     buf_done(&text);
     return status;

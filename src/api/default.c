@@ -25,9 +25,11 @@ static void default_value(const struct field *f, json_t *v)
     if (f->type == F_OBJECT) {
         default_members(f->sub, v);
     } else if (f->type == F_LIST) {
-        json_array_foreach(v, i, item) default_value(f->sub, item);
+        json_array_foreach(v, i, item)
+            default_value(f->sub, item);
     } else if (f->type == F_MAP) {
-        json_object_foreach(v, key, item) default_value(f->sub, item);
+        json_object_foreach(v, key, item)
+            default_value(f->sub, item);
     }
 }
 

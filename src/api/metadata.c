@@ -2,6 +2,7 @@
 #include "api/metadata.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -76,8 +77,7 @@ static void check_annotations(const json_t *meta, struct status_causes *c)
     const char *key;
     json_t *value;
     size_t total = 0;
-    json_object_foreach(jget(meta, "annotations"), key, value)
-    {
+    json_object_foreach(jget(meta, "annotations"), key, value) {
         _cleanup_free_ char *lower = xstrdup(key);
         for (char *p = lower; *p; p++)
             *p = (char)tolower((unsigned char)*p);
@@ -94,8 +94,7 @@ static void check_finalizers(const json_t *meta, struct status_causes *c)
     bool orphan = false, foreground = false;
     size_t i;
     json_t *f;
-    json_array_foreach((json_t *)finalizers, i, f)
-    {
+    json_array_foreach((json_t *)finalizers, i, f) {
         const char *name = str_or(json_string_value(f), "");
         check_key_text("metadata.finalizers", name, c);
         orphan |= streq(name, "orphan");
@@ -111,8 +110,7 @@ static void check_controller(const json_t *meta, struct status_causes *c)
     const json_t *controller = NULL;
     size_t i;
     json_t *owner;
-    json_array_foreach(jget(meta, "ownerReferences"), i, owner)
-    {
+    json_array_foreach(jget(meta, "ownerReferences"), i, owner) {
         if (!jbool(owner, "controller", false))
             continue;
         if (controller)
@@ -132,10 +130,10 @@ static void check_unchanged(const json_t *meta, const json_t *old, struct status
         "name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"};
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
         const json_t *is = jget(meta, members[i]), *was = jget(old, members[i]);
-        char field[64] = "metadata.";
+        char field[64];
         if (is == was || (is && was && json_equal(is, was)))
             continue;
-        strcat(field, members[i]);
+        snprintf(field, sizeof(field), "metadata.%s", members[i]);
         causes_add(c, CAUSE_INVALID, field, is, "field is immutable");
     }
 }

@@ -157,8 +157,7 @@ static void put_named(struct buf *out, const struct member *f, const json_t *o)
     struct buf all = BUF_INIT(0);
     const char *name;
     json_t *v;
-    json_object_foreach((json_t *)o, name, v)
-    {
+    json_object_foreach((json_t *)o, name, v) {
         struct buf entry = BUF_INIT(0);
         put_bytes(&entry, 1, name, strlen(name));
         put_object(&entry, 2, f->wrap, f->of, v);
@@ -200,8 +199,7 @@ static void put_list(struct buf *out, const struct member *f, const json_t *list
 {
     size_t i;
     json_t *item;
-    json_array_foreach((json_t *)list, i, item)
-    {
+    json_array_foreach((json_t *)list, i, item) {
         if (f->shape == TEXTS)
             put_text(out, f->number, item);
         else
@@ -243,8 +241,9 @@ static void put_members(struct buf *out, const struct message *m, const json_t *
     for (const struct member *f = m->members; f->name; f++)
         if ((v = json_object_get(o, f->name)))
             put_member(out, f, v);
-    json_object_foreach((json_t *)o, name, v) if (m->extensions && str_after(name, "x-"))
-        put_extension(out, m->extensions, name, v);
+    json_object_foreach((json_t *)o, name, v)
+        if (m->extensions && str_after(name, "x-"))
+            put_extension(out, m->extensions, name, v);
 }
 
 void openapi_v2_protobuf(const json_t *v2, struct buf *out)

@@ -210,6 +210,13 @@ static const struct field list_meta_fields[] = {
     {0},
 };
 
+static void list_schema_name(const char *type_name, char out[SCHEMA_NAME_SIZE])
+{
+    char item[SCHEMA_NAME_SIZE];
+    schema_name(type_name, item);
+    snprintf(out, SCHEMA_NAME_SIZE, "%.*sList", SCHEMA_NAME_SIZE - (int)sizeof("List"), item);
+}
+
 static void add_list(struct types *t, const struct kind *k, const char *type_name)
 {
     static const struct field meta = {.type = F_OBJECT, .sub = list_meta_fields};
@@ -220,8 +227,7 @@ static void add_list(struct types *t, const struct kind *k, const char *type_nam
                   "object", "properties", "metadata", field_schema(t, "meta.v1.ListMeta", &meta), "items", "type",
                   "array", "items", field_schema(t, type_name, &item), "required", "items");
     add_type_meta(schema, k, k->list_kind);
-    schema_name(type_name, name);
-    strcat(name, "List");
+    list_schema_name(type_name, name);
     json_object_set_new(t->schemas, name, schema);
 }
 
@@ -242,9 +248,11 @@ void openapi_add_kind(json_t *schemas, const struct kind *k, enum openapi_versio
 json_t *openapi_kind_ref(const struct kind *k, bool list, enum openapi_version v)
 {
     char type_name[TYPE_NAME_SIZE], name[SCHEMA_NAME_SIZE];
-    schema_name(type_name_of_kind(k, type_name), name);
+    type_name_of_kind(k, type_name);
     if (list)
-        strcat(name, "List");
+        list_schema_name(type_name, name);
+    else
+        schema_name(type_name, name);
     return ref_new(name, v);
 }
 

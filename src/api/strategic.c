@@ -56,8 +56,7 @@ static void index_items(const char *merge_key, const json_t *list, struct map *r
 {
     size_t i;
     json_t *item;
-    json_array_foreach((json_t *)list, i, item)
-    {
+    json_array_foreach((json_t *)list, i, item) {
         _cleanup_free_ char *id = item_id(merge_key, item);
         if (id && !map_get(ret, id))
             map_put(ret, id, (void *)(i + 1));
@@ -94,8 +93,7 @@ static json_t *order_items(const char *merge_key, const json_t *items, const jso
     json_t *item, *merged = json_array();
     index_items(merge_key, old_list, &old);
     index_items(merge_key, order, &wanted);
-    json_array_foreach((json_t *)items, i, item)
-    {
+    json_array_foreach((json_t *)items, i, item) {
         struct placed p = {item, index_of(&old, merge_key, item), index_of(&wanted, merge_key, item)};
         if (p.wanted >= 0)
             named[n_named++] = p;
@@ -127,8 +125,7 @@ static json_t *plain_copy(const json_t *v)
         if (streq(jstr_or(v, "$patch", ""), "delete"))
             return NULL;
         json_t *o = json_object();
-        json_object_foreach((json_t *)v, key, item)
-        {
+        json_object_foreach((json_t *)v, key, item) {
             json_t *copy = is_directive(key) || json_is_null(item) ? NULL : plain_copy(item);
             if (copy)
                 json_object_set_new(o, key, copy);
@@ -138,8 +135,7 @@ static json_t *plain_copy(const json_t *v)
     if (!json_is_array(v))
         return json_deep_copy(v);
     json_t *list = json_array();
-    json_array_foreach((json_t *)v, i, item)
-    {
+    json_array_foreach((json_t *)v, i, item) {
         bool only_directive = json_is_object(item) && json_object_size(item) == 1 && json_object_get(item, "$patch");
         json_t *copy = only_directive ? NULL : plain_copy(item);
         if (copy)
@@ -157,8 +153,7 @@ static int read_item_directives(const char *merge_key, const json_t *patch, stru
     size_t i;
     json_t *item;
     *ret_replace = false;
-    json_array_foreach((json_t *)patch, i, item)
-    {
+    json_array_foreach((json_t *)patch, i, item) {
         const json_t *directive = json_object_get(item, "$patch");
         const char *what = str_or(json_string_value(directive), "");
         if (!directive)
@@ -212,7 +207,9 @@ static json_t *value_items(const json_t *patch)
 {
     size_t i;
     json_t *item, *values = json_array();
-    json_array_foreach((json_t *)patch, i, item) if (!json_object_get(item, "$patch")) json_array_append(values, item);
+    json_array_foreach((json_t *)patch, i, item)
+        if (!json_object_get(item, "$patch"))
+            json_array_append(values, item);
     return values;
 }
 
@@ -221,12 +218,12 @@ static json_t *merge_items(const struct field *list, const json_t *doc, const js
 {
     size_t i;
     json_t *item, *merged = json_array();
-    json_array_foreach((json_t *)doc, i, item) if (!is_in(deleted, list->merge_key, item))
-        json_array_append(merged, item);
+    json_array_foreach((json_t *)doc, i, item)
+        if (!is_in(deleted, list->merge_key, item))
+            json_array_append(merged, item);
     struct map index = {0};
     index_items(list->merge_key, merged, &index);
-    json_array_foreach((json_t *)values, i, item)
-    {
+    json_array_foreach((json_t *)values, i, item) {
         if (merge_item(list, &index, item, merged, err) < 0) {
             json_decref(merged);
             merged = NULL;
@@ -263,7 +260,9 @@ static json_t *without_values(const json_t *list, const json_t *values)
     json_t *item, *rest = json_array();
     struct map gone = {0};
     index_items("", values, &gone);
-    json_array_foreach((json_t *)list, i, item) if (index_of(&gone, "", item) < 0) json_array_append(rest, item);
+    json_array_foreach((json_t *)list, i, item)
+        if (index_of(&gone, "", item) < 0)
+            json_array_append(rest, item);
     map_done(&gone);
     return rest;
 }
@@ -304,8 +303,7 @@ static int check_order(const char *member, const char *merge_key, const json_t *
     int r = 0;
     struct map wanted = {0};
     index_items(merge_key, order, &wanted);
-    json_array_foreach((json_t *)patch, i, item)
-    {
+    json_array_foreach((json_t *)patch, i, item) {
         if (json_object_get(item, "$patch"))
             continue;
         ssize_t at = index_of(&wanted, merge_key, item);
@@ -343,8 +341,7 @@ static int retain_keys(json_t *merged, const json_t *patch, const json_t *names,
     if (!json_is_array(names))
         return err_set(err, 0, "$retainKeys is not a list");
     index_items("", names, &kept);
-    json_object_foreach((json_t *)patch, key, v)
-    {
+    json_object_foreach((json_t *)patch, key, v) {
         _cleanup_json_ json_t *name = json_string(key);
         if (!is_directive(key) && !json_is_null(v) && index_of(&kept, "", name) < 0)
             r = err_set(err, 0, "invalid patch format of retainKeys: %s is not among them", key);
@@ -381,10 +378,12 @@ static int merge_members(const struct field *fields, json_t *merged, const json_
     json_t *v, *retained = json_object_get(patch, "$retainKeys");
     if (retained && retain_keys(merged, patch, retained, err) < 0)
         return -1;
-    json_object_foreach((json_t *)patch, key,
-                        v) if (!is_directive(key) && merge_member(fields, merged, key, v, err) < 0) return -1;
-    json_object_foreach((json_t *)patch, key, v) if (is_directive(key) && apply_directive(fields, merged, doc, patch,
-                                                                                          key, v, err) < 0) return -1;
+    json_object_foreach((json_t *)patch, key, v)
+        if (!is_directive(key) && merge_member(fields, merged, key, v, err) < 0)
+            return -1;
+    json_object_foreach((json_t *)patch, key, v)
+        if (is_directive(key) && apply_directive(fields, merged, doc, patch, key, v, err) < 0)
+            return -1;
     return 0;
 }
 

@@ -241,5 +241,5 @@ char *type_name_of_member(const char *parent, const char *member, char out[TYPE_
         snprintf(name, sizeof(name), "%.*sCondition", (int)(strlen(parent) - strlen("Status")), parent);
     else
         snprintf(name, sizeof(name), "%.140s%c%s", parent, member[0] & ~0x20, member + 1);
-    return strcpy(out, name);
+    return memcpy(out, name, sizeof(name));
 }

@@ -114,8 +114,7 @@ static void check_list(struct status_causes *c, const struct path *at, const str
     if (f->max_len && n > (size_t)f->max_len)
         complain_too_many(c, at, n, f->max_len);
     struct map seen = {0};
-    json_array_foreach((json_t *)v, i, item)
-    {
+    json_array_foreach((json_t *)v, i, item) {
         struct path here = {.up = at, .index = i};
         if (f->flags & UNIQUE) {
             _cleanup_free_ char *id = identity(f, item);
@@ -140,8 +139,7 @@ static void check_map(struct status_causes *c, const struct path *at, const stru
         complain_required(c, at);
     if (f->max_len && n > (size_t)f->max_len)
         complain_too_many(c, at, n, f->max_len);
-    json_object_foreach((json_t *)v, key, item)
-    {
+    json_object_foreach((json_t *)v, key, item) {
         struct path by_key = {.up = at, .name = key, .is_key = true};
         const struct path *here = label_like ? at : &by_key;
         const char *wrong = f->check_key ? f->check_key(key, scratch) : NULL;

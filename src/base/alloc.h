@@ -1,5 +1,6 @@
-/* Memory that is always there: allocation failure ends the program. The state is in the store and containers outlive us, so
- * a restart is safer than unwinding code that never runs. The counterpart: whatever an outsider can grow has a limit. */
+/* Memory that is always there: allocation failure ends the program. The state is in the store and containers outlive
+ * us, so a restart is safer than unwinding code that never runs. The counterpart: whatever an outsider can grow has a
+ * limit. */
 #pragma once
 #include <stddef.h>
 #include <stdlib.h>
@@ -28,21 +29,21 @@ static inline void close_indirect(int *fd)
         close(*fd);
 }
 /* A local owns what it points to until it is TAKEn. */
-#define _cleanup_(var)  __attribute__((cleanup(var)))
-#define _cleanup_free_  _cleanup_(free_indirect)
+#define _cleanup_(var) __attribute__((cleanup(var)))
+#define _cleanup_free_ _cleanup_(free_indirect)
 #define _cleanup_close_ _cleanup_(close_indirect)
-#define TAKE(p)                                                                                                       \
-    ({                                                                                                                \
-        typeof(p) taken_ = (p);                                                                                       \
-        (p) = NULL;                                                                                                   \
-        taken_;                                                                                                       \
+#define TAKE(p)                                                                                                        \
+    ({                                                                                                                 \
+        typeof(p) taken_ = (p);                                                                                        \
+        (p) = NULL;                                                                                                    \
+        taken_;                                                                                                        \
     })
-#define TAKE_FD(fd)                                                                                                   \
-    ({                                                                                                                \
-        int taken_ = (fd);                                                                                            \
-        (fd) = -1;                                                                                                    \
-        taken_;                                                                                                       \
+#define TAKE_FD(fd)                                                                                                    \
+    ({                                                                                                                 \
+        int taken_ = (fd);                                                                                             \
+        (fd) = -1;                                                                                                     \
+        taken_;                                                                                                        \
     })
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))

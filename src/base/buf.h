@@ -1,6 +1,6 @@
-/* A growing byte buffer with a maximum that is part of its making: whoever builds a text says how large it may get. Past the
- * maximum the buffer turns `overflowed`, keeps what it has and ignores further additions; check once, at the end. The bytes
- * are always followed by a NUL that is not counted, so that text can be used as a C string. */
+/* A growing byte buffer with a maximum that is part of its making: whoever builds a text says how large it may get.
+ * Past the maximum the buffer turns `overflowed`, keeps what it has and ignores further additions; check once, at the
+ * end. The bytes are always followed by a NUL that is not counted, so that text can be used as a C string. */
 #pragma once
 #include <stdarg.h>
 #include <stdbool.h>
@@ -13,7 +13,10 @@ struct buf {
     bool overflowed;
 };
 
-#define BUF_INIT(max_bytes) {.max = (max_bytes)}
+#define BUF_INIT(max_bytes)                                                                                            \
+    {                                                                                                                  \
+        .max = (max_bytes)                                                                                             \
+    }
 
 void buf_init(struct buf *b, size_t max);
 void buf_done(struct buf *b);
@@ -23,7 +26,8 @@ void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_addv(struct buf *b, const char *fmt, va_list ap);
-/* Room for `len` more bytes to be written at the returned place, then counted with buf_grown(); NULL past the maximum. */
+/* Room for `len` more bytes to be written at the returned place, then counted with buf_grown(); NULL past the maximum.
+ */
 char *buf_reserve(struct buf *b, size_t len);
 void buf_grown(struct buf *b, size_t len);
 void buf_drop_front(struct buf *b, size_t len);

@@ -21,7 +21,7 @@ int64_t clock_wall_usec(void)
 }
 
 /* What four digits can say, in seconds since 1970. */
-#define YEAR_0     (-62167219200)
+#define YEAR_0 (-62167219200)
 #define YEAR_10000 253402300800
 
 static char *format(int64_t usec, bool micro, char *out)

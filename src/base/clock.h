@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int64_t clock_mono_ms(void);  /* for durations; starts anywhere */
+int64_t clock_mono_ms(void);   /* for durations; starts anywhere */
 int64_t clock_wall_usec(void); /* microseconds since 1970 UTC */
 
 #define TIME_TEXT_SIZE 32

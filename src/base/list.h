@@ -29,5 +29,5 @@ static inline void list_remove(struct list *item)
     list_init(item);
 }
 /* The current item may be removed inside the loop. */
-#define LIST_EACH(it, head)                                                                                           \
+#define LIST_EACH(it, head)                                                                                            \
     for (struct list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)

@@ -21,8 +21,8 @@ uint32_t hash32_bytes(const void *data, size_t len)
     return h;
 }
 
-/* Index slot of the key, or of the empty place where it would go. Deleted entries keep their slot until the next rebuild, so
- * that probing does not stop early. */
+/* Index slot of the key, or of the empty place where it would go. Deleted entries keep their slot until the next
+ * rebuild, so that probing does not stop early. */
 static size_t slot_of(const struct map *m, const char *key, uint64_t hash)
 {
     size_t i = hash & (m->index_size - 1);

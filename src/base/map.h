@@ -1,5 +1,6 @@
-/* String-keyed hash map, insertion-ordered while nothing is deleted. The map owns copies of its keys; values are borrowed
- * pointers (NULL is not a value: it means absent). Deleting the current entry while iterating is allowed, adding is not. */
+/* String-keyed hash map, insertion-ordered while nothing is deleted. The map owns copies of its keys; values are
+ * borrowed pointers (NULL is not a value: it means absent). Deleting the current entry while iterating is allowed,
+ * adding is not. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,4 +31,5 @@ struct map_entry *map_next(const struct map *m, const struct map_entry *after);
 
 /* FNV-1a, 64 bits. */
 uint64_t hash_bytes(const void *data, size_t len);
-uint32_t hash32_bytes(const void *data, size_t len); /* FNV-1a, 32 bits: what upstream's pod-template-hash starts from */
+uint32_t hash32_bytes(const void *data,
+                      size_t len); /* FNV-1a, 32 bits: what upstream's pod-template-hash starts from */

@@ -169,7 +169,7 @@ char *quantity_format_text(const struct quantity *q, char out[QUANTITY_TEXT_SIZE
 {
     quantity_nano v = q->nano;
     if (v == 0)
-        return strcpy(out, "0");
+        return memcpy(out, "0", 2);
     bool whole_binary = v % NANO == 0 && (v >= 1024 * NANO || v <= -1024 * NANO);
     if (q->format == QUANTITY_BINARY_SI && whole_binary)
         return format_binary(v / NANO, out);

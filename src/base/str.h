@@ -23,8 +23,8 @@ const char *str_after(const char *s, const char *prefix);
 bool str_ends_with(const char *s, const char *suffix);
 /* The whole text must be a decimal number (optional '-', digits) inside [min, max]; false leaves *ret alone. */
 bool str_to_i64(const char *s, int64_t min, int64_t max, int64_t *ret);
-/* Splits a copy at `sep` into a NULL-terminated vector; one free() of the vector frees all. Empty parts are kept; "" gives
- * one empty part. ret_n may be NULL. */
+/* Splits a copy at `sep` into a NULL-terminated vector; one free() of the vector frees all. Empty parts are kept; ""
+ * gives one empty part. ret_n may be NULL. */
 char **str_split(const char *s, char sep, size_t *ret_n);
 /* Lower-case hexadecimal of `len` bytes into out[2 * len + 1]. */
 void str_hex(const void *bytes, size_t len, char *out);

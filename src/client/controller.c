@@ -166,7 +166,7 @@ static void call_end(struct call *call)
 static void caught_up(void *arg)
 {
     struct feed *f = arg;
-    LIST_EACH (it, &f->waiting) {
+    LIST_EACH(it, &f->waiting) {
         struct call *call = container_of(it, struct call, link);
         if (call_is_seen(f, call))
             call_end(call);
@@ -286,12 +286,12 @@ void controllers_free(struct controllers *cs)
     if (!cs)
         return;
     for (size_t i = 0; i < cs->n_feeds; i++) {
-        LIST_EACH (it, &cs->feeds[i]->waiting)
+        LIST_EACH(it, &cs->feeds[i]->waiting)
             call_free(container_of(it, struct call, link));
         informer_free(cs->feeds[i]->informer);
         free(cs->feeds[i]);
     }
-    LIST_EACH (it, &cs->calls) {
+    LIST_EACH(it, &cs->calls) {
         container_of(it, struct call, link)->cs = NULL; /* frees itself when it is answered */
         list_remove(it);
     }

@@ -155,7 +155,7 @@ static const struct http_call_handler exchange_handler = {
 
 static void run_waiting(struct https *c)
 {
-    LIST_EACH (it, &c->exchanges) {
+    LIST_EACH(it, &c->exchanges) {
         struct exchange *e = container_of(it, struct exchange, link);
         if (c->n_running >= CONNECTIONS_MAX)
             return;
@@ -317,9 +317,9 @@ static void https_watch_stop(struct client_watch *w)
 static void https_free(struct client *base)
 {
     struct https *c = container_of(base, struct https, base);
-    LIST_EACH (it, &c->watches)
+    LIST_EACH(it, &c->watches)
         https_watch_stop(container_of(it, struct client_watch, link));
-    LIST_EACH (it, &c->exchanges) {
+    LIST_EACH(it, &c->exchanges) {
         struct exchange *e = container_of(it, struct exchange, link);
         http_call_cancel(e->call);
         list_remove(&e->link);

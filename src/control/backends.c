@@ -20,7 +20,9 @@ static const char *telling_key(const json_t *selector)
 {
     const char *best = NULL, *key;
     json_t *value;
-    json_object_foreach((json_t *)selector, key, value) if (!best || strcmp(key, best) > 0) best = key;
+    json_object_foreach((json_t *)selector, key, value)
+        if (!best || strcmp(key, best) > 0)
+            best = key;
     return best;
 }
 
@@ -43,8 +45,7 @@ static void pod_pairs(const struct object *o, informer_emit_fn *emit, void *emit
     _cleanup_json_ json_t *doc = object_json(o);
     const char *name;
     json_t *value;
-    json_object_foreach(jget(doc, "metadata.labels"), name, value)
-    {
+    json_object_foreach(jget(doc, "metadata.labels"), name, value) {
         _cleanup_free_ char *key = pair_key(o->ns, name, str_or(json_string_value(value), ""));
         emit(emit_arg, key);
     }
@@ -111,10 +112,9 @@ int64_t backend_port(const json_t *service_port, const struct pod_state *pod)
         return jint(service_port, "port", 0);
     size_t i;
     json_t *port;
-    json_array_foreach(json_object_get(pod->facts, "ports"), i,
-                       port) if (streq(jstr(port, "name"), name) &&
-                                 streq(jstr(port, "protocol"),
-                                       jstr_or(service_port, "protocol", "TCP"))) return jint(port, "containerPort", 0);
+    json_array_foreach(json_object_get(pod->facts, "ports"), i, port)
+        if (streq(jstr(port, "name"), name) && streq(jstr(port, "protocol"), jstr_or(service_port, "protocol", "TCP")))
+            return jint(port, "containerPort", 0);
     return 0;
 }
 

@@ -21,8 +21,7 @@ void deployment_condition_remove(json_t *status, const char *type)
 {
     json_t *list = jget(status, "conditions"), *item;
     size_t i;
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach(list, i, item) {
         if (!streq(jstr_or(item, "type", ""), type))
             continue;
         json_array_remove(list, i);

@@ -35,8 +35,7 @@ static json_t *ports_on(const json_t *service, const struct pod_state *pod)
 {
     json_t *ports = json_array(), *port;
     size_t i;
-    json_array_foreach(jget(service, "spec.ports"), i, port)
-    {
+    json_array_foreach(jget(service, "spec.ports"), i, port) {
         int64_t number = backend_port(port, pod);
         if (!number)
             continue;

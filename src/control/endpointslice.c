@@ -35,8 +35,9 @@ static const char *address_in(const struct pod_state *pod, bool v6)
 {
     size_t i;
     json_t *ip;
-    json_array_foreach(json_object_get(pod->facts, "ips"), i,
-                       ip) if ((strchr(json_string_value(ip), ':') != NULL) == v6) return json_string_value(ip);
+    json_array_foreach(json_object_get(pod->facts, "ips"), i, ip)
+        if ((strchr(json_string_value(ip), ':') != NULL) == v6)
+            return json_string_value(ip);
     return NULL;
 }
 
@@ -69,8 +70,7 @@ static json_t *ports_on(const json_t *service, const struct pod_state *pod)
 {
     json_t *ports = json_array(), *port;
     size_t i;
-    json_array_foreach(jget(service, "spec.ports"), i, port)
-    {
+    json_array_foreach(jget(service, "spec.ports"), i, port) {
         int64_t number = backend_port(port, pod);
         if (!number)
             continue;

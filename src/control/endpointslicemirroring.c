@@ -34,8 +34,7 @@ static json_t *slice_ports(const json_t *subset)
 {
     json_t *ports = json_array(), *port;
     size_t i;
-    json_array_foreach(json_object_get(subset, "ports"), i, port)
-    {
+    json_array_foreach(json_object_get(subset, "ports"), i, port) {
         json_t *p = json_pack("{s:s, s:s, s:I}", "name", jstr_or(port, "name", ""), "protocol",
                               jstr_or(port, "protocol", "TCP"), "port", (json_int_t)jint(port, "port", 0));
         jset_str(p, "appProtocol", jstr(port, "appProtocol"));
@@ -48,8 +47,7 @@ static void add_addresses(json_t *out, const json_t *addresses, bool ready, bool
 {
     size_t i;
     json_t *a;
-    json_array_foreach((json_t *)addresses, i, a)
-    {
+    json_array_foreach((json_t *)addresses, i, a) {
         const char *ip = jstr_or(a, "ip", "");
         if ((strchr(ip, ':') != NULL) != v6 || json_array_size(out) >= ENDPOINTS_MAX)
             continue;
@@ -67,8 +65,7 @@ static json_t *groups_of(const json_t *endpoints, bool v6)
     json_t *groups = json_array(), *subset;
     struct map by_ports = {0};
     size_t i;
-    json_array_foreach(jget(endpoints, "subsets"), i, subset)
-    {
+    json_array_foreach(jget(endpoints, "subsets"), i, subset) {
         json_t *ports = slice_ports(subset);
         _cleanup_free_ char *key = jprint_sorted(ports);
         json_t *group = map_get(&by_ports, key);

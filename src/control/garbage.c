@@ -48,8 +48,9 @@ static void owner_uids(const struct object *o, informer_emit_fn *emit, void *emi
     _cleanup_json_ json_t *doc = object_json(o);
     json_t *ref;
     size_t i;
-    json_array_foreach(jget(doc, "metadata.ownerReferences"), i, ref) if (jstr(ref, "uid"))
-        emit(emit_arg, jstr(ref, "uid"));
+    json_array_foreach(jget(doc, "metadata.ownerReferences"), i, ref)
+        if (jstr(ref, "uid"))
+            emit(emit_arg, jstr(ref, "uid"));
 }
 
 static struct informer *informer_of(const struct garbage *g, const struct kind *k)
@@ -105,8 +106,7 @@ static void enqueue_waiting_owners(struct controller *c, const struct garbage *g
     _cleanup_json_ json_t *doc = object_json(o);
     json_t *ref;
     size_t i;
-    json_array_foreach(jget(doc, "metadata.ownerReferences"), i, ref)
-    {
+    json_array_foreach(jget(doc, "metadata.ownerReferences"), i, ref) {
         const struct kind *k;
         struct object *owner = owner_object(g, o->ns, ref, &k);
         if (owner && strstr(owner->bytes, "\"deletionTimestamp\""))
@@ -274,8 +274,7 @@ static void answered(struct controller *c, const char *ns, const char *key, cons
     _cleanup_json_ json_t *doc = object_json(o);
     json_t *ref;
     size_t i;
-    json_array_foreach(jget(doc, "metadata.ownerReferences"), i, ref)
-    {
+    json_array_foreach(jget(doc, "metadata.ownerReferences"), i, ref) {
         const char *uid = jstr_or(ref, "uid", "");
         if (kind_by_api_version(jstr_or(ref, "apiVersion", ""), jstr_or(ref, "kind", "")) != call->kind ||
             !streq(jstr_or(ref, "name", ""), call->name) ||

@@ -76,10 +76,10 @@ json_t *merge_diff(const json_t *from, const json_t *to)
         return json_deep_copy(to);
     json_t *patch = json_object(), *value;
     const char *key;
-    json_object_foreach((json_t *)from, key, value) if (!json_object_get(to, key))
-        json_object_set_new(patch, key, json_null());
-    json_object_foreach((json_t *)to, key, value)
-    {
+    json_object_foreach((json_t *)from, key, value)
+        if (!json_object_get(to, key))
+            json_object_set_new(patch, key, json_null());
+    json_object_foreach((json_t *)to, key, value) {
         json_t *inner = merge_diff(json_object_get(from, key), value);
         if (inner)
             json_object_set_new(patch, key, inner);
@@ -121,8 +121,9 @@ void patch_owner_out(struct controller *c, const struct kind *k, const json_t *o
     _cleanup_json_ json_t *to = json_deep_copy(obj);
     json_t *kept = json_array(), *ref;
     size_t i;
-    json_array_foreach(jget(obj, "metadata.ownerReferences"), i, ref) if (!streq(jstr_or(ref, "uid", ""), owner_uid))
-        json_array_append(kept, ref);
+    json_array_foreach(jget(obj, "metadata.ownerReferences"), i, ref)
+        if (!streq(jstr_or(ref, "uid", ""), owner_uid))
+            json_array_append(kept, ref);
     set_list(to, "metadata.ownerReferences", kept);
     patch_difference(c, k, obj, to, NULL, true);
 }
@@ -141,8 +142,9 @@ void patch_finalizer_out(struct controller *c, const struct kind *k, const json_
     _cleanup_json_ json_t *to = json_deep_copy(obj);
     json_t *kept = json_array(), *item;
     size_t i;
-    json_array_foreach(jget(obj, "metadata.finalizers"), i,
-                       item) if (!streq(str_or(json_string_value(item), ""), finalizer)) json_array_append(kept, item);
+    json_array_foreach(jget(obj, "metadata.finalizers"), i, item)
+        if (!streq(str_or(json_string_value(item), ""), finalizer))
+            json_array_append(kept, item);
     set_list(to, "metadata.finalizers", kept);
     patch_difference(c, k, obj, to, NULL, true);
 }

@@ -91,8 +91,9 @@ static void finalize(struct controller *c, const json_t *doc)
     _cleanup_json_ json_t *to = json_deep_copy(doc);
     json_t *kept = json_array(), *item;
     size_t i;
-    json_array_foreach(jget(doc, "spec.finalizers"), i,
-                       item) if (!streq(str_or(json_string_value(item), ""), FINALIZER)) json_array_append(kept, item);
+    json_array_foreach(jget(doc, "spec.finalizers"), i, item)
+        if (!streq(str_or(json_string_value(item), ""), FINALIZER))
+            json_array_append(kept, item);
     jset(to, "spec.finalizers", kept);
     jset_str(to, "metadata.resourceVersion", NULL); /* nothing else in it is meant */
     controller_request(c, "PUT", &kind_namespace, "", jstr(doc, "metadata.name"), "finalize", to);

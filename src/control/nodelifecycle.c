@@ -145,7 +145,9 @@ static void update_taints(struct controller *c, const json_t *node)
     _cleanup_json_ json_t *to = json_deep_copy(node);
     json_t *taints = json_array(), *t;
     size_t i;
-    json_array_foreach(jget(node, "spec.taints"), i, t) if (!is_ours(t)) json_array_append(taints, t);
+    json_array_foreach(jget(node, "spec.taints"), i, t)
+        if (!is_ours(t))
+            json_array_append(taints, t);
     for (i = 0; i < ARRAY_LEN(condition_taints); i++) {
         if (!is_wanted(node, i))
             continue;

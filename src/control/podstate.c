@@ -30,8 +30,9 @@ static int64_t most_restarts(const json_t *pod)
     int64_t most = 0;
     size_t i;
     json_t *c;
-    json_array_foreach(jget(pod, "status.containerStatuses"), i, c) if (jint(c, "restartCount", 0) > most) most =
-        jint(c, "restartCount", 0);
+    json_array_foreach(jget(pod, "status.containerStatuses"), i, c)
+        if (jint(c, "restartCount", 0) > most)
+            most = jint(c, "restartCount", 0);
     return most;
 }
 
@@ -49,13 +50,14 @@ static void collect_ports(const json_t *containers, bool restartable_only, json_
 {
     size_t i, j;
     json_t *container, *port;
-    json_array_foreach((json_t *)containers, i, container)
-    {
+    json_array_foreach((json_t *)containers, i, container) {
         if (restartable_only && !streq(jstr_or(container, "restartPolicy", ""), "Always"))
             continue;
-        json_array_foreach(jget(container, "ports"), j, port) if (jstr(port, "name")) json_array_append_new(
-            out, json_pack("{s:s, s:s, s:I}", "name", jstr(port, "name"), "protocol", jstr_or(port, "protocol", "TCP"),
-                           "containerPort", (json_int_t)jint(port, "containerPort", 0)));
+        json_array_foreach(jget(container, "ports"), j, port)
+            if (jstr(port, "name"))
+                json_array_append_new(out, json_pack("{s:s, s:s, s:I}", "name", jstr(port, "name"), "protocol",
+                                                     jstr_or(port, "protocol", "TCP"), "containerPort",
+                                                     (json_int_t)jint(port, "containerPort", 0)));
     }
 }
 
@@ -63,8 +65,9 @@ static json_t *ips_of(const json_t *pod)
 {
     json_t *ips = json_array(), *item;
     size_t i;
-    json_array_foreach(jget(pod, "status.podIPs"), i, item) if (jstr(item, "ip"))
-        json_array_append_new(ips, json_string(jstr(item, "ip")));
+    json_array_foreach(jget(pod, "status.podIPs"), i, item)
+        if (jstr(item, "ip"))
+            json_array_append_new(ips, json_string(jstr(item, "ip")));
     if (!json_array_size(ips) && *jstr_or(pod, "status.podIP", ""))
         json_array_append_new(ips, json_string(jstr(pod, "status.podIP")));
     return ips;

@@ -264,8 +264,9 @@ static bool has_all_labels(const json_t *wanted, const json_t *labels)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)wanted, key,
-                        value) if (!json_equal(value, json_object_get(labels, key))) return false;
+    json_object_foreach((json_t *)wanted, key, value)
+        if (!json_equal(value, json_object_get(labels, key)))
+            return false;
     return true;
 }
 

@@ -101,8 +101,9 @@ void inherit_annotations(json_t *rs, const json_t *d, int64_t revision)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(jget(d, "metadata.annotations"), key, value) if (!is_private(key) && json_is_string(value))
-        annotate(rs, key, json_string_value(value));
+    json_object_foreach(jget(d, "metadata.annotations"), key, value)
+        if (!is_private(key) && json_is_string(value))
+            annotate(rs, key, json_string_value(value));
     raise_revision(rs, revision);
 }
 

@@ -59,8 +59,7 @@ static void keep_wanted(struct place *place, struct map *wanted)
     place->endpoints = json_array();
     json_t *endpoint;
     size_t i;
-    json_array_foreach(jget(place->old, "endpoints"), i, endpoint)
-    {
+    json_array_foreach(jget(place->old, "endpoints"), i, endpoint) {
         _cleanup_free_ char *key = endpoint_key(endpoint);
         json_t *now = map_del(wanted, key);
         if (now)
@@ -96,8 +95,7 @@ static void plan_group(struct plan *p, const json_t *group)
     struct map wanted = {0};
     json_t *endpoint;
     size_t k;
-    json_array_foreach(json_object_get(group, "endpoints"), k, endpoint)
-    {
+    json_array_foreach(json_object_get(group, "endpoints"), k, endpoint) {
         _cleanup_free_ char *key = endpoint_key(endpoint);
         map_put(&wanted, key, endpoint);
     }
@@ -136,7 +134,8 @@ void slices_plan(const json_t *existing, const json_t *groups, const json_t *bla
         p.places[i].old = json_array_get(existing, i);
     size_t g;
     json_t *group;
-    json_array_foreach((json_t *)groups, g, group) plan_group(&p, group);
+    json_array_foreach((json_t *)groups, g, group)
+        plan_group(&p, group);
     size_t spare = 0; /* the first unused slice becomes the empty one if one is needed */
     bool need_empty = !p.kept && !none_if_empty;
     _cleanup_json_ json_t *nothing = json_array();

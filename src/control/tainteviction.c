@@ -25,8 +25,7 @@ static int64_t tolerated_seconds(const json_t *pod, const json_t *taint)
     bool any = false;
     size_t i;
     json_t *t;
-    json_array_foreach(jget(pod, "spec.tolerations"), i, t)
-    {
+    json_array_foreach(jget(pod, "spec.tolerations"), i, t) {
         if (!toleration_matches(t, taint))
             continue;
         any = true;
@@ -42,8 +41,7 @@ static int64_t deadline(const json_t *pod, const json_t *node, int64_t first_see
     int64_t earliest = NEVER;
     size_t i;
     json_t *taint;
-    json_array_foreach(jget(node, "spec.taints"), i, taint)
-    {
+    json_array_foreach(jget(node, "spec.taints"), i, taint) {
         if (!streq(jstr_or(taint, "effect", ""), "NoExecute"))
             continue;
         *ret_tainted = true;

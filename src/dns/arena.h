@@ -1,5 +1,5 @@
-/* The memory of one packet for libknot: handed out from one block, given back all at once. What does not fit (answers over
- * TCP with thousands of records) is allocated on its own. */
+/* The memory of one packet for libknot: handed out from one block, given back all at once. What does not fit (answers
+ * over TCP with thousands of records) is allocated on its own. */
 #pragma once
 #include <libknot/mm_ctx.h>
 #include <stddef.h>

@@ -50,7 +50,7 @@ void cache_free(struct cache *c)
 {
     if (!c)
         return;
-    LIST_EACH (it, &c->entries) {
+    LIST_EACH(it, &c->entries) {
         drop(c, container_of(it, struct entry, link));
     }
     map_done(&c->by_key);

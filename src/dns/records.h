@@ -1,5 +1,5 @@
-/* What a name of the zone, or a reverse name, holds: the Kubernetes DNS specification 1.1 over the model, with CoreDNS's
- * answers where the specification leaves room. Pure; answer.h makes packets of it. */
+/* What a name of the zone, or a reverse name, holds: the Kubernetes DNS specification 1.1 over the model, with
+ * CoreDNS's answers where the specification leaves room. Pure; answer.h makes packets of it. */
 #pragma once
 #include <libknot/descriptor.h>
 #include <libknot/packet/pkt.h>

@@ -1,5 +1,5 @@
-/* What one query is answered with: from the model, from what is remembered of other servers' answers, or by asking them. The
- * transports (udp.h, tcp.h) bring queries here and carry answers back. */
+/* What one query is answered with: from the model, from what is remembered of other servers' answers, or by asking
+ * them. The transports (udp.h, tcp.h) bring queries here and carry answers back. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,14 +10,15 @@
 #include "dns/forward.h"
 
 struct resolver;
-struct resolver *resolver_new(uv_loop_t *loop, const struct zone *zone, struct model *m, const struct forward_config *config);
+struct resolver *resolver_new(uv_loop_t *loop, const struct zone *zone, struct model *m,
+                              const struct forward_config *config);
 /* Questions on their way end with an answer (SERVFAIL) before this returns. */
 void resolver_free(struct resolver *r);
 /* While the model is still being filled, nothing is denied (SERVFAIL instead). */
 void resolver_set_partial(struct resolver *r, bool partial);
 
-/* True when `out` (ANSWER_UDP_MAX bytes, tcp: WIRE_MAX) holds the answer; *ret_len 0: there is none to give. False: others
- * must be asked, with resolver_ask(). */
+/* True when `out` (ANSWER_UDP_MAX bytes, tcp: WIRE_MAX) holds the answer; *ret_len 0: there is none to give. False:
+ * others must be asked, with resolver_ask(). */
 bool resolver_answer(struct resolver *r, const uint8_t *query, size_t len, bool tcp, uint8_t *out, size_t *ret_len);
 /* Called once, perhaps from inside this call. */
 typedef void resolver_done_fn(void *arg, const uint8_t *answer, size_t len);

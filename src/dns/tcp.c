@@ -212,7 +212,7 @@ void tcp_server_close(struct tcp_server *t)
 {
     if (!t)
         return;
-    LIST_EACH (it, &t->connections) {
+    LIST_EACH(it, &t->connections) {
         struct connection *c = container_of(it, struct connection, link);
         connection_close(c);
         c->server = NULL;

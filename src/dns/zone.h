@@ -19,8 +19,9 @@ struct zone {
 bool zone_init(struct zone *z, const char *domain, const struct ip *server);
 /* The name `labels[0].labels[1]…ZONE` into out; its size, or 0 when a label is empty or anything is too long. */
 size_t zone_name(const struct zone *z, const char *const *labels, size_t n, knot_dname_storage_t out);
-/* How many labels `name` has in front of the zone's; -1: it lies elsewhere. Written as texts, first label first, up to max of
- * them. A label that is no text of letters, digits, '-' and '_' (or *) comes out as "", which no object is called. */
+/* How many labels `name` has in front of the zone's; -1: it lies elsewhere. Written as texts, first label first, up to
+ * max of them. A label that is no text of letters, digits, '-' and '_' (or *) comes out as "", which no object is
+ * called. */
 int zone_labels(const struct zone *z, const knot_dname_t *name, char labels[][LABEL_SIZE], int max);
 
 /* "10-244-0-5", "fd00--5": how addresses are spelled in names, and back. */

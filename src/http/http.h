@@ -39,8 +39,8 @@ typedef void http_handler_fn(void *arg, struct http_exchange *x);
 
 /* tls NULL: plain. With client certificates, tls is set to ask for, not to demand, one. */
 struct http_server *http_server_new(uv_loop_t *loop, SSL_CTX *tls, http_handler_fn *handler, void *arg);
-/* The words for what never reaches the handler (not HTTP, too large): returns the body, which is freed after use, and its
- * type. Without it the answer is the reason as plain text. */
+/* The words for what never reaches the handler (not HTTP, too large): returns the body, which is freed after use, and
+ * its type. Without it the answer is the reason as plain text. */
 typedef char *http_refusal_fn(int code, const char *why, const char **ret_content_type);
 void http_server_set_refusal(struct http_server *s, http_refusal_fn *refusal);
 /* May be called several times. netns_fd: base/netns.h, -1 for here. port 0 picks one, returned in *ret_port (may be

@@ -541,10 +541,10 @@ void http_server_free(struct http_server *s)
     if (!s || s->closed)
         return;
     s->closed = true;
-    LIST_EACH (it, &s->listeners) {
+    LIST_EACH(it, &s->listeners) {
         uv_close((uv_handle_t *)&container_of(it, struct listener, link)->tcp, on_listener_closed);
     }
-    LIST_EACH (it, &s->sessions) {
+    LIST_EACH(it, &s->sessions) {
         close_session(container_of(it, struct http_exchange, link));
     }
     server_unref(s);

@@ -109,7 +109,7 @@ static int broken(struct spdy *s)
 
 static struct stream *find(const struct spdy *s, uint32_t id)
 {
-    LIST_EACH (it, &s->streams) {
+    LIST_EACH(it, &s->streams) {
         struct stream *st = container_of(it, struct stream, link);
         if (st->id == id)
             return st;
@@ -202,7 +202,7 @@ static void flush_all(struct spdy *s)
 {
     uint32_t ids[SPDY_STREAMS_MAX];
     size_t n = 0;
-    LIST_EACH (it, &s->streams) {
+    LIST_EACH(it, &s->streams) {
         ids[n++] = container_of(it, struct stream, link)->id;
     }
     for (size_t i = 0; i < n; i++) {
@@ -292,7 +292,7 @@ static void set_initial_window(struct spdy *s, uint32_t value)
 {
     int64_t delta = (int64_t)value - s->peer_initial_window;
     s->peer_initial_window = value;
-    LIST_EACH (it, &s->streams) {
+    LIST_EACH(it, &s->streams) {
         container_of(it, struct stream, link)->send_window += delta;
     }
     flush_all(s);
@@ -489,7 +489,7 @@ void spdy_free(struct spdy *s)
 {
     if (!s)
         return;
-    LIST_EACH (it, &s->streams) {
+    LIST_EACH(it, &s->streams) {
         drop_stream(s, container_of(it, struct stream, link));
     }
     spdy_headers_done(&s->zip);

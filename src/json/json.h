@@ -1,6 +1,6 @@
-/* A thin layer over jansson: reading by path, because Kubernetes objects are deep and mostly optional. A path is field names
- * joined by dots ("spec.template.metadata"); label and annotation keys contain dots, so reach those with json_object_get.
- * Everything read is borrowed. `_new` in a parameter name: the reference is taken. */
+/* A thin layer over jansson: reading by path, because Kubernetes objects are deep and mostly optional. A path is field
+ * names joined by dots ("spec.template.metadata"); label and annotation keys contain dots, so reach those with
+ * json_object_get. Everything read is borrowed. `_new` in a parameter name: the reference is taken. */
 #pragma once
 #include <jansson.h>
 #include <stdbool.h>

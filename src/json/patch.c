@@ -273,8 +273,7 @@ json_t *json_patch_apply(const json_t *doc, const json_t *ops, struct err *err)
         return NULL;
     }
     struct patch p = {.doc = json_deep_copy(doc), .err = err};
-    json_array_foreach((json_t *)ops, i, op)
-    {
+    json_array_foreach((json_t *)ops, i, op) {
         if (apply_one(&p, op) < 0) {
             json_decref(p.doc);
             return NULL;
@@ -290,8 +289,7 @@ json_t *json_merge_patch(const json_t *doc, const json_t *patch)
     json_t *merged = json_is_object(doc) ? json_copy((json_t *)doc) : json_object();
     const char *key;
     json_t *v;
-    json_object_foreach((json_t *)patch, key, v)
-    {
+    json_object_foreach((json_t *)patch, key, v) {
         if (json_is_null(v))
             json_object_del(merged, key);
         else

@@ -1,5 +1,5 @@
-/* RFC 6902 JSON Patch and RFC 7386 JSON Merge Patch. Both return a new document, or NULL with the reason; the original is left
- * alone (parts may be shared). */
+/* RFC 6902 JSON Patch and RFC 7386 JSON Merge Patch. Both return a new document, or NULL with the reason; the original
+ * is left alone (parts may be shared). */
 #pragma once
 #include "json/json.h"
 

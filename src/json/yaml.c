@@ -53,8 +53,10 @@ static size_t cost_of(const json_t *j)
     size_t cost = NODE_COST + json_string_length(j), i;
     const char *key;
     json_t *v;
-    json_object_foreach((json_t *)j, key, v) cost += strlen(key) + cost_of(v);
-    json_array_foreach((json_t *)j, i, v) cost += cost_of(v);
+    json_object_foreach((json_t *)j, key, v)
+        cost += strlen(key) + cost_of(v);
+    json_array_foreach((json_t *)j, i, v)
+        cost += cost_of(v);
     return cost;
 }
 
@@ -152,7 +154,9 @@ static bool collect_merge(struct reader *r, json_t *merged, json_t *value)
         json_object_update_missing(merged, value);
         return true;
     }
-    json_array_foreach(value, i, item) if (!json_is_object(item) || !collect_merge(r, merged, item)) break;
+    json_array_foreach(value, i, item)
+        if (!json_is_object(item) || !collect_merge(r, merged, item))
+            break;
     if (json_is_array(value) && i == json_array_size(value))
         return true;
     fail(r, "map merge requires map or sequence of maps as the value");

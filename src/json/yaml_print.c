@@ -62,8 +62,7 @@ static void add_object(struct buf *b, const json_t *j, int indent, bool inline_f
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)j, key, value)
-    {
+    json_object_foreach((json_t *)j, key, value) {
         if (!inline_first)
             add_indent(b, indent);
         inline_first = false;
@@ -76,8 +75,7 @@ static void add_array(struct buf *b, const json_t *j, int indent)
 {
     size_t i;
     json_t *value;
-    json_array_foreach(j, i, value)
-    {
+    json_array_foreach(j, i, value) {
         add_indent(b, indent);
         buf_addc(b, '-');
         if (json_is_object(value) && json_object_size(value)) {

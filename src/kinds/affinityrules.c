@@ -32,7 +32,8 @@ static void check_node_term(const json_t *term, const char *path, struct status_
     json_t *requirement;
     for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
         snprintf(list_path, sizeof(list_path), "%s.%s", path, lists[l]);
-        json_array_foreach(jget(term, lists[l]), i, requirement) check_requirement(requirement, list_path, i, c);
+        json_array_foreach(jget(term, lists[l]), i, requirement)
+            check_requirement(requirement, list_path, i, c);
     }
 }
 
@@ -53,8 +54,7 @@ static void check_terms(const json_t *terms, const char *path, const char *list,
     char term_path[RULE_PATH_SIZE];
     size_t i;
     json_t *item;
-    json_array_foreach(terms, i, item)
-    {
+    json_array_foreach(terms, i, item) {
         snprintf(term_path, sizeof(term_path), "%s.%s[%zu]%s", path, list, i, inner);
         check(*inner ? jget(item, inner + 1) : item, term_path, c);
     }

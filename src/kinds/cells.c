@@ -33,8 +33,7 @@ json_t *cell_joined(const json_t *array, const char *key)
     struct buf text = BUF_INIT(0);
     size_t i;
     json_t *item;
-    json_array_foreach(array, i, item)
-    {
+    json_array_foreach(array, i, item) {
         buf_addf(&text, "%s%s", i > 0 ? "," : "", jstr_or(item, key, ""));
     }
     json_t *cell = json_string(buf_str(&text));

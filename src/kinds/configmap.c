@@ -32,8 +32,7 @@ static void check_key_is_once(const json_t *obj, const char *member, const char 
 {
     const char *key;
     json_t *value;
-    json_object_foreach(jget(obj, member), key, value)
-    {
+    json_object_foreach(jget(obj, member), key, value) {
         char why[64];
         snprintf(why, sizeof(why), "duplicate of key present in %s", other);
         if (json_object_get(jget(obj, other), key))

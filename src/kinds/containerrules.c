@@ -50,8 +50,7 @@ static void check_env(const struct scope *s)
 {
     size_t i;
     json_t *var;
-    json_array_foreach(jget(s->container, "env"), i, var)
-    {
+    json_array_foreach(jget(s->container, "env"), i, var) {
         const json_t *from = jget(var, "valueFrom");
         const char *why = NULL;
         if (!from)
@@ -67,8 +66,7 @@ static void check_env(const struct scope *s)
             rule_broken_text(s->causes, CAUSE_INVALID, "", why, "%s.env[%zu].valueFrom", s->path, i);
         check_field_path(s, jget(from, "fieldRef"), i);
     }
-    json_array_foreach(jget(s->container, "envFrom"), i, var)
-    {
+    json_array_foreach(jget(s->container, "envFrom"), i, var) {
         bool config = jget(var, "configMapRef"), secret = jget(var, "secretRef");
         if (config == secret)
             rule_broken_text(s->causes, CAUSE_INVALID, "",
@@ -86,8 +84,7 @@ static void check_ports(const struct scope *s)
     bool host_network = jbool(s->spec, "hostNetwork", false);
     size_t i;
     json_t *port;
-    json_array_foreach(jget(s->container, "ports"), i, port)
-    {
+    json_array_foreach(jget(s->container, "ports"), i, port) {
         const char *name = jstr_or(port, "name", "");
         int64_t host = jint(port, "hostPort", 0);
         if (*name && map_put(&names, name, port))
@@ -105,10 +102,8 @@ static void check_host_ports(const json_t *containers, const char *path, struct 
     struct map taken = {0};
     size_t i, p;
     json_t *container, *port;
-    json_array_foreach(containers, i, container)
-    {
-        json_array_foreach(jget(container, "ports"), p, port)
-        {
+    json_array_foreach(containers, i, container) {
+        json_array_foreach(jget(container, "ports"), p, port) {
             long long number = jint(port, "hostPort", 0);
             _cleanup_free_ char *key =
                 xasprintf("%s/%s/%lld", jstr_or(port, "protocol", "TCP"), jstr_or(port, "hostIP", ""), number);
@@ -127,8 +122,7 @@ static void check_mounts(const struct scope *s)
     const json_t *volumes = jget(s->spec, "volumes");
     size_t i;
     json_t *mount;
-    json_array_foreach(jget(s->container, "volumeMounts"), i, mount)
-    {
+    json_array_foreach(jget(s->container, "volumeMounts"), i, mount) {
         const char *name = jstr_or(mount, "name", ""), *place = jstr_or(mount, "mountPath", "");
         const char *sub = jstr_or(mount, "subPath", ""), *sub_expr = jstr_or(mount, "subPathExpr", "");
         if (*name && !jfind(volumes, "name", name))
@@ -142,8 +136,7 @@ static void check_mounts(const struct scope *s)
                              "%s.volumeMounts[%zu].subPathExpr", s->path, i);
         rule_check_text(s->causes, check_relative_path, sub_expr, "%s.volumeMounts[%zu].subPathExpr", s->path, i);
     }
-    json_array_foreach(jget(s->container, "volumeDevices"), i, mount)
-    {
+    json_array_foreach(jget(s->container, "volumeDevices"), i, mount) {
         const char *name = jstr_or(mount, "name", "");
         if (*name && !jfind(volumes, "name", name))
             rule_broken_text(s->causes, CAUSE_NOT_FOUND, name, "", "%s.volumeDevices[%zu].name", s->path, i);
@@ -234,8 +227,7 @@ static void check_amounts(const struct scope *s, const char *side)
 {
     const char *name;
     json_t *amount;
-    json_object_foreach(jget(jget(s->container, "resources"), side), name, amount)
-    {
+    json_object_foreach(jget(jget(s->container, "resources"), side), name, amount) {
         struct quantity q;
         char scratch[CHECK_SCRATCH_SIZE];
         const char *why = check_qualified_name(name, scratch);
@@ -255,8 +247,7 @@ static void check_requests_fit(const struct scope *s)
     const json_t *limits = jget(s->container, "resources.limits");
     const char *name;
     json_t *amount;
-    json_object_foreach(jget(s->container, "resources.requests"), name, amount)
-    {
+    json_object_foreach(jget(s->container, "resources.requests"), name, amount) {
         struct quantity want, most;
         const char *limit = json_string_value(json_object_get(limits, name));
         bool shared = is_standard_resource(name) && !str_after(name, "hugepages-");
@@ -304,8 +295,7 @@ void pod_containers_validate(const json_t *spec, const char *path, struct status
         struct scope s = {.causes = causes, .spec = spec, .is_init = streq(lists[l], "initContainers")};
         size_t i;
         json_t *container;
-        json_array_foreach(jget(spec, lists[l]), i, container)
-        {
+        json_array_foreach(jget(spec, lists[l]), i, container) {
             const char *name = jstr_or(container, "name", "");
             s.container = container;
             s.is_sidecar = s.is_init && streq(jstr_or(container, "restartPolicy", ""), "Always");

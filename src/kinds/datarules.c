@@ -22,7 +22,8 @@ void rule_data_size(const json_t *obj, const struct data_member *members, const 
     const char *key;
     json_t *value;
     for (const struct data_member *m = members; m->name; m++)
-        json_object_foreach(jget(obj, m->name), key, value) total += value_size(value, m->is_base64);
+        json_object_foreach(jget(obj, m->name), key, value)
+            total += value_size(value, m->is_base64);
     if (total > DATA_MAX)
         causes_add(causes, CAUSE_TOO_LONG, path, NULL, "may not be more than %d bytes", DATA_MAX);
 }

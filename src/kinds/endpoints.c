@@ -40,8 +40,7 @@ static void add_addresses(struct shortlist *list, const json_t *addresses, int64
 {
     size_t i;
     json_t *address;
-    json_array_foreach(addresses, i, address)
-    {
+    json_array_foreach(addresses, i, address) {
         const char *ip = jstr_or(address, "ip", "");
         if (port == 0)
             shortlist_add(list, "%s", ip);
@@ -56,12 +55,12 @@ static json_t *cell_endpoints(const json_t *obj, int64_t now_usec)
     struct shortlist list = SHORTLIST_INIT;
     const json_t *subsets = jget(obj, "subsets"), *subset, *port;
     size_t i, p;
-    json_array_foreach(subsets, i, subset)
-    {
+    json_array_foreach(subsets, i, subset) {
         const json_t *ports = jget(subset, "ports"), *addresses = jget(subset, "addresses");
         if (!json_array_size(ports))
             add_addresses(&list, addresses, 0);
-        json_array_foreach(ports, p, port) add_addresses(&list, addresses, jint(port, "port", 0));
+        json_array_foreach(ports, p, port)
+            add_addresses(&list, addresses, jint(port, "port", 0));
     }
     return shortlist_cell(&list, json_array_size(subsets) ? "" : "<none>");
 }
@@ -77,8 +76,7 @@ static void check_addresses(const json_t *addresses, size_t subset, const char *
 {
     size_t i;
     json_t *address;
-    json_array_foreach(addresses, i, address)
-    {
+    json_array_foreach(addresses, i, address) {
         const char *ip = jstr_or(address, "ip", "");
         if (*ip)
             rule_check_text(causes, check_endpoint_ip, ip, "subsets[%zu].%s[%zu].ip", subset, member, i);
@@ -94,8 +92,9 @@ static void check_subset(const json_t *subset, size_t n, struct status_causes *c
         rule_broken(causes, CAUSE_REQUIRED, NULL, "must specify `addresses` or `notReadyAddresses`", "subsets[%zu]", n);
     check_addresses(ready, n, "addresses", causes);
     check_addresses(others, n, "notReadyAddresses", causes);
-    json_array_foreach(ports, i, port) if (json_array_size(ports) > 1 && !*jstr_or(port, "name", ""))
-        rule_broken(causes, CAUSE_REQUIRED, NULL, "", "subsets[%zu].ports[%zu].name", n, i);
+    json_array_foreach(ports, i, port)
+        if (json_array_size(ports) > 1 && !*jstr_or(port, "name", ""))
+            rule_broken(causes, CAUSE_REQUIRED, NULL, "", "subsets[%zu].ports[%zu].name", n, i);
 }
 
 static void validate(const json_t *obj, const json_t *old, struct status_causes *causes)
@@ -103,7 +102,8 @@ static void validate(const json_t *obj, const json_t *old, struct status_causes 
     (void)old;
     size_t i;
     json_t *subset;
-    json_array_foreach(jget(obj, "subsets"), i, subset) check_subset(subset, i, causes);
+    json_array_foreach(jget(obj, "subsets"), i, subset)
+        check_subset(subset, i, causes);
 }
 
 const struct kind kind_endpoints = {

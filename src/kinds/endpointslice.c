@@ -69,8 +69,7 @@ static json_t *cell_ports(const json_t *obj, int64_t now_usec)
     struct shortlist list = SHORTLIST_INIT;
     size_t i;
     json_t *port;
-    json_array_foreach(jget(obj, "ports"), i, port)
-    {
+    json_array_foreach(jget(obj, "ports"), i, port) {
         if (jget(port, "port"))
             shortlist_add(&list, "%lld", (long long)jint(port, "port", 0));
         else
@@ -85,8 +84,9 @@ static json_t *cell_endpoints(const json_t *obj, int64_t now_usec)
     struct shortlist list = SHORTLIST_INIT;
     size_t i, a;
     json_t *endpoint, *address;
-    json_array_foreach(jget(obj, "endpoints"), i, endpoint) json_array_foreach(jget(endpoint, "addresses"), a, address)
-        shortlist_add(&list, "%s", json_string_value(address) ?: "");
+    json_array_foreach(jget(obj, "endpoints"), i, endpoint)
+        json_array_foreach(jget(endpoint, "addresses"), a, address)
+            shortlist_add(&list, "%s", json_string_value(address) ?: "");
     return shortlist_cell(&list, "<unset>");
 }
 
@@ -132,8 +132,7 @@ static void validate(const json_t *slice, const json_t *old, struct status_cause
     size_t i;
     json_t *port;
     check_addresses(slice, causes);
-    json_array_foreach(jget(slice, "ports"), i, port)
-    {
+    json_array_foreach(jget(slice, "ports"), i, port) {
         const char *name = jstr_or(port, "name", "");
         if (*name)
             rule_check_text(causes, check_dns_label, name, "ports[%zu].name", i);

@@ -18,8 +18,7 @@ static bool pairs_match(const json_t *selector, const json_t *labels)
 {
     const char *key;
     json_t *want;
-    json_object_foreach((json_t *)selector, key, want)
-    {
+    json_object_foreach((json_t *)selector, key, want) {
         if (!pair_matches(labels, key, want))
             return false;
     }
@@ -35,8 +34,7 @@ static bool among(const json_t *values, const char *have)
 {
     size_t i;
     json_t *value;
-    json_array_foreach(values, i, value)
-    {
+    json_array_foreach(values, i, value) {
         if (json_is_string(value) && streq(json_string_value(value), have))
             return true;
     }
@@ -65,8 +63,7 @@ bool label_selector_matches(const json_t *selector, const json_t *labels)
         return false;
     size_t i;
     json_t *requirement;
-    json_array_foreach(jget(selector, "matchExpressions"), i, requirement)
-    {
+    json_array_foreach(jget(selector, "matchExpressions"), i, requirement) {
         if (!requirement_matches(requirement, labels))
             return false;
     }
@@ -164,6 +161,7 @@ char *label_selector_text(const json_t *selector)
     size_t i;
     json_t *requirement;
     add_pairs(&t, jget(selector, "matchLabels"));
-    json_array_foreach(jget(selector, "matchExpressions"), i, requirement) add_requirement(&t, requirement);
+    json_array_foreach(jget(selector, "matchExpressions"), i, requirement)
+        add_requirement(&t, requirement);
     return join(&t);
 }

@@ -66,8 +66,9 @@ static bool has_finalizer(const json_t *finalizers, const char *name)
 {
     size_t i;
     json_t *finalizer;
-    json_array_foreach(finalizers, i, finalizer) if (json_is_string(finalizer) &&
-                                                     streq(json_string_value(finalizer), name)) return true;
+    json_array_foreach(finalizers, i, finalizer)
+        if (json_is_string(finalizer) && streq(json_string_value(finalizer), name))
+            return true;
     return false;
 }
 

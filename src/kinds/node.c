@@ -69,8 +69,7 @@ static json_t *cell_roles(const json_t *node, int64_t now_usec)
     struct buf text = BUF_INIT(0);
     json_t *value;
     size_t n = 0;
-    json_object_foreach(jget(node, "metadata.labels"), key, value)
-    {
+    json_object_foreach(jget(node, "metadata.labels"), key, value) {
         const char *role = role_of_label(key, value);
         if (role && n < ROLES_MAX)
             roles[n++] = role;
@@ -142,8 +141,7 @@ static void check_taints(const json_t *node, struct status_causes *causes)
     struct map seen = {0};
     size_t i;
     json_t *taint;
-    json_array_foreach(jget(node, "spec.taints"), i, taint)
-    {
+    json_array_foreach(jget(node, "spec.taints"), i, taint) {
         _cleanup_free_ char *key = xasprintf("%s %s", jstr_or(taint, "effect", ""), jstr_or(taint, "key", ""));
         if (map_put(&seen, key, taint))
             rule_broken(causes, CAUSE_DUPLICATE, taint, "", "spec.taints[%zu]", i);

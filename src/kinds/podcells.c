@@ -70,8 +70,7 @@ static bool walk_init_containers(struct summary *s, const json_t *pod, struct re
 {
     const json_t *containers = jget(pod, "spec.initContainers"), *status;
     size_t i;
-    json_array_foreach(jget(pod, "status.initContainerStatuses"), i, status)
-    {
+    json_array_foreach(jget(pod, "status.initContainerStatuses"), i, status) {
         const json_t *container = jfind(containers, "name", jstr_or(status, "name", ""));
         const json_t *terminated = jget(status, "state.terminated");
         const char *waiting = jstr_or(status, "state.waiting.reason", "");
@@ -144,7 +143,8 @@ static struct summary summarise(const json_t *pod)
     struct restarts init = {0}, sidecars = {0};
     const json_t *container;
     size_t i;
-    json_array_foreach(jget(pod, "spec.initContainers"), i, container) s.total += is_sidecar(container);
+    json_array_foreach(jget(pod, "spec.initContainers"), i, container)
+        s.total += is_sidecar(container);
     set_first_reason(&s, pod);
     bool initialising = walk_init_containers(&s, pod, &init, &sidecars);
     struct restarts *counted = &init;
@@ -209,6 +209,7 @@ json_t *pod_cell_readiness_gates(const json_t *pod, int64_t now_usec)
     (void)now_usec;
     const json_t *gates = jget(pod, "spec.readinessGates"), *gate;
     size_t i, open = 0;
-    json_array_foreach(gates, i, gate) open += condition_is_true(pod, jstr_or(gate, "conditionType", ""));
+    json_array_foreach(gates, i, gate)
+        open += condition_is_true(pod, jstr_or(gate, "conditionType", ""));
     return json_array_size(gates) ? fraction(open, json_array_size(gates)) : json_string("<none>");
 }

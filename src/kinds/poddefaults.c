@@ -51,7 +51,8 @@ void pod_spec_default(json_t *spec)
     for (size_t l = 0; l < ARRAY_LEN(container_lists); l++)
         json_array_foreach(json_object_get(spec, container_lists[l]), i, item)
             default_pull_policy(item, "imagePullPolicy", jstr_or(item, "image", ""));
-    json_array_foreach(json_object_get(spec, "volumes"), i, item) default_volume(item);
+    json_array_foreach(json_object_get(spec, "volumes"), i, item)
+        default_volume(item);
     default_account(spec);
 }
 
@@ -70,8 +71,9 @@ static void default_host_ports(json_t *container)
 {
     size_t i;
     json_t *port;
-    json_array_foreach(json_object_get(container, "ports"), i, port) if (!jint(port, "hostPort", 0))
-        jset_int(port, "hostPort", jint(port, "containerPort", 0));
+    json_array_foreach(json_object_get(container, "ports"), i, port)
+        if (!jint(port, "hostPort", 0))
+            jset_int(port, "hostPort", jint(port, "containerPort", 0));
 }
 
 /* The single address and the first of the list are one; the single one wins. */
@@ -92,8 +94,7 @@ void pod_default(json_t *pod)
     default_addresses(jget(pod, "status"), "podIP", "podIPs");
     default_addresses(jget(pod, "status"), "hostIP", "hostIPs");
     for (size_t l = 0; l < 2; l++)
-        json_array_foreach(json_object_get(spec, container_lists[l]), i, container)
-        {
+        json_array_foreach(json_object_get(spec, container_lists[l]), i, container) {
             default_requests(container);
             if (jbool(spec, "hostNetwork", false))
                 default_host_ports(container);

@@ -33,7 +33,8 @@ static void add_containers(struct sums *s, const json_t *containers)
 {
     size_t i;
     json_t *container;
-    json_array_foreach(containers, i, container) add(s, jget(container, "resources"));
+    json_array_foreach(containers, i, container)
+        add(s, jget(container, "resources"));
 }
 
 const char *pod_qos_class(const json_t *pod)

@@ -13,8 +13,9 @@ static void check_items(const json_t *items, const char *path, size_t volume, co
 {
     size_t i;
     json_t *item;
-    json_array_foreach(items, i, item) rule_check_text(c, check_file_path, jstr_or(item, "path", ""),
-                                                       "%s.volumes[%zu].%s.items[%zu].path", path, volume, source, i);
+    json_array_foreach(items, i, item)
+        rule_check_text(c, check_file_path, jstr_or(item, "path", ""), "%s.volumes[%zu].%s.items[%zu].path", path,
+                        volume, source, i);
 }
 
 static void check_volume(const json_t *volume, const char *path, size_t i, struct status_causes *c)
@@ -23,8 +24,7 @@ static void check_volume(const json_t *volume, const char *path, size_t i, struc
     const char *member;
     json_t *source;
     size_t n = 0;
-    json_object_foreach((json_t *)volume, member, source)
-    {
+    json_object_foreach((json_t *)volume, member, source) {
         if (streq(member, "name"))
             continue;
         if (n++ > 0)
@@ -42,8 +42,7 @@ static void check_volumes(const json_t *spec, const char *path, struct status_ca
     struct map names = {0};
     size_t i;
     json_t *volume;
-    json_array_foreach(jget(spec, "volumes"), i, volume)
-    {
+    json_array_foreach(jget(spec, "volumes"), i, volume) {
         const char *name = jstr_or(volume, "name", "");
         if (*name && map_put(&names, name, volume))
             rule_broken_text(c, CAUSE_DUPLICATE, name, "", "%s.volumes[%zu].name", path, i);
@@ -56,8 +55,7 @@ static void check_tolerations(const json_t *spec, const char *path, struct statu
 {
     size_t i;
     json_t *t;
-    json_array_foreach(jget(spec, "tolerations"), i, t)
-    {
+    json_array_foreach(jget(spec, "tolerations"), i, t) {
         const char *op = jstr_or(t, "operator", ""), *effect = jstr_or(t, "effect", "");
         if (!*jstr_or(t, "key", "") && !streq(op, "Exists"))
             rule_broken_text(

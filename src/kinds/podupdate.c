@@ -48,9 +48,11 @@ static void note_changes(struct buf *out, const json_t *old, const json_t *spec)
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)old, name, value) note_change(out, name, value, json_object_get(spec, name));
-    json_object_foreach((json_t *)spec, name, value) if (!json_object_get(old, name))
-        note_change(out, name, NULL, value);
+    json_object_foreach((json_t *)old, name, value)
+        note_change(out, name, value, json_object_get(spec, name));
+    json_object_foreach((json_t *)spec, name, value)
+        if (!json_object_get(old, name))
+            note_change(out, name, NULL, value);
 }
 
 static void check_deadline(const json_t *spec, const json_t *old, struct status_causes *c)
@@ -70,8 +72,7 @@ static bool still_tolerated(const json_t *tolerations, const json_t *before)
 {
     size_t i;
     json_t *t;
-    json_array_foreach((json_t *)tolerations, i, t)
-    {
+    json_array_foreach((json_t *)tolerations, i, t) {
         _cleanup_json_ json_t *same = json_copy(t);
         json_t *seconds = json_object_get(before, "tolerationSeconds");
         json_object_del(same, "tolerationSeconds");
@@ -87,13 +88,12 @@ static void check_tolerations(const json_t *spec, const json_t *old, struct stat
 {
     size_t i;
     json_t *before;
-    json_array_foreach(json_object_get(old, "tolerations"), i,
-                       before) if (!still_tolerated(json_object_get(spec, "tolerations"), before))
-    {
-        rule_broken(c, CAUSE_FORBIDDEN, NULL, "existing toleration can not be modified except its tolerationSeconds",
-                    "spec.tolerations");
-        return;
-    }
+    json_array_foreach(json_object_get(old, "tolerations"), i, before)
+        if (!still_tolerated(json_object_get(spec, "tolerations"), before)) {
+            rule_broken(c, CAUSE_FORBIDDEN, NULL,
+                        "existing toleration can not be modified except its tolerationSeconds", "spec.tolerations");
+            return;
+        }
 }
 
 static bool same_number(const json_t *spec, const json_t *old, const char *list)

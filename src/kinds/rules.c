@@ -60,8 +60,10 @@ static void requirement(struct status_causes *c, const json_t *r, const char *pa
                          path, i);
     if (*key)
         rule_check_text(c, check_qualified_name, key, "%s.matchExpressions[%zu].key", path, i);
-    json_array_foreach(jget(r, "values"), j, value) if (json_is_string(value)) rule_check_text(
-        c, check_label_value, json_string_value(value), "%s.matchExpressions[%zu].values[%zu]", path, i, j);
+    json_array_foreach(jget(r, "values"), j, value)
+        if (json_is_string(value))
+            rule_check_text(c, check_label_value, json_string_value(value), "%s.matchExpressions[%zu].values[%zu]",
+                            path, i, j);
 }
 
 void rule_label_selector(struct status_causes *c, const json_t *selector, const char *path)
@@ -69,12 +71,12 @@ void rule_label_selector(struct status_causes *c, const json_t *selector, const 
     const char *key;
     size_t i;
     json_t *value;
-    json_object_foreach(jget(selector, "matchLabels"), key, value)
-    {
+    json_object_foreach(jget(selector, "matchLabels"), key, value) {
         rule_check_text(c, check_qualified_name, key, "%s.matchLabels", path);
         rule_check_text(c, check_label_value, json_string_value(value) ?: "", "%s.matchLabels", path);
     }
-    json_array_foreach(jget(selector, "matchExpressions"), i, value) requirement(c, value, path, i);
+    json_array_foreach(jget(selector, "matchExpressions"), i, value)
+        requirement(c, value, path, i);
 }
 
 void rule_port_or_name(struct status_causes *c, const json_t *port, const char *path)

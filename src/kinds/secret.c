@@ -47,8 +47,7 @@ static void prepare(json_t *secret, const json_t *old)
     json_t *text;
     if (json_object_size(jget(secret, "stringData")) && !jget(secret, "data"))
         jset(secret, "data", json_object());
-    json_object_foreach(jget(secret, "stringData"), key, text)
-    {
+    json_object_foreach(jget(secret, "stringData"), key, text) {
         _cleanup_free_ char *bytes = base64_encode(json_string_value(text), json_string_length(text));
         json_object_set_new(jget(secret, "data"), key, json_string(bytes));
     }

@@ -116,8 +116,7 @@ static void add_load_balancer(struct buf *list, const json_t *service)
 {
     size_t i;
     json_t *ingress;
-    json_array_foreach(jget(service, "status.loadBalancer.ingress"), i, ingress)
-    {
+    json_array_foreach(jget(service, "status.loadBalancer.ingress"), i, ingress) {
         const char *ip = jstr_or(ingress, "ip", "");
         add_text(list, *ip ? ip : jstr(ingress, "hostname"));
     }
@@ -135,7 +134,8 @@ static json_t *cell_external_ip(const json_t *service, int64_t now_usec)
         return cell_text(service, "spec.externalName", "");
     if (balanced)
         add_load_balancer(&list, service);
-    json_array_foreach(jget(service, "spec.externalIPs"), i, ip) add_text(&list, json_string_value(ip));
+    json_array_foreach(jget(service, "spec.externalIPs"), i, ip)
+        add_text(&list, json_string_value(ip));
     json_t *cell = json_string(list.len > 0 ? list.data : balanced ? "<pending>" : "<none>");
     buf_done(&list);
     return cell;
@@ -147,8 +147,7 @@ static json_t *cell_ports(const json_t *service, int64_t now_usec)
     const json_t *ports = jget(service, "spec.ports"), *port;
     struct buf text = BUF_INIT(0);
     size_t i;
-    json_array_foreach(ports, i, port)
-    {
+    json_array_foreach(ports, i, port) {
         long long number = jint(port, "port", 0), node_port = jint(port, "nodePort", 0);
         buf_addf(&text, "%s%lld", i > 0 ? "," : "", number);
         if (node_port > 0)
@@ -192,8 +191,7 @@ static void default_ports(json_t *spec)
 {
     size_t i;
     json_t *port;
-    json_array_foreach(json_object_get(spec, "ports"), i, port)
-    {
+    json_array_foreach(json_object_get(spec, "ports"), i, port) {
         json_t *target = json_object_get(port, "targetPort"), *number = json_object_get(port, "port");
         bool given = json_is_string(target) ? json_string_length(target) > 0 : json_integer_value(target) != 0;
         if (!given && number)
@@ -219,8 +217,9 @@ static void default_ip_mode(json_t *service)
 {
     size_t i;
     json_t *ingress;
-    json_array_foreach(jget(service, "status.loadBalancer.ingress"), i,
-                       ingress) if (jget(ingress, "ip") && !jget(ingress, "ipMode")) jset_str(ingress, "ipMode", "VIP");
+    json_array_foreach(jget(service, "status.loadBalancer.ingress"), i, ingress)
+        if (jget(ingress, "ip") && !jget(ingress, "ipMode"))
+            jset_str(ingress, "ipMode", "VIP");
 }
 
 static void default_more(json_t *service)

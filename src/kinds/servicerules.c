@@ -40,8 +40,7 @@ static void check_node_ports(const json_t *service, struct status_causes *c)
     struct map taken = {0};
     size_t i;
     json_t *port;
-    json_array_foreach(jget(service, "spec.ports"), i, port)
-    {
+    json_array_foreach(jget(service, "spec.ports"), i, port) {
         json_t *node_port = jget(port, "nodePort");
         if (!json_integer_value(node_port))
             continue;
@@ -66,9 +65,10 @@ static void check_load_balancer(const json_t *service, struct status_causes *c)
 {
     size_t i;
     json_t *port;
-    json_array_foreach(jget(service, "spec.ports"), i, port) if (jint(port, "port", 0) == KUBELET_PORT)
-        rule_broken(c, CAUSE_INVALID, jget(port, "port"),
-                    "may not expose port 10250 externally since it is used by kubelet", "spec.ports[%zu].port", i);
+    json_array_foreach(jget(service, "spec.ports"), i, port)
+        if (jint(port, "port", 0) == KUBELET_PORT)
+            rule_broken(c, CAUSE_INVALID, jget(port, "port"),
+                        "may not expose port 10250 externally since it is used by kubelet", "spec.ports[%zu].port", i);
     check_not_headless(service, "may not be set to 'None' for LoadBalancer services", c);
 }
 
@@ -127,8 +127,7 @@ static void check_ports(const json_t *service, struct status_causes *c)
     json_t *port;
     if (n == 0 && !is_headless(service) && !is_type(service, "ExternalName"))
         rule_broken(c, CAUSE_REQUIRED, NULL, "", "spec.ports");
-    json_array_foreach(ports, i, port)
-    {
+    json_array_foreach(ports, i, port) {
         const char *protocol = jstr_or(port, "protocol", "TCP");
         _cleanup_free_ char *key = xasprintf("%s %lld", protocol, (long long)jint(port, "port", 0));
         check_port(port, i, n > 1, &names, c);
@@ -155,11 +154,12 @@ static void check_addresses(const json_t *service, struct status_causes *c)
         rule_check_text(c, check_ip, first, "spec.clusterIP");
     if (json_array_size(ips) > 2)
         rule_broken(c, CAUSE_INVALID, ips, "may only hold up to 2 values", "spec.clusterIPs");
-    json_array_foreach(ips, i, ip) if (i > 0 || !is_headless(service))
-        rule_check_text(c, check_ip, json_string_value(ip) ?: "", "spec.clusterIPs[%zu]", i);
-    json_array_foreach(jget(service, "spec.externalIPs"), i,
-                       ip) if (is_ipv4(json_string_value(ip) ?: "") || is_ipv6(json_string_value(ip) ?: ""))
-        rule_check_text(c, check_endpoint_ip, json_string_value(ip), "spec.externalIPs[%zu]", i);
+    json_array_foreach(ips, i, ip)
+        if (i > 0 || !is_headless(service))
+            rule_check_text(c, check_ip, json_string_value(ip) ?: "", "spec.clusterIPs[%zu]", i);
+    json_array_foreach(jget(service, "spec.externalIPs"), i, ip)
+        if (is_ipv4(json_string_value(ip) ?: "") || is_ipv6(json_string_value(ip) ?: ""))
+            rule_check_text(c, check_endpoint_ip, json_string_value(ip), "spec.externalIPs[%zu]", i);
 }
 
 static void check_families(const json_t *service, struct status_causes *c)
@@ -167,8 +167,7 @@ static void check_families(const json_t *service, struct status_causes *c)
     struct map seen = {0};
     size_t i;
     json_t *family;
-    json_array_foreach(jget(service, "spec.ipFamilies"), i, family)
-    {
+    json_array_foreach(jget(service, "spec.ipFamilies"), i, family) {
         const char *name = json_string_value(family) ?: "";
         if (!streq(name, "IPv4") && !streq(name, "IPv6"))
             rule_broken(c, CAUSE_NOT_SUPPORTED, family, "supported values: \"IPv4\", \"IPv6\"", "spec.ipFamilies[%zu]",

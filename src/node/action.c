@@ -157,8 +157,7 @@ static size_t fill_headers(struct http_header *out, const json_t *handler)
     size_t n = 0, i;
     json_t *h;
     bool agent = false, accept = false;
-    json_array_foreach(jget(handler, "httpHeaders"), i, h)
-    {
+    json_array_foreach(jget(handler, "httpHeaders"), i, h) {
         if (n == HEADERS_MAX - 3)
             break;
         out[n++] = (struct http_header){jstr_or(h, "name", ""), jstr_or(h, "value", "")};

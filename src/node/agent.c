@@ -362,9 +362,3 @@ void agent_free(struct agent *a)
     if (a->jobs == 0)
         agent_destroy(a);
 }
-
-int node_helper_main(int argc, char **argv)
-{
-    log_error("%s %s: no such helper", argv[0], argc > 2 ? argv[2] : argv[1]);
-    return 2;
-}

@@ -32,8 +32,3 @@ void agent_free(struct agent *a);
 /* Kills every container and takes away what belongs to it (mounts, cgroups, namespaces), without asking the API; for
  * `down`, also after a crash: needs only the directories. Keeps logs and volumes in data_dir. */
 int agent_teardown(const char *data_dir, const char *run_dir, const char *node_name, struct err *err);
-
-/* What cli's main runs when argv[1] is this. Nothing needs a helper process at present: spawn.c does with one clone()
- * what it was meant for. Exits non-zero. */
-#define NODE_HELPER_COMMAND "internal-node-helper"
-int node_helper_main(int argc, char **argv);

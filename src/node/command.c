@@ -30,7 +30,9 @@ static const char **words_of(const json_t *args)
     const char **words = xcalloc(json_array_size(args) + 1, sizeof(*words));
     size_t i, n = 0;
     json_t *word;
-    json_array_foreach((json_t *)args, i, word) if (json_is_string(word)) words[n++] = json_string_value(word);
+    json_array_foreach((json_t *)args, i, word)
+        if (json_is_string(word))
+            words[n++] = json_string_value(word);
     return words;
 }
 

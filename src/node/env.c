@@ -85,8 +85,7 @@ static void visit_volume_refs(const json_t *volume, void (*visit)(void *arg, con
         visit(arg, "configmap", name);
     if ((name = jstr(volume, "secret.secretName")))
         visit(arg, "secret", name);
-    json_array_foreach(jget(volume, "projected.sources"), i, source)
-    {
+    json_array_foreach(jget(volume, "projected.sources"), i, source) {
         if ((name = jstr(source, "configMap.name")))
             visit(arg, "configmap", name);
         if ((name = jstr(source, "secret.name")))
@@ -100,15 +99,13 @@ static void visit_container_refs(const json_t *c, void (*visit)(void *arg, const
     const char *name;
     size_t i;
     json_t *e;
-    json_array_foreach(jget(c, "envFrom"), i, e)
-    {
+    json_array_foreach(jget(c, "envFrom"), i, e) {
         if ((name = jstr(e, "configMapRef.name")))
             visit(arg, "configmap", name);
         if ((name = jstr(e, "secretRef.name")))
             visit(arg, "secret", name);
     }
-    json_array_foreach(jget(c, "env"), i, e)
-    {
+    json_array_foreach(jget(c, "env"), i, e) {
         if ((name = jstr(e, "valueFrom.configMapKeyRef.name")))
             visit(arg, "configmap", name);
         if ((name = jstr(e, "valueFrom.secretKeyRef.name")))
@@ -120,9 +117,12 @@ void refs_each(const json_t *pod, void (*visit)(void *arg, const char *kind, con
 {
     size_t i;
     json_t *item;
-    json_array_foreach(jget(pod, "spec.volumes"), i, item) visit_volume_refs(item, visit, arg);
-    json_array_foreach(jget(pod, "spec.initContainers"), i, item) visit_container_refs(item, visit, arg);
-    json_array_foreach(jget(pod, "spec.containers"), i, item) visit_container_refs(item, visit, arg);
+    json_array_foreach(jget(pod, "spec.volumes"), i, item)
+        visit_volume_refs(item, visit, arg);
+    json_array_foreach(jget(pod, "spec.initContainers"), i, item)
+        visit_container_refs(item, visit, arg);
+    json_array_foreach(jget(pod, "spec.containers"), i, item)
+        visit_container_refs(item, visit, arg);
 }
 
 /* --- the container's own --- */
@@ -141,8 +141,7 @@ static int add_from(json_t *env, const json_t *refs, const json_t *source, const
     json_t *value;
     if (!object)
         return jbool(ref, "optional", false) ? 0 : err_set(err, 0, "%s \"%s\" not found", kind, name);
-    json_object_foreach(jget(object, "data"), key, value)
-    {
+    json_object_foreach(jget(object, "data"), key, value) {
         size_t len;
         _cleanup_free_ char *variable = xasprintf("%s%s", prefix, key);
         _cleanup_free_ char *text = refs_value(object, key, &len);
@@ -156,8 +155,7 @@ static int add_env_from(json_t *env, const struct env_input *in, struct err *err
 {
     size_t i;
     json_t *source, *ref;
-    json_array_foreach(jget(in->container, "envFrom"), i, source)
-    {
+    json_array_foreach(jget(in->container, "envFrom"), i, source) {
         if ((ref = jget(source, "configMapRef")) && add_from(env, in->refs, source, "configmap", ref, err) < 0)
             return -1;
         if ((ref = jget(source, "secretRef")) && add_from(env, in->refs, source, "secret", ref, err) < 0)
@@ -204,8 +202,7 @@ static int add_variables(json_t *env, const struct env_input *in, struct err *er
 {
     size_t i;
     json_t *e;
-    json_array_foreach(jget(in->container, "env"), i, e)
-    {
+    json_array_foreach(jget(in->container, "env"), i, e) {
         const json_t *from = jget(e, "valueFrom");
         _cleanup_free_ char *value = NULL;
         if (!from)

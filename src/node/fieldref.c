@@ -57,7 +57,8 @@ static char *format_map(const json_t *map)
     struct buf b = BUF_INIT(MAP_TEXT_MAX);
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)map, key, value) keys[i++] = key;
+    json_object_foreach((json_t *)map, key, value)
+        keys[i++] = key;
     qsort(keys, n, sizeof(*keys), by_text);
     for (i = 0; i < n; i++)
         add_map_line(&b, keys[i], str_or(json_string_value(json_object_get(map, keys[i])), ""));

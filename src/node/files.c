@@ -24,10 +24,10 @@ static void add_aliases(struct buf *b, const json_t *pod)
     if (json_array_size(aliases) == 0)
         return;
     buf_adds(b, "\n# Entries added by HostAliases.\n");
-    json_array_foreach((json_t *)aliases, i, alias)
-    {
+    json_array_foreach((json_t *)aliases, i, alias) {
         buf_adds(b, jstr_or(alias, "ip", ""));
-        json_array_foreach(jget(alias, "hostnames"), j, name) buf_addf(b, "\t%s", str_or(json_string_value(name), ""));
+        json_array_foreach(jget(alias, "hostnames"), j, name)
+            buf_addf(b, "\t%s", str_or(json_string_value(name), ""));
         buf_addc(b, '\n');
     }
 }
@@ -65,7 +65,9 @@ static void add_unique(json_t *list, const char *text)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(list, i, item) if (streq(str_or(json_string_value(item), ""), text)) return;
+    json_array_foreach(list, i, item)
+        if (streq(str_or(json_string_value(item), ""), text))
+            return;
     json_array_append_new(list, json_string(text));
 }
 
@@ -74,8 +76,7 @@ static void set_option(json_t *list, const char *text)
 {
     size_t i, len = strcspn(text, ":");
     json_t *item;
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach(list, i, item) {
         const char *old = str_or(json_string_value(item), "");
         if (strcspn(old, ":") == len && strncmp(old, text, len) == 0) {
             json_array_set_new(list, i, json_string(text));
@@ -126,8 +127,9 @@ static void use_cluster(struct dns *d, const json_t *pod, const char *cluster_dn
     add_unique(d->searches, of_ns);
     add_unique(d->searches, of_svc);
     add_unique(d->searches, domain);
-    json_array_foreach(of_node, i, item) if (!streq(str_or(json_string_value(item), ""), "."))
-        add_unique(d->searches, str_or(json_string_value(item), ""));
+    json_array_foreach(of_node, i, item)
+        if (!streq(str_or(json_string_value(item), ""), "."))
+            add_unique(d->searches, str_or(json_string_value(item), ""));
 }
 
 static void add_config(struct dns *d, const json_t *config)
@@ -136,9 +138,9 @@ static void add_config(struct dns *d, const json_t *config)
     size_t i;
     json_array_foreach(jget(config, "nameservers"), i, item)
         add_unique(d->nameservers, str_or(json_string_value(item), ""));
-    json_array_foreach(jget(config, "searches"), i, item) add_unique(d->searches, str_or(json_string_value(item), ""));
-    json_array_foreach(jget(config, "options"), i, item)
-    {
+    json_array_foreach(jget(config, "searches"), i, item)
+        add_unique(d->searches, str_or(json_string_value(item), ""));
+    json_array_foreach(jget(config, "options"), i, item) {
         const char *value = jstr(item, "value");
         _cleanup_free_ char *text =
             xasprintf("%s%s%s", jstr_or(item, "name", ""), value ? ":" : "", value ? value : "");
@@ -150,8 +152,7 @@ static void add_words(struct buf *b, const char *keyword, const json_t *words, s
 {
     size_t i, chars = 0;
     json_t *word;
-    json_array_foreach((json_t *)words, i, word)
-    {
+    json_array_foreach((json_t *)words, i, word) {
         chars += json_string_length(word) + (i > 0);
         if (i == max || chars > max_chars)
             break;
@@ -167,8 +168,9 @@ static char *print_dns(const struct dns *d)
     json_t *item;
     size_t i;
     add_words(&b, "search ", d->searches, SEARCHES_MAX, SEARCH_CHARS_MAX);
-    json_array_foreach(d->nameservers, i, item) if (i < NAMESERVERS_MAX)
-        buf_addf(&b, "nameserver %s\n", json_string_value(item));
+    json_array_foreach(d->nameservers, i, item)
+        if (i < NAMESERVERS_MAX)
+            buf_addf(&b, "nameserver %s\n", json_string_value(item));
     add_words(&b, "options ", d->options, SIZE_MAX, SIZE_MAX);
     return b.data ? buf_take(&b) : xstrdup("");
 }

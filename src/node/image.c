@@ -143,8 +143,7 @@ static int store_manifest(struct import *im, const json_t *manifest, const char 
     int64_t size = 0;
     if (json_array_size(layers) != json_array_size(diff_ids) || json_array_size(layers) > LAYERS_MAX)
         return err_set(err, 0, "image %s: layers do not fit its configuration", reference);
-    json_array_foreach(layers, i, layer)
-    {
+    json_array_foreach(layers, i, layer) {
         int64_t bytes = 0;
         const char *diff_id = json_string_value(json_array_get(diff_ids, i));
         if (!is_digest(diff_id) || store_layer(im, jstr(layer, "digest"), diff_id, &bytes, err) < 0)
@@ -188,9 +187,9 @@ static int store_descriptor(struct import *im, const json_t *descriptor, const c
         return store_manifest(im, doc, reference, err);
     size_t i;
     json_t *inner;
-    json_array_foreach(jget(doc, "manifests"), i,
-                       inner) if (is_this_machine(inner) && depth > 0) return store_descriptor(im, inner, reference,
-                                                                                               depth - 1, err);
+    json_array_foreach(jget(doc, "manifests"), i, inner)
+        if (is_this_machine(inner) && depth > 0)
+            return store_descriptor(im, inner, reference, depth - 1, err);
     return err_set(err, 0, "image %s: nothing in it is for this machine", reference);
 }
 
@@ -213,8 +212,7 @@ static int store_layout(struct import *im, const char *name, struct err *err)
         return err_set(err, 0, "%s: no image in it", path);
     if (name && json_array_size(manifests) > 1)
         return err_set(err, 0, "%zu images inside: they keep their own names", json_array_size(manifests));
-    json_array_foreach(manifests, i, descriptor)
-    {
+    json_array_foreach(manifests, i, descriptor) {
         const char *own = name ? name : annotated_name(descriptor);
         _cleanup_free_ char *reference = own ? image_normalize(own) : NULL;
         if (!reference)
@@ -266,8 +264,7 @@ static int store_docker_archive(struct import *im, const char *file, const char 
         return -1;
     size_t i, j;
     json_t *image, *tag;
-    json_array_foreach(manifest, i, image)
-    {
+    json_array_foreach(manifest, i, image) {
         _cleanup_free_ char *from = xasprintf("docker-archive:%s:@%zu", file, i),
                             *to = xasprintf("oci:%s:image", layout);
         if (tree_remove(layout, err) < 0 || run_skopeo(from, to, err) < 0)
@@ -278,8 +275,9 @@ static int store_docker_archive(struct import *im, const char *file, const char 
                 return -1;
             continue;
         }
-        json_array_foreach(jget(image, "RepoTags"), j,
-                           tag) if (store_layout(im, json_string_value(tag), err) < 0) return -1;
+        json_array_foreach(jget(image, "RepoTags"), j, tag)
+            if (store_layout(im, json_string_value(tag), err) < 0)
+                return -1;
     }
     return 0;
 }
@@ -324,10 +322,10 @@ static char **names_of(const json_t *refs)
     size_t size = (json_object_size(refs) + 1) * sizeof(char *), n = 0;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)refs, key, value) size += strlen(key) + 1;
-    char **names = xmalloc(size), *text = (char *)(names + json_object_size(refs) + 1);
     json_object_foreach((json_t *)refs, key, value)
-    {
+        size += strlen(key) + 1;
+    char **names = xmalloc(size), *text = (char *)(names + json_object_size(refs) + 1);
+    json_object_foreach((json_t *)refs, key, value) {
         names[n++] = text;
         text = stpcpy(text, key) + 1;
     }
@@ -411,8 +409,7 @@ static int load_image(const char *data_dir, const char *reference, const char *i
     size_t n = json_array_size(diff_ids), i, size = (n + 1) * sizeof(char *);
     size_t each = strlen(data_dir) + sizeof("/images/layers/") + 64;
     char **layers = xmalloc(size + n * each), *text = (char *)(layers + n + 1);
-    json_array_foreach(diff_ids, i, diff_id)
-    {
+    json_array_foreach(diff_ids, i, diff_id) {
         const char *hex = str_after(json_string_value(diff_id), "sha256:");
         layers[i] = text;
         text += snprintf(text, each, "%s/images/layers/%s", data_dir, hex) + 1;

@@ -171,8 +171,7 @@ static int mount_volumes(struct work *w)
     struct volumes_input in = {l->rt->paths, l->pod, l->refs, &l->facts};
     json_t *m;
     size_t i;
-    json_array_foreach(jget(w->spec, "volumeMounts"), i, m)
-    {
+    json_array_foreach(jget(w->spec, "volumeMounts"), i, m) {
         _cleanup_free_ char *sub = xasprintf("subpath-%zu", i);
         char *source = w->n_mounts < MOUNTS_MAX - 8 ? volume_mount_source(&in, m, w->env, w->dir, sub, &l->err) : NULL;
         if (!source)

@@ -108,7 +108,7 @@ static void on_folder(uv_fs_event_t *w, const char *file, int events, int status
 
 void logs_wake(struct agent *a)
 {
-    LIST_EACH (it, &a->followers)
+    LIST_EACH(it, &a->followers)
         pump(container_of(it, struct follower, link));
 }
 

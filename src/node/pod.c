@@ -54,8 +54,7 @@ static void add_containers(struct pod *p, const json_t *specs, bool init)
 {
     size_t i;
     json_t *spec;
-    json_array_foreach((json_t *)specs, i, spec)
-    {
+    json_array_foreach((json_t *)specs, i, spec) {
         p->containers = xrealloc(p->containers, (p->n + 1) * sizeof(*p->containers));
         p->containers[p->n++] = container_new(p, spec, init);
     }

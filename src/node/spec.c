@@ -111,8 +111,7 @@ static void append_expanded(json_t *args, const json_t *words, const json_t *env
 {
     size_t i;
     json_t *word;
-    json_array_foreach((json_t *)words, i, word)
-    {
+    json_array_foreach((json_t *)words, i, word) {
         _cleanup_free_ char *text = env_expand(str_or(json_string_value(word), ""), env);
         json_array_append_new(args, json_string(text));
     }
@@ -145,8 +144,7 @@ static json_t *build_env(const struct spec_input *in)
     json_t *list = json_array(), *item;
     const char *name;
     size_t i;
-    json_array_foreach(jget(in->image_config, "config.Env"), i, item)
-    {
+    json_array_foreach(jget(in->image_config, "config.Env"), i, item) {
         const char *text = str_or(json_string_value(item), ""), *eq = strchr(text, '=');
         _cleanup_free_ char *key = xstrndup(text, eq ? (size_t)(eq - text) : strlen(text));
         json_object_set_new(merged, key, json_string(eq ? eq + 1 : ""));
@@ -161,8 +159,7 @@ static json_t *build_env(const struct spec_input *in)
         json_object_set_new(merged, "HOME", json_string(in->user->home[0] ? in->user->home : "/"));
     if (jbool(in->container, "tty", false) && !json_object_get(merged, "TERM"))
         json_object_set_new(merged, "TERM", json_string("xterm"));
-    json_object_foreach(merged, name, item)
-    {
+    json_object_foreach(merged, name, item) {
         _cleanup_free_ char *pair = xasprintf("%s=%s", name, str_or(json_string_value(item), ""));
         json_array_append_new(list, json_string(pair));
     }
@@ -173,8 +170,7 @@ static bool lists_capability(const json_t *list, const char *name)
 {
     size_t i;
     json_t *item;
-    json_array_foreach((json_t *)list, i, item)
-    {
+    json_array_foreach((json_t *)list, i, item) {
         const char *text = str_or(json_string_value(item), ""), *bare = str_after(text, "CAP_");
         if (streq(bare ? bare : text, name) || strcasecmp(text, "ALL") == 0)
             return true;
@@ -271,8 +267,8 @@ json_t *spec_exec_process(const json_t *spec, const char *const *args, bool tty)
     json_object_set_new(process, "terminal", json_boolean(tty));
     json_object_del(process, "oomScoreAdj"); /* inherited by exec, and lowering it may not be allowed */
     bool has_term = false;
-    json_array_foreach(jget(process, "env"), i, item) has_term =
-        has_term || str_after(str_or(json_string_value(item), ""), "TERM=");
+    json_array_foreach(jget(process, "env"), i, item)
+        has_term = has_term || str_after(str_or(json_string_value(item), ""), "TERM=");
     if (tty && !has_term)
         json_array_append_new(jget(process, "env"), json_string("TERM=xterm"));
     return process;
@@ -444,7 +440,8 @@ const char *spec_qos_class(const json_t *pod)
     size_t i;
     json_t *c;
     for (size_t l = 0; l < ARRAY_LEN(lists); l++)
-        json_array_foreach(jget(pod, lists[l]), i, c) classify(c, &any, &guaranteed);
+        json_array_foreach(jget(pod, lists[l]), i, c)
+            classify(c, &any, &guaranteed);
     return !any ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
 }
 

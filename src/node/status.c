@@ -167,8 +167,7 @@ static const char *unmet_gate(const json_t *pod)
 {
     size_t i;
     json_t *gate;
-    json_array_foreach(jget(pod, "spec.readinessGates"), i, gate)
-    {
+    json_array_foreach(jget(pod, "spec.readinessGates"), i, gate) {
         const char *type = jstr_or(gate, "conditionType", "");
         if (!streq(jstr_or(jfind(jget(pod, "status.conditions"), "type", type), "status", ""), "True"))
             return type;
@@ -240,8 +239,7 @@ static bool conditions_differ(const json_t *old, const json_t *wanted)
 {
     size_t i;
     json_t *c;
-    json_array_foreach((json_t *)wanted, i, c)
-    {
+    json_array_foreach((json_t *)wanted, i, c) {
         const json_t *there = jfind(old, "type", jstr_or(c, "type", ""));
         if (!there || !streq(jstr_or(there, "status", ""), jstr_or(c, "status", "")) ||
             !streq_or_null(jstr(there, "reason"), jstr(c, "reason")) ||
@@ -257,8 +255,7 @@ static json_t *conditions_to_send(const json_t *old, const json_t *wanted)
     static const char *const texts[] = {"reason", "message"};
     json_t *list = json_deep_copy(wanted), *c;
     size_t i;
-    json_array_foreach(list, i, c)
-    {
+    json_array_foreach(list, i, c) {
         const json_t *there = jfind(old, "type", jstr_or(c, "type", ""));
         for (size_t t = 0; t < ARRAY_LEN(texts); t++)
             if (jget(there, texts[t]) && !jget(c, texts[t]))
@@ -272,8 +269,7 @@ json_t *status_patch(const json_t *pod, const json_t *status)
     const json_t *old = jget(pod, "status");
     json_t *changed = json_object(), *value;
     const char *key;
-    json_object_foreach((json_t *)status, key, value)
-    {
+    json_object_foreach((json_t *)status, key, value) {
         const json_t *before = json_object_get(old, key);
         if (streq(key, "conditions") && conditions_differ(before, value))
             json_object_set_new(changed, key, conditions_to_send(before, value));

@@ -117,7 +117,9 @@ static int add_all_keys(struct payload *p, const json_t *object, const char *map
 {
     const char *key;
     json_t *value;
-    json_object_foreach(jget(object, map), key, value) if (add_key(p, object, key, key, mode, err) < 0) return -1;
+    json_object_foreach(jget(object, map), key, value)
+        if (add_key(p, object, key, key, mode, err) < 0)
+            return -1;
     return 0;
 }
 
@@ -138,8 +140,7 @@ static int add_object(const struct volume *v, struct payload *p, const char *kin
         return add_all_keys(p, object, "data", mode, err) < 0 || add_all_keys(p, object, "binaryData", mode, err) < 0
                    ? -1
                    : 0;
-    json_array_foreach((json_t *)items, i, item)
-    {
+    json_array_foreach((json_t *)items, i, item) {
         unsigned item_mode = (unsigned)jint(item, "mode", mode);
         struct err why;
         if (add_key(p, object, jstr_or(item, "key", ""), jstr_or(item, "path", ""), item_mode, &why) < 0 && !optional)
@@ -152,8 +153,7 @@ static int add_downward(const struct volume *v, struct payload *p, const json_t 
 {
     json_t *item;
     size_t i;
-    json_array_foreach(jget(source, "items"), i, item)
-    {
+    json_array_foreach(jget(source, "items"), i, item) {
         const json_t *field = jget(item, "fieldRef"), *resource = jget(item, "resourceFieldRef");
         _cleanup_free_ char *text =
             field ? fieldref_value(v->in->pod, v->in->facts, jstr_or(field, "fieldPath", ""), true, err)
@@ -223,8 +223,9 @@ static int set_up_projected(const struct volume *v, struct err *err)
     json_t *source;
     size_t i;
     int r = 0;
-    json_array_foreach(jget(v->doc, "projected.sources"), i, source) if (r == 0) r =
-        add_projected(v, &p, source, mode, err);
+    json_array_foreach(jget(v->doc, "projected.sources"), i, source)
+        if (r == 0)
+            r = add_projected(v, &p, source, mode, err);
     r = r < 0 || mount_tmpfs(v->path, "mode=0755", err) < 0 ? -1 : write_payload(v, &p, err);
     payload_done(&p);
     return r;
@@ -255,8 +256,7 @@ bool volumes_follow(const json_t *pod)
 {
     size_t i;
     json_t *volume;
-    json_array_foreach(jget(pod, "spec.volumes"), i, volume)
-    {
+    json_array_foreach(jget(pod, "spec.volumes"), i, volume) {
         const struct volume_type *type = type_of(volume);
         if (type && type->follows)
             return true;
@@ -303,8 +303,9 @@ int volumes_set_up(const struct volumes_input *in, struct err *err)
 {
     size_t i;
     json_t *volume;
-    json_array_foreach(jget(in->pod, "spec.volumes"), i, volume) if (set_up_one(in, volume, err) < 0) return err_wrap(
-        err, "MountVolume.SetUp failed for volume \"%s\" ", jstr_or(volume, "name", ""));
+    json_array_foreach(jget(in->pod, "spec.volumes"), i, volume)
+        if (set_up_one(in, volume, err) < 0)
+            return err_wrap(err, "MountVolume.SetUp failed for volume \"%s\" ", jstr_or(volume, "name", ""));
     return 0;
 }
 

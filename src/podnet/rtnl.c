@@ -244,8 +244,7 @@ static int on_route(const struct nlmsghdr *m, void *arg)
     struct in_addr dst = {0};
     char name[IF_NAMESIZE] = "";
     struct nlattr *a;
-    mnl_attr_for_each(a, m, sizeof(*route))
-    {
+    mnl_attr_for_each(a, m, sizeof(*route)) {
         if (mnl_attr_get_type(a) == RTA_DST)
             dst.s_addr = mnl_attr_get_u32(a);
         else if (mnl_attr_get_type(a) == RTA_OIF)
@@ -263,8 +262,9 @@ static int on_addr(const struct nlmsghdr *m, void *arg)
     char name[IF_NAMESIZE] = "";
     struct nlattr *a;
     name_of(each, addr->ifa_index, name);
-    mnl_attr_for_each(a, m, sizeof(*addr)) if (mnl_attr_get_type(a) == IFA_LOCAL)
-        each->addr(each->arg, (struct in_addr){mnl_attr_get_u32(a)}, addr->ifa_prefixlen, name);
+    mnl_attr_for_each(a, m, sizeof(*addr))
+        if (mnl_attr_get_type(a) == IFA_LOCAL)
+            each->addr(each->arg, (struct in_addr){mnl_attr_get_u32(a)}, addr->ifa_prefixlen, name);
     return MNL_CB_OK;
 }
 

@@ -58,10 +58,8 @@ void affinity_render_stale(int family, const json_t *list, const struct recheck_
     struct buf stale = BUF_INIT(0);
     size_t i, k;
     json_t *item, *pair;
-    json_array_foreach(jget(list, "nftables"), i, item)
-    {
-        json_array_foreach(jget(item, "map.elem"), k, pair)
-        {
+    json_array_foreach(jget(list, "nftables"), i, item) {
+        json_array_foreach(jget(item, "map.elem"), k, pair) {
             struct affinity a;
             if (!read_affinity(pair, &a))
                 continue;

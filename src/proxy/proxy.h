@@ -1,6 +1,6 @@
-/* The Service proxy of one node: model -> one nftables table `ip c8s` of a handful of chains and maps (layout: ARCHITECTURE.md),
- * one transaction a change that carries only the difference. render.h is pure (services in, nft commands out); this is the
- * writer next to it. */
+/* The Service proxy of one node: model -> one nftables table `ip c8s` of a handful of chains and maps (layout:
+ * ARCHITECTURE.md), one transaction a change that carries only the difference. render.h is pure (services in, nft
+ * commands out); this is the writer next to it. */
 #pragma once
 #include <uv.h>
 
@@ -12,11 +12,12 @@ struct proxy_config {
     int netns_fd; /* -1: here */
     const char *node_name;
     const char *node_ip;
-    const char *cluster_cidr;  /* pods: sources inside are not masqueraded on the way to a ClusterIP */
+    const char *cluster_cidr; /* pods: sources inside are not masqueraded on the way to a ClusterIP */
     const char *service_cidr;
-    const char *dns_ip;        /* answered on the node itself: left alone, and kept out of conntrack */
+    const char *dns_ip; /* answered on the node itself: left alone, and kept out of conntrack */
 };
-/* Replaces what an earlier life left in the table by what the model holds then (so: once it is synced), and follows it. */
+/* Replaces what an earlier life left in the table by what the model holds then (so: once it is synced), and follows it.
+ */
 struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_config *config, struct err *err);
 void proxy_free(struct proxy *p); /* leaves the rules: Services go on while the program is away */
 /* The kernel has all that the model has. */

@@ -64,8 +64,9 @@ static bool selector_matches_node(const json_t *selector, const struct sched_nod
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)selector, key,
-                        value) if (!json_equal(value, json_object_get(n->labels, key))) return false;
+    json_object_foreach((json_t *)selector, key, value)
+        if (!json_equal(value, json_object_get(n->labels, key)))
+            return false;
     return true;
 }
 

@@ -45,8 +45,7 @@ static bool tolerates(const struct sched_pod *p, const struct sched_node *n, str
 {
     size_t i;
     json_t *taint;
-    json_array_foreach(n->taints, i, taint)
-    {
+    json_array_foreach(n->taints, i, taint) {
         const char *effect = jstr_or(taint, "effect", "");
         if ((!streq(effect, "NoSchedule") && !streq(effect, "NoExecute")) || taint_is_tolerated(taint, tolerations(p)))
             continue;
@@ -113,7 +112,8 @@ static bool has_resources(const struct sched_pod *p, const struct sched_node *n,
         fits &= has_amount(p, n, known[i], why);
     const char *name;
     json_t *value;
-    json_object_foreach(p->requests.others, name, value) fits &= has_amount(p, n, name, why);
+    json_object_foreach(p->requests.others, name, value)
+        fits &= has_amount(p, n, name, why);
     return fits;
 }
 

@@ -55,7 +55,8 @@ static void parse_amounts(const json_t *list, struct amounts *out)
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)list, name, value) set_amount(out, name, parse_amount(name, value));
+    json_object_foreach((json_t *)list, name, value)
+        set_amount(out, name, parse_amount(name, value));
 }
 
 static void each_amount(const struct amounts *a,
@@ -67,7 +68,8 @@ static void each_amount(const struct amounts *a,
     visit(into, "ephemeral-storage", a->ephemeral, sign);
     const char *name;
     json_t *value;
-    json_object_foreach(a->others, name, value) visit(into, name, json_integer_value(value), sign);
+    json_object_foreach(a->others, name, value)
+        visit(into, name, json_integer_value(value), sign);
 }
 
 static void add_one(struct amounts *into, const char *resource, int64_t n, int sign)
@@ -105,8 +107,7 @@ static void add_init_containers(struct sched_pod *p, const json_t *containers, s
 {
     size_t i;
     json_t *container;
-    json_array_foreach((json_t *)containers, i, container)
-    {
+    json_array_foreach((json_t *)containers, i, container) {
         if (streq(jstr_or(container, "restartPolicy", ""), "Always")) {
             add_container(p, sidecars, container);
             each_amount(sidecars, raise_one, peak, 1);
@@ -125,7 +126,8 @@ static void sum_requests(struct sched_pod *p, const json_t *spec)
     struct amounts peak = {0}, sidecars = {0}, overhead = {0};
     size_t i;
     json_t *container;
-    json_array_foreach(jget(spec, "containers"), i, container) add_container(p, &p->requests, container);
+    json_array_foreach(jget(spec, "containers"), i, container)
+        add_container(p, &p->requests, container);
     add_init_containers(p, jget(spec, "initContainers"), &peak, &sidecars);
     amounts_add(&p->requests, &sidecars, 1);
     each_amount(&peak, raise_one, &p->requests, 1);
@@ -143,9 +145,11 @@ static json_t *collect_host_ports(const json_t *spec)
     json_t *ports = json_array(), *container, *port;
     size_t i, k;
     json_array_foreach(jget(spec, "containers"), i, container)
-        json_array_foreach(jget(container, "ports"), k, port) if (jint(port, "hostPort", 0)) json_array_append_new(
-            ports, json_pack("{s:I, s:s, s:s}", "port", (json_int_t)jint(port, "hostPort", 0), "protocol",
-                             jstr_or(port, "protocol", "TCP"), "ip", jstr_or(port, "hostIP", "0.0.0.0")));
+        json_array_foreach(jget(container, "ports"), k, port)
+            if (jint(port, "hostPort", 0))
+                json_array_append_new(ports, json_pack("{s:I, s:s, s:s}", "port", (json_int_t)jint(port, "hostPort", 0),
+                                                       "protocol", jstr_or(port, "protocol", "TCP"), "ip",
+                                                       jstr_or(port, "hostIP", "0.0.0.0")));
     return ports;
 }
 
@@ -153,8 +157,9 @@ static json_t *collect_images(const json_t *spec)
 {
     json_t *images = json_array(), *container;
     size_t i;
-    json_array_foreach(jget(spec, "containers"), i, container) if (jstr(container, "image"))
-        json_array_append_new(images, json_string(jstr(container, "image")));
+    json_array_foreach(jget(spec, "containers"), i, container)
+        if (jstr(container, "image"))
+            json_array_append_new(images, json_string(jstr(container, "image")));
     return images;
 }
 
@@ -162,9 +167,9 @@ static json_t *controller_uid(const json_t *pod)
 {
     size_t i;
     json_t *ref;
-    json_array_foreach(jget(pod, "metadata.ownerReferences"), i,
-                       ref) if (jbool(ref, "controller", false) &&
-                                jstr(ref, "uid")) return json_string(jstr(ref, "uid"));
+    json_array_foreach(jget(pod, "metadata.ownerReferences"), i, ref)
+        if (jbool(ref, "controller", false) && jstr(ref, "uid"))
+            return json_string(jstr(ref, "uid"));
     return NULL;
 }
 
@@ -239,8 +244,9 @@ static json_t *images_on(const json_t *node)
     json_t *sizes = json_object(), *image, *name;
     size_t i, k;
     json_array_foreach(jget(node, "status.images"), i, image)
-        json_array_foreach(jget(image, "names"), k, name) if (json_is_string(name))
-            json_object_set_new(sizes, json_string_value(name), json_integer(jint(image, "sizeBytes", 0)));
+        json_array_foreach(jget(image, "names"), k, name)
+            if (json_is_string(name))
+                json_object_set_new(sizes, json_string_value(name), json_integer(jint(image, "sizeBytes", 0)));
     return sizes;
 }
 

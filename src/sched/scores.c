@@ -79,8 +79,8 @@ static int64_t image_bytes_there(const struct asking *a, const struct sched_node
     int64_t sum = 0;
     size_t i;
     json_t *image;
-    json_array_foreach(json_object_get(a->pod->spec, "images"), i, image) sum +=
-        jint(json_object_get(n->images, json_string_value(image)), "", 0) >> 20;
+    json_array_foreach(json_object_get(a->pod->spec, "images"), i, image)
+        sum += jint(json_object_get(n->images, json_string_value(image)), "", 0) >> 20;
     return sum;
 }
 

@@ -17,8 +17,7 @@ static bool tolerates(const json_t *tolerations, const char *key)
 {
     size_t i;
     const json_t *t;
-    json_array_foreach(tolerations, i, t)
-    {
+    json_array_foreach(tolerations, i, t) {
         const char *effect = jstr_or(t, "effect", ""), *k = jstr_or(t, "key", "");
         if ((!*effect || streq(effect, "NoExecute")) && (!*k || streq(k, key)))
             return true;

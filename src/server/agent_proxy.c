@@ -36,7 +36,8 @@ static void add_names(struct buf *out, const json_t *containers)
 {
     size_t i;
     const json_t *c;
-    json_array_foreach(containers, i, c) buf_addf(out, "%s%s", i ? " " : "", jstr_or(c, "name", ""));
+    json_array_foreach(containers, i, c)
+        buf_addf(out, "%s%s", i ? " " : "", jstr_or(c, "name", ""));
 }
 
 static json_t *must_choose(const json_t *pod, const char *name)

@@ -243,9 +243,10 @@ static int64_t find_node_port(const json_t *ports, int64_t port, const char *pro
 {
     size_t i;
     const json_t *p;
-    json_array_foreach(
-        ports, i, p) if (jint(p, "port", 0) == port && jint(p, "nodePort", 0) &&
-                         (!protocol || streq(jstr_or(p, "protocol", "TCP"), protocol))) return jint(p, "nodePort", 0);
+    json_array_foreach(ports, i, p)
+        if (jint(p, "port", 0) == port && jint(p, "nodePort", 0) &&
+            (!protocol || streq(jstr_or(p, "protocol", "TCP"), protocol)))
+            return jint(p, "nodePort", 0);
     return 0;
 }
 
@@ -253,7 +254,9 @@ static bool has_node_port(const json_t *ports, int64_t node_port)
 {
     size_t i;
     const json_t *p;
-    json_array_foreach(ports, i, p) if (jint(p, "nodePort", 0) == node_port) return true;
+    json_array_foreach(ports, i, p)
+        if (jint(p, "nodePort", 0) == node_port)
+            return true;
     return false;
 }
 
@@ -299,8 +302,7 @@ static void release_ports(struct alloc *a, const json_t *old_ports, const json_t
 {
     size_t i;
     const json_t *p;
-    json_array_foreach(old_ports, i, p)
-    {
+    json_array_foreach(old_ports, i, p) {
         int64_t n = jint(p, "nodePort", 0);
         bool repeated = false;
         for (size_t k = 0; k < i; k++)
@@ -318,16 +320,14 @@ static int alloc_ports(struct alloc *a, json_t *doc, const json_t *old, struct s
     char field[64];
     size_t i;
     if (may_have_ports(doc))
-        json_array_foreach(ports, i, p)
-        {
+        json_array_foreach(ports, i, p) {
             int64_t n = jint(p, "nodePort", 0);
             snprintf(field, sizeof(field), "spec.ports[%zu].nodePort", i);
             if (n && !is_ours(a, change, old_ports, n))
                 take_given_port(a, n, field, causes, change);
         }
     if (needs_ports(doc))
-        json_array_foreach(ports, i, p)
-        {
+        json_array_foreach(ports, i, p) {
             snprintf(field, sizeof(field), "spec.ports[%zu].nodePort", i);
             if (!jint(p, "nodePort", 0) && alloc_port(a, p, field, change, ports, err) < 0)
                 return -1;
@@ -381,8 +381,7 @@ static void inherit(json_t *doc, const json_t *old)
     if (needs_ports(old) && needs_ports(doc)) {
         json_t *ports = jget(doc, "spec.ports"), *p;
         size_t i;
-        json_array_foreach(ports, i, p)
-        {
+        json_array_foreach(ports, i, p) {
             int64_t n = find_node_port(jget(old, "spec.ports"), jint(p, "port", 0), jstr_or(p, "protocol", "TCP"));
             if (!jint(p, "nodePort", 0) && n && !has_node_port(ports, n))
                 jset_int(p, "nodePort", n);
@@ -396,9 +395,9 @@ static bool same_node_ports(const json_t *doc, const json_t *old)
 {
     size_t i;
     const json_t *p;
-    json_array_foreach(jget(doc, "spec.ports"), i,
-                       p) if (jint(p, "nodePort", 0) &&
-                              !has_node_port(jget(old, "spec.ports"), jint(p, "nodePort", 0))) return false;
+    json_array_foreach(jget(doc, "spec.ports"), i, p)
+        if (jint(p, "nodePort", 0) && !has_node_port(jget(old, "spec.ports"), jint(p, "nodePort", 0)))
+            return false;
     return true;
 }
 
@@ -414,7 +413,8 @@ static void drop_type_dependent(json_t *doc, const json_t *old)
     if (may_have_ports(old) && !may_have_ports(doc) && same_node_ports(doc, old)) {
         size_t i;
         json_t *p;
-        json_array_foreach(jget(doc, "spec.ports"), i, p) jset(p, "nodePort", NULL);
+        json_array_foreach(jget(doc, "spec.ports"), i, p)
+            jset(p, "nodePort", NULL);
         if (jhas(doc, "spec.externalTrafficPolicy"))
             jset(doc, "spec.externalTrafficPolicy", NULL);
     }

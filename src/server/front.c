@@ -25,8 +25,7 @@ static void add_warnings(struct request *r)
 {
     size_t i;
     json_t *warning;
-    json_array_foreach(r->warnings, i, warning)
-    {
+    json_array_foreach(r->warnings, i, warning) {
         struct buf value = BUF_INIT(2000);
         buf_adds(&value, "299 - \"");
         for (const char *s = json_string_value(warning); *s; s++)

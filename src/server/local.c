@@ -186,7 +186,7 @@ static void run_queue(uv_idle_t *idle)
     struct server *s = idle->data;
     struct list round;
     list_init(&round);
-    LIST_EACH (it, &s->queue) {
+    LIST_EACH(it, &s->queue) {
         list_remove(it);
         list_append(&round, it);
     }
@@ -283,12 +283,12 @@ static void answer_nobody(struct call *call)
 static void local_free(struct client *base)
 {
     struct local_client *c = local(base);
-    LIST_EACH (it, &c->watches) {
+    LIST_EACH(it, &c->watches) {
         local_watch_stop(container_of(it, struct client_watch, link));
     }
     list_remove(&c->link);
     c->freed = true;
-    LIST_EACH (it, &c->calls)
+    LIST_EACH(it, &c->calls)
         answer_nobody(container_of(it, struct call, link));
     release_client(c);
 }
@@ -319,7 +319,7 @@ void local_init(struct server *s)
 
 void local_done(struct server *s)
 {
-    LIST_EACH (it, &s->queue) {
+    LIST_EACH(it, &s->queue) {
         struct call *call = container_of(it, struct call, queued);
         struct client_watch *cw = call->watching;
         if (cw)
@@ -328,11 +328,11 @@ void local_done(struct server *s)
             free_watch(cw);
         request_free(&call->r);
     }
-    LIST_EACH (it, &s->clients) {
+    LIST_EACH(it, &s->clients) {
         struct local_client *c = container_of(it, struct local_client, link);
         list_remove(it);
         c->server = NULL;
-        LIST_EACH (w, &c->watches) {
+        LIST_EACH(w, &c->watches) {
             struct client_watch *cw = container_of(w, struct client_watch, link);
             watch_stop(TAKE(cw->watch));
         }

@@ -44,9 +44,10 @@ static char *selector_text(const json_t *labels, const json_t *expressions)
     const char *key;
     json_t *value;
     size_t i;
-    json_object_foreach((json_t *)labels, key, value) parts[n++] =
-        xasprintf("%s=%s", key, str_or(json_string_value(value), ""));
-    json_array_foreach(expressions, i, value) parts[n++] = requirement_text(value);
+    json_object_foreach((json_t *)labels, key, value)
+        parts[n++] = xasprintf("%s=%s", key, str_or(json_string_value(value), ""));
+    json_array_foreach(expressions, i, value)
+        parts[n++] = requirement_text(value);
     qsort(parts, n, sizeof(*parts), compare_texts);
     struct buf out = BUF_INIT(0);
     for (i = 0; i < n; i++) {

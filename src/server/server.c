@@ -45,7 +45,7 @@ static void on_handle_closed(uv_handle_t *handle)
 static void abandon_requests(struct server *s)
 {
     submissions_orphan(s);
-    LIST_EACH (it, &s->requests) {
+    LIST_EACH(it, &s->requests) {
         struct request *r = container_of(it, struct request, link);
         if (r->exchange)
             request_reply_status(r, status_new(STATUS_UNAVAILABLE, "the server is shutting down"));

@@ -61,7 +61,7 @@ json_t *submit(struct server *s, const struct kind *k, json_t *doc, bool deletes
 
 void submissions_orphan(struct server *s)
 {
-    LIST_EACH (it, &s->submissions) {
+    LIST_EACH(it, &s->submissions) {
         struct submission *sub = container_of(it, struct submission, link);
         list_remove(it);
         sub->server = NULL;

@@ -73,8 +73,9 @@ static bool has_other_members(const json_t *a, const json_t *b)
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)a, name, value) if (!streq(name, "metadata") && !streq(name, "status") &&
-                                                      !json_equal(value, json_object_get(b, name))) return true;
+    json_object_foreach((json_t *)a, name, value)
+        if (!streq(name, "metadata") && !streq(name, "status") && !json_equal(value, json_object_get(b, name)))
+            return true;
     return false;
 }
 

@@ -109,7 +109,7 @@ static void on_timer(uv_timer_t *timer);
 static void set_timer(struct server *s)
 {
     int64_t due = INT64_MAX, now = clock_mono_ms();
-    LIST_EACH (it, &s->watches) {
+    LIST_EACH(it, &s->watches) {
         const struct watch *w = container_of(it, struct watch, link);
         if (w->deadline_ms < due)
             due = w->deadline_ms;
@@ -142,7 +142,7 @@ static void on_timer(uv_timer_t *timer)
     /* A sink may stop any watch, its own or another: one is handled at a time, then the list is looked at again. */
     for (bool again = true; again;) {
         again = false;
-        LIST_EACH (it, &s->watches) {
+        LIST_EACH(it, &s->watches) {
             struct watch *w = container_of(it, struct watch, link);
             again = w->deadline_ms <= now || (w->bookmarks && w->bookmark_ms <= now);
             if (!again)
@@ -280,7 +280,7 @@ void watches_init(struct server *s)
 
 void watches_done(struct server *s)
 {
-    LIST_EACH (it, &s->watches) {
+    LIST_EACH(it, &s->watches) {
         struct watch *w = container_of(it, struct watch, link);
         store_watch_stop(TAKE(w->subscription));
         free_watch(w);

@@ -1,5 +1,5 @@
-/* Keeps a model current from informers: Services, EndpointSlices, Nodes and Namespaces of one client. The only file of the
- * room that knows clients. */
+/* Keeps a model current from informers: Services, EndpointSlices, Nodes and Namespaces of one client. The only file of
+ * the room that knows clients. */
 #pragma once
 #include "client/client.h"
 #include "service/model.h"

@@ -78,7 +78,7 @@ void model_free(struct model *m)
 {
     if (!m)
         return;
-    LIST_EACH (it, &m->readers)
+    LIST_EACH(it, &m->readers)
         model_reader_free(container_of(it, struct model_reader, link));
     map_done_with(&m->slices, free_slice);
     map_done_with(&m->entries, entry_free);
@@ -113,7 +113,7 @@ static void entry_drop_if_unused(struct model *m, struct entry *e)
 
 static void tell(struct model *m, const struct entry *e)
 {
-    LIST_EACH (it, &m->readers) {
+    LIST_EACH(it, &m->readers) {
         struct model_reader *r = container_of(it, struct model_reader, link);
         map_put(&r->pending, e->key, r);
         if (!r->told) {
@@ -254,7 +254,7 @@ void model_set_slice(struct model *m, const char *ns, const char *name, const js
 
 static bool borrows_zone(const struct entry *e, const char *node)
 {
-    LIST_EACH (it, &e->slices) {
+    LIST_EACH(it, &e->slices) {
         const struct slice *s = container_of(it, struct slice, link);
         for (size_t i = 0; i < s->n_endpoints; i++)
             if (!*s->endpoints[i].zone && streq(s->endpoints[i].node, node))

@@ -1,7 +1,8 @@
-/* THE MODEL: Services, EndpointSlices and Nodes resolved to service ports and their endpoints. Proxy, DNS, load balancer,
- * Ingress, environment variables and `why` all read this and none of them derives it again. Pure: documents in, resolved
- * services out, no I/O and no clock. One model serves any number of readers; each takes the names of what changed since it
- * last asked. Rules: pkg/proxy/topology.go, pkg/proxy/serviceport.go, endpointslicecache.go upstream. */
+/* THE MODEL: Services, EndpointSlices and Nodes resolved to service ports and their endpoints. Proxy, DNS, load
+ * balancer, Ingress, environment variables and `why` all read this and none of them derives it again. Pure: documents
+ * in, resolved services out, no I/O and no clock. One model serves any number of readers; each takes the names of what
+ * changed since it last asked. Rules: pkg/proxy/topology.go, pkg/proxy/serviceport.go, endpointslicecache.go upstream.
+ */
 #pragma once
 #include <jansson.h>
 #include <stdbool.h>
@@ -18,13 +19,14 @@ struct svc_endpoint {
     struct ip ip;
     uint16_t port;
     bool ready, serving, terminating;
-    const char *node;      /* "" when unknown */
-    const char *zone;      /* "" */
-    const char *hostname;  /* "" : DNS uses the dashed address */
+    const char *node;                    /* "" when unknown */
+    const char *zone;                    /* "" */
+    const char *hostname;                /* "" : DNS uses the dashed address */
     const char *target_ns, *target_name; /* the pod, or "" */
 };
 
-/* One (service, port): what a VIP and its number lead to. Endpoints are sorted by address, then port, without doubles. */
+/* One (service, port): what a VIP and its number lead to. Endpoints are sorted by address, then port, without doubles.
+ */
 struct svc_port {
     const char *name; /* "" allowed for a single port */
     enum svc_protocol protocol;
@@ -37,9 +39,9 @@ struct svc_port {
 struct svc {
     const char *ns, *name;
     enum svc_type type;
-    bool headless;                 /* clusterIP None: DNS only */
-    bool proxied;                  /* false: headless, ExternalName, or labelled with another service-proxy-name */
-    const char *external_name;     /* "" */
+    bool headless;             /* clusterIP None: DNS only */
+    bool proxied;              /* false: headless, ExternalName, or labelled with another service-proxy-name */
+    const char *external_name; /* "" */
     struct ip *cluster_ips;
     struct ip *external_ips, *lb_ips; /* lb_ips: status.loadBalancer.ingress with ipMode VIP */
     size_t n_cluster_ips, n_external_ips, n_lb_ips;
@@ -50,7 +52,8 @@ struct svc {
     uint16_t health_check_node_port;
     struct svc_port *ports;
     size_t n_ports;
-    /* Headless: every address of every slice, ports merged, for DNS: ports[] as above, plus addresses of portless Services. */
+    /* Headless: every address of every slice, ports merged, for DNS: ports[] as above, plus addresses of portless
+     * Services. */
     struct svc_endpoint *addresses;
     size_t n_addresses;
 };
@@ -76,16 +79,16 @@ bool model_has_namespace(const struct model *m, const char *name);
 
 /* Readers. A new reader finds everything changed. */
 struct model_reader;
-struct model_reader *model_reader_new(struct model *m, void (*changed)(void *arg), void *arg); /* `changed`: at the first
-                                                      change after a take; do not read in it, schedule */
+struct model_reader *model_reader_new(struct model *m, void (*changed)(void *arg), void *arg); /* `changed`: at the
+                                                      first change after a take; do not read in it, schedule */
 void model_reader_free(struct model_reader *r);
 /* Calls visit with each service that changed since the last take (svc NULL: gone), then forgets. */
-void model_take(struct model_reader *r, void (*visit)(void *arg, const char *ns, const char *name, const struct svc *svc),
-                void *arg);
+void model_take(struct model_reader *r,
+                void (*visit)(void *arg, const char *ns, const char *name, const struct svc *svc), void *arg);
 
-/* Which of a port's endpoints take traffic, by policy (topology.go CategorizeEndpoints): indexes into endpoints, written to
- * out[n_endpoints]. node: this node, for local_only. Falls back to serving terminating ones when no ready one is left.
- * Returns how many. */
+/* Which of a port's endpoints take traffic, by policy (topology.go CategorizeEndpoints): indexes into endpoints,
+ * written to out[n_endpoints]. node: this node, for local_only. Falls back to serving terminating ones when no ready
+ * one is left. Returns how many. */
 size_t svc_usable_endpoints(const struct svc_port *p, bool local_only, const char *node, size_t *out);
 /* The same for one address family (AF_INET, AF_INET6): each family falls back on its own. */
 size_t svc_usable_endpoints_of(const struct svc_port *p, int family, bool local_only, const char *node, size_t *out);

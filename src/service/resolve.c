@@ -78,7 +78,7 @@ static void resolve_port(struct svc *s, struct svc_port *p, const struct list *s
                          const struct resolve_nodes *nodes)
 {
     struct endpoint_list all = {0};
-    LIST_EACH (it, slices) {
+    LIST_EACH(it, slices) {
         const struct slice *slice = container_of(it, struct slice, link);
         for (size_t i = 0; i < slice->n_ports && counts(s, slice); i++)
             if (same_port(p, &slice->ports[i]))
@@ -106,7 +106,7 @@ static int compare_ports(const void *pa, const void *pb)
 /* Of the slices that give the port different numbers, the smallest stands for it. */
 static void add_slice_ports(struct svc *s, size_t n_declared, const struct list *slices)
 {
-    LIST_EACH (it, slices) {
+    LIST_EACH(it, slices) {
         const struct slice *slice = container_of(it, struct slice, link);
         for (size_t i = 0; i < slice->n_ports; i++) {
             const struct slice_port *sp = &slice->ports[i];
@@ -133,7 +133,7 @@ static uint16_t smallest_port(const struct svc_port *p)
 static void resolve_addresses(struct svc *s, const struct list *slices, const struct resolve_nodes *nodes)
 {
     struct endpoint_list all = {0};
-    LIST_EACH (it, slices)
+    LIST_EACH(it, slices)
         add_endpoints(&all, container_of(it, struct slice, link), 0, nodes);
     s->addresses = all.list;
     s->n_addresses = all.n ? sort_unique(all.list, all.n) : 0;

@@ -73,7 +73,8 @@ static void add_ips(struct ip **list, size_t *n, const json_t *array)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(array, i, item) add_ip(list, n, json_string_value(item));
+    json_array_foreach(array, i, item)
+        add_ip(list, n, json_string_value(item));
 }
 
 static void parse_cluster_ips(struct svc *s, const json_t *spec)
@@ -93,9 +94,9 @@ static void parse_load_balancer(struct svc *s, const json_t *doc)
 {
     size_t i;
     json_t *ingress;
-    json_array_foreach(jget(doc, "status.loadBalancer.ingress"), i,
-                       ingress) if (streq(jstr_or(ingress, "ipMode", "VIP"), "VIP"))
-        add_ip(&s->lb_ips, &s->n_lb_ips, jstr(ingress, "ip"));
+    json_array_foreach(jget(doc, "status.loadBalancer.ingress"), i, ingress)
+        if (streq(jstr_or(ingress, "ipMode", "VIP"), "VIP"))
+            add_ip(&s->lb_ips, &s->n_lb_ips, jstr(ingress, "ip"));
 }
 
 static void parse_source_ranges(struct svc *s, const json_t *ranges)
@@ -103,8 +104,7 @@ static void parse_source_ranges(struct svc *s, const json_t *ranges)
     size_t i;
     json_t *item;
     const char **list = xcalloc(json_array_size(ranges) + 1, sizeof(*list));
-    json_array_foreach(ranges, i, item)
-    {
+    json_array_foreach(ranges, i, item) {
         const char *text = str_or(json_string_value(item), "");
         while (isspace((unsigned char)*text))
             text++;
@@ -122,8 +122,7 @@ static void parse_ports(struct svc *s, const json_t *ports)
     size_t i;
     json_t *item;
     s->ports = xcalloc(json_array_size(ports) + 1, sizeof(*s->ports));
-    json_array_foreach(ports, i, item)
-    {
+    json_array_foreach(ports, i, item) {
         struct svc_port *p = &s->ports[s->n_ports];
         if (!protocol_parse(jstr(item, "protocol"), &p->protocol))
             continue;

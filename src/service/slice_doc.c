@@ -22,15 +22,14 @@ static size_t texts_needed(const json_t *doc, const char *service)
 {
     size_t size = strlen(service) + 1, i;
     json_t *item;
-    json_array_foreach(jget(doc, "endpoints"), i, item)
-    {
+    json_array_foreach(jget(doc, "endpoints"), i, item) {
         const char *texts[T_N];
         endpoint_texts(item, texts);
         for (int t = 0; t < T_N; t++)
             size += strlen(texts[t]) + 1;
     }
-    json_array_foreach(jget(doc, "ports"), i, item) size +=
-        strlen(jstr_or(item, "name", "")) + strlen(jstr_or(item, "appProtocol", "")) + 2;
+    json_array_foreach(jget(doc, "ports"), i, item)
+        size += strlen(jstr_or(item, "name", "")) + strlen(jstr_or(item, "appProtocol", "")) + 2;
     return size;
 }
 
@@ -42,8 +41,9 @@ static const char *keep(struct slice *s, const char *text, const char *previous)
     if (previous && streq(text, previous))
         return previous;
     char *copy = s->texts + s->texts_size;
-    s->texts_size += strlen(text) + 1;
-    return strcpy(copy, text);
+    size_t size = strlen(text) + 1;
+    s->texts_size += size;
+    return memcpy(copy, text, size);
 }
 
 static void parse_endpoint(struct slice *s, const json_t *item, int family)
@@ -93,9 +93,11 @@ struct slice *slice_parse(const json_t *doc)
     s->service = keep(s, service, NULL);
     s->hidden_from_proxy = hidden_from_proxy(doc);
     s->endpoints = xcalloc(json_array_size(endpoints) + 1, sizeof(*s->endpoints));
-    json_array_foreach(endpoints, i, item) parse_endpoint(s, item, family);
+    json_array_foreach(endpoints, i, item)
+        parse_endpoint(s, item, family);
     s->ports = xcalloc(json_array_size(ports) + 1, sizeof(*s->ports));
-    json_array_foreach(ports, i, item) parse_port(s, item);
+    json_array_foreach(ports, i, item)
+        parse_port(s, item);
     return s;
 }
 

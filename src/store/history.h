@@ -1,5 +1,5 @@
-/* The recent changes of one kind, so that a watch can begin in the past. Each kind has a window of its own: what changes
- * every second (leases, pod statuses) does not push out what a quiet kind remembers. */
+/* The recent changes of one kind, so that a watch can begin in the past. Each kind has a window of its own: what
+ * changes every second (leases, pod statuses) does not push out what a quiet kind remembers. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@ struct change {
 };
 
 struct history {
-    struct change *ring; /* in revision order from `first` on */
+    struct change *ring;    /* in revision order from `first` on */
     size_t first, len, cap; /* cap: power of two */
     size_t bytes;           /* what the window keeps in memory beyond the index */
     uint64_t floor;         /* changes after this revision are all remembered */

@@ -1,6 +1,6 @@
-/* The newest version of every object of one kind, sorted by namespace, then name: gets, lists and ranges of one namespace.
- * Two levels, a list of small sorted blocks, so that an insertion moves a few hundred pointers at most however many objects
- * there are. */
+/* The newest version of every object of one kind, sorted by namespace, then name: gets, lists and ranges of one
+ * namespace. Two levels, a list of small sorted blocks, so that an insertion moves a few hundred pointers at most
+ * however many objects there are. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -94,7 +94,7 @@ static void sweep_stopped(struct table *t)
     if (t->delivering || !t->has_stopped)
         return;
     t->has_stopped = false;
-    LIST_EACH (it, &t->watches) {
+    LIST_EACH(it, &t->watches) {
         struct store_watch *w = container_of(it, struct store_watch, link);
         if (!w->fn)
             watch_free(w);
@@ -125,7 +125,7 @@ static void catch_up_all(struct table *t)
         return;
     t->behind = false;
     t->delivering++;
-    LIST_EACH (it, &t->watches) {
+    LIST_EACH(it, &t->watches) {
         struct store_watch *w = container_of(it, struct store_watch, link);
         if (w->behind)
             catch_up(w);
@@ -209,7 +209,7 @@ static void publish(struct store *s, struct write *w)
         const struct change change = {old, obj, w->deleted};
         history_add(&t->history, old, obj, w->deleted);
         t->delivering++;
-        LIST_EACH (it, &t->watches)
+        LIST_EACH(it, &t->watches)
             deliver(container_of(it, struct store_watch, link), &change);
         t->delivering--;
         sweep_stopped(t);
@@ -226,13 +226,13 @@ static void take_committed(struct store *s)
     list_init(&failed);
     writer_take(s->writer, &durable, &failed, &err);
     /* Failed ones stop being visible to store_latest before any callback can decide something on top of them. */
-    LIST_EACH (it, &failed)
+    LIST_EACH(it, &failed)
         settle(s, container_of(it, struct write, link));
-    LIST_EACH (it, &durable) {
+    LIST_EACH(it, &durable) {
         list_remove(it);
         publish(s, container_of(it, struct write, link));
     }
-    LIST_EACH (it, &failed) {
+    LIST_EACH(it, &failed) {
         list_remove(it);
         finish(container_of(it, struct write, link), &err);
     }
@@ -286,7 +286,7 @@ struct store *store_open(uv_loop_t *loop, const char *path, struct err *err)
 
 static void free_table(struct table *t)
 {
-    LIST_EACH (it, &t->watches)
+    LIST_EACH(it, &t->watches)
         watch_free(container_of(it, struct store_watch, link));
     history_done(&t->history);
     index_done(&t->index);

@@ -26,7 +26,7 @@ struct writer {
 static void move_items(struct list *from, struct list *to, size_t max)
 {
     size_t n = 0;
-    LIST_EACH (it, from) {
+    LIST_EACH(it, from) {
         if (max && n++ == max)
             break;
         list_remove(it);
@@ -39,7 +39,7 @@ static int commit(struct db *db, const struct list *batch, struct err *err)
     uint64_t rv = 0;
     if (db_begin(db, err) < 0)
         return -1;
-    LIST_EACH (it, batch) {
+    LIST_EACH(it, batch) {
         const struct write *write = container_of(it, struct write, link);
         if ((write->deleted ? db_delete : db_put)(db, write->obj, err) < 0)
             return -1;

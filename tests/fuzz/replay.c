@@ -1,5 +1,5 @@
-/* Feeds every file of a corpus folder to a fuzz target, so that the normal test run covers what fuzzing once found. An empty
- * or missing corpus is a failure. */
+/* Feeds every file of a corpus folder to a fuzz target, so that the normal test run covers what fuzzing once found. An
+ * empty or missing corpus is a failure. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

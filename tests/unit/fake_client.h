@@ -104,7 +104,7 @@ static inline struct object *fake_next(struct fake *f, const struct kind *k, str
 
 static inline void fake_tell(struct fake *f, enum client_event type, struct object *o)
 {
-    LIST_EACH (it, &f->watches) {
+    LIST_EACH(it, &f->watches) {
         struct fake_watch *w = container_of(it, struct fake_watch, link);
         if (w->kind != o->kind || w->stopped)
             continue;
@@ -168,8 +168,7 @@ static inline json_t *fake_merge(const json_t *doc, const json_t *patch)
     json_t *out = json_is_object(doc) ? json_deep_copy(doc) : json_object();
     const char *k;
     json_t *v;
-    json_object_foreach((json_t *)patch, k, v)
-    {
+    json_object_foreach((json_t *)patch, k, v) {
         if (json_is_null(v))
             json_object_del(out, k);
         else
@@ -278,8 +277,7 @@ static inline int fake_patch(struct fake *f, struct fake_task *t, const struct k
         json_t *merged = json_deep_copy(jget(old, "status.conditions")), *c;
         size_t i;
         merged = merged ? merged : json_array();
-        json_array_foreach((json_t *)conditions, i, c)
-        {
+        json_array_foreach((json_t *)conditions, i, c) {
             json_t *there = jfind(merged, "type", jstr(c, "type"));
             if (there)
                 json_object_update(there, c);
@@ -476,7 +474,7 @@ static inline bool fake_idle(const struct fake *f)
 {
     if (!list_empty(&f->tasks))
         return false;
-    LIST_EACH (it, &f->watches)
+    LIST_EACH(it, &f->watches)
         if (!list_empty(&container_of(it, struct fake_watch, link)->events))
             return false;
     return true;
@@ -495,13 +493,13 @@ static inline void fake_turn(uv_idle_t *h)
         return;
     }
     unsigned pick = fake_rand(f, n);
-    LIST_EACH (it, &f->tasks) {
+    LIST_EACH(it, &f->tasks) {
         if (pick-- == 0) {
             fake_work_task(f, container_of(it, struct fake_task, link));
             return;
         }
     }
-    LIST_EACH (it, &f->watches) {
+    LIST_EACH(it, &f->watches) {
         struct fake_watch *w = container_of(it, struct fake_watch, link);
         if (!list_empty(&w->events) && pick-- == 0) {
             fake_work_watch(w);
@@ -559,7 +557,7 @@ static inline void fake_watch_stop(struct client_watch *cw)
 {
     struct fake_watch *w = (struct fake_watch *)cw;
     list_remove(&w->link);
-    LIST_EACH (it, &w->events) {
+    LIST_EACH(it, &w->events) {
         struct fake_watch_event *e = container_of(it, struct fake_watch_event, link);
         object_unref(e->obj);
         free(e);
@@ -569,7 +567,7 @@ static inline void fake_watch_stop(struct client_watch *cw)
 /* Ends every watch with `code`, after what it still has to deliver. */
 static inline void fake_end_watches(struct fake *f, int code)
 {
-    LIST_EACH (it, &f->watches) {
+    LIST_EACH(it, &f->watches) {
         struct fake_watch *w = container_of(it, struct fake_watch, link);
         struct fake_watch_event *e = NEW(struct fake_watch_event);
         e->end_code = code;
@@ -585,7 +583,7 @@ static inline void fake_closed(uv_handle_t *h)
 static inline void fake_free(struct client *c)
 {
     struct fake *f = container_of(c, struct fake, client);
-    LIST_EACH (it, &f->tasks) {
+    LIST_EACH(it, &f->tasks) {
         struct fake_task *t = container_of(it, struct fake_task, link);
         if (t->list_done)
             t->list_done(t->arg, 0, NULL, 0, 0);

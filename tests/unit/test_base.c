@@ -97,9 +97,9 @@ TEST(times)
     static const struct {
         int secs;
         const char *text;
-    } ages[] = {{5, "5s"},       {119, "119s"},     {130, "2m10s"},     {599, "9m59s"},     {660, "11m"},
-                {10800, "3h"},   {11000, "3h3m"},   {90000, "25h"},     {180000, "2d2h"},   {864000, "10d"},
-                {86400 * 800, "2y70d"}};
+    } ages[] = {{5, "5s"},        {119, "119s"},   {130, "2m10s"},        {599, "9m59s"},
+                {660, "11m"},     {10800, "3h"},   {11000, "3h3m"},       {90000, "25h"},
+                {180000, "2d2h"}, {864000, "10d"}, {86400 * 800, "2y70d"}};
     for (size_t i = 0; i < ARRAY_LEN(ages); i++)
         T_STR(time_human_duration(ages[i].secs * 1000000LL, out), ages[i].text);
 }

@@ -72,8 +72,7 @@ TEST(aggregated_has_the_same_in_one_document)
            "[\"create\"]}");
     size_t resources = 0, i;
     json_t *group;
-    json_array_foreach(jget(named, "items"), i, group)
-    {
+    json_array_foreach(jget(named, "items"), i, group) {
         T_TRUE(*jstr_or(group, "metadata.name", ""));
         resources += json_array_size(jget(json_array_get(jget(group, "versions"), 0), "resources"));
     }

@@ -58,10 +58,8 @@ static json_t *seen_in(const json_t *list)
 {
     json_t *seen = json_object(), *item, *e;
     size_t i, k;
-    json_array_foreach((json_t *)list, i, item)
-    {
-        json_array_foreach(json_object_get(item, "endpoints"), k, e)
-        {
+    json_array_foreach((json_t *)list, i, item) {
+        json_array_foreach(json_object_get(item, "endpoints"), k, e) {
             _cleanup_json_ json_t *pair = json_pack("[O, O]", json_object_get(item, "ports"), e);
             _cleanup_free_ char *text = jprint_sorted(pair);
             json_object_set_new(seen, text, json_integer(jint(json_object_get(seen, text), "", 0) + 1));
@@ -103,8 +101,7 @@ TEST(incremental_changes_give_what_a_full_computation_gives)
         T_TRUE(json_array_size(slices) >= 1);
         size_t i;
         json_t *slice;
-        json_array_foreach(slices, i, slice)
-        {
+        json_array_foreach(slices, i, slice) {
             size_t n = json_array_size(json_object_get(slice, "endpoints"));
             T_TRUE(n <= 7 && (n > 0 || (total == 0 && json_array_size(slices) == 1)));
         }

@@ -17,14 +17,14 @@ static size_t check_refs(const json_t *doc, const json_t *types, const char *pre
     size_t n = 0, i;
     const char *key;
     json_t *v;
-    json_object_foreach((json_t *)doc, key, v)
-    {
+    json_object_foreach((json_t *)doc, key, v) {
         const char *name = streq(key, "$ref") ? str_after(str_or(json_string_value(v), ""), prefix) : NULL;
         if (streq(key, "$ref") && json_is_string(v) && (!name || !json_object_get(types, name)))
             T_FAIL("%s leads nowhere", json_string_value(v));
         n += (name != NULL) + check_refs(v, types, prefix);
     }
-    json_array_foreach((json_t *)doc, i, v) n += check_refs(v, types, prefix);
+    json_array_foreach((json_t *)doc, i, v)
+        n += check_refs(v, types, prefix);
     return n;
 }
 

@@ -160,10 +160,12 @@ static json_t *difference(const json_t *from, const json_t *to)
     if (!json_is_object(from) || !json_is_object(to))
         return json_deep_copy(to);
     json_t *patch = json_object();
-    json_object_foreach((json_t *)from, key, v) if (!json_object_get(to, key))
-        json_object_set_new(patch, key, json_null());
-    json_object_foreach((json_t *)to, key, v) if (!json_equal(v, json_object_get(from, key)))
-        json_object_set_new(patch, key, difference(json_object_get(from, key), v));
+    json_object_foreach((json_t *)from, key, v)
+        if (!json_object_get(to, key))
+            json_object_set_new(patch, key, json_null());
+    json_object_foreach((json_t *)to, key, v)
+        if (!json_equal(v, json_object_get(from, key)))
+            json_object_set_new(patch, key, difference(json_object_get(from, key), v));
     return patch;
 }
 
