@@ -18,8 +18,9 @@
 
 struct down_options {
     bool purge;
+    const char *data_dir; /* to purge when no cluster tells its own */
 };
-static const struct down_options defaults;
+static const struct down_options defaults = {.data_dir = DATA_DIR_DEFAULT};
 
 /* Asks the program to stop and waits for its end. */
 static void stop_program(pid_t pid)
@@ -36,6 +37,17 @@ static void stop_program(pid_t pid)
     }
 }
 
+/* Only a directory that a cluster has used. */
+static int purge(const char *data_dir)
+{
+    struct err err;
+    _cleanup_free_ char *db = xasprintf("%s/state.db", data_dir);
+    if (access(db, F_OK) < 0 || tree_remove(data_dir, &err) == 0)
+        return 0;
+    fprintf(stderr, "c8s down: %s\n", err.msg);
+    return 1;
+}
+
 static int down(const void *options, char **args)
 {
     const struct down_options *o = options;
@@ -48,7 +60,7 @@ static int down(const void *options, char **args)
     _cleanup_json_ json_t *state = runstate_load();
     if (!state) {
         puts("no cluster is running");
-        return 0;
+        return o->purge ? purge(o->data_dir) : 0;
     }
     struct cluster_config config = {jstr_or(state, "dataDir", DATA_DIR_DEFAULT),
                                     jstr_or(state, "kubeconfig", "/dev/null"), (int)jint(state, "nodes", 1)};
@@ -56,12 +68,12 @@ static int down(const void *options, char **args)
         stop_program((pid_t)jint(state, "pid", 0));
     int result = cluster_teardown(&config, &err);
     runstate_remove();
-    if (result == 0 && o->purge)
-        result = tree_remove(config.data_dir, &err);
     if (result < 0) {
         fprintf(stderr, "c8s down: %s\n", err.msg);
         return 1;
     }
+    if (o->purge && purge(config.data_dir) != 0)
+        return 1;
     printf("the cluster is gone%s%s\n", o->purge ? ", its data too" : "; its data stays in ",
            o->purge ? "" : config.data_dir);
     return 0;
@@ -84,6 +96,8 @@ static int status(const void *options, char **args)
 
 static const struct opt down_opts[] = {
     {"purge", NULL, OPT_FLAG, offsetof(struct down_options, purge), 0, 0, "delete the data directory too"},
+    {"data-dir", "DIR", OPT_STR, offsetof(struct down_options, data_dir), 0, 0,
+     "what to purge when no cluster runs (" DATA_DIR_DEFAULT ")"},
     {0},
 };
 static const struct opt no_opts[] = {{0}};
