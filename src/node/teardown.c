@@ -116,6 +116,7 @@ int agent_teardown(const char *data_dir, const char *run_dir, const char *node_n
             remove_tree(paths.run);
     }
     cgroup_remove_node(&cgroups, node_name);
+    (void)rmdir("/run/crun"); /* crun makes it whatever --root says; stays when somebody uses it */
     node_paths_done(&paths);
     return r;
 }
