@@ -26,7 +26,9 @@ extern const struct field label_value_item[], ip_item[], cidr_item[], host_name_
     }
 
 /* meta.c, selector.c, references.c */
-extern const struct field meta_fields[], condition_fields[], label_selector_fields[];
+extern const struct field meta_fields[], label_selector_fields[];
+extern const struct field condition_fields[],
+    plain_condition_fields[]; /* metav1.Condition; what kinds older than it have */
 extern const struct field local_reference_fields[], object_reference_fields[], typed_local_object_reference_fields[],
     typed_object_reference_fields[];
 

@@ -53,3 +53,12 @@ const struct field condition_fields[] = {
     {"message", F_STR, .max_len = 32768, .doc = "The reason for a person."},
     {0},
 };
+
+const struct field plain_condition_fields[] = {
+    {"type", F_STR, .doc = "Name of the condition."},
+    {"status", F_STR, .doc = "True, False or Unknown."},
+    {"lastTransitionTime", F_TIME, .doc = "When the status last changed."},
+    {"reason", F_STR, OPT, .doc = "One word for why."},
+    {"message", F_STR, OPT, .doc = "The reason for a person."},
+    {0},
+};

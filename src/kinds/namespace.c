@@ -11,19 +11,10 @@ static const struct field namespace_spec_fields[] = {
     {0},
 };
 
-static const struct field namespace_condition_fields[] = {
-    {"type", F_STR, .doc = "Name of the condition."},
-    {"status", F_STR, .doc = "True, False or Unknown."},
-    {"lastTransitionTime", F_TIME, .doc = "When the status last changed."},
-    {"reason", F_STR, OPT, .doc = "One word for why."},
-    {"message", F_STR, OPT, .doc = "The reason for a person."},
-    {0},
-};
-
 static const struct field namespace_status_fields[] = {
     {"phase", F_STR, OPT, .oneof = ONE_OF("Active", "Terminating"),
      .doc = "Active, or Terminating while its contents are being deleted."},
-    {"conditions", F_LIST, OPT, LIST_OF(namespace_condition_fields), .merge_key = "type", .list_keys = "type",
+    {"conditions", F_LIST, OPT, LIST_OF(plain_condition_fields), .merge_key = "type", .list_keys = "type",
      .doc = "What the deletion is waiting for."},
     {0},
 };

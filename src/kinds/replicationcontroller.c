@@ -15,22 +15,13 @@ static const struct field rc_spec_fields[] = {
     {0},
 };
 
-static const struct field rc_condition_fields[] = {
-    {"type", F_STR, .doc = "Name of the condition."},
-    {"status", F_STR, .doc = "True, False or Unknown."},
-    {"lastTransitionTime", F_TIME, .doc = "When the status last changed."},
-    {"reason", F_STR, OPT, .doc = "One word for why."},
-    {"message", F_STR, OPT, .doc = "The reason for a person."},
-    {0},
-};
-
 static const struct field rc_status_fields[] = {
     {"replicas", F_INT, .dflt = "0", .doc = "Pods there are."},
     {"fullyLabeledReplicas", F_INT, OPT, .doc = "Pods that have all labels of the template."},
     {"readyReplicas", F_INT, OPT, .doc = "Pods that are ready."},
     {"availableReplicas", F_INT, OPT, .doc = "Pods that have been ready for minReadySeconds."},
     {"observedGeneration", F_INT64, OPT, .doc = "metadata.generation that the controller has seen."},
-    {"conditions", F_LIST, OPT, LIST_OF(rc_condition_fields), .merge_key = "type", .list_keys = "type",
+    {"conditions", F_LIST, OPT, LIST_OF(plain_condition_fields), .merge_key = "type", .list_keys = "type",
      .doc = "ReplicaFailure."},
     {0},
 };
