@@ -121,3 +121,6 @@ char *url_decode(const char *s, size_t len, bool plus);
 char *url_encode(const char *s); /* everything but unreserved characters; the caller frees */
 /* Value of a query parameter, decoded; NULL when absent or badly encoded. n-th occurrence. The caller frees. */
 char *query_get(const char *query, const char *name, size_t nth);
+/* A boolean parameter as upstream reads it: false when absent, "0" or "false" in any case (Python clients say "False").
+ */
+bool query_bool(const char *query, const char *name);

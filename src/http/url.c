@@ -1,5 +1,6 @@
 /* The text of URLs: percent-encoding and query parameters (RFC 3986; '+' as HTML forms and Go's url.Values mean it). */
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "http/http.h"
@@ -63,4 +64,10 @@ char *query_get(const char *query, const char *name, size_t nth)
         part += len;
     }
     return NULL;
+}
+
+bool query_bool(const char *query, const char *name)
+{
+    _cleanup_free_ char *value = query_get(query, name, 0);
+    return value && strcasecmp(value, "false") != 0 && strcmp(value, "0") != 0;
 }

@@ -394,12 +394,6 @@ static void on_closed(void *arg)
 
 /* --- the request --- */
 
-static bool query_flag(const struct http_exchange *x, const char *name)
-{
-    _cleanup_free_ char *value = query_get(http_query(x), name, 0);
-    return value && (streq(value, "true") || streq(value, "1"));
-}
-
 static json_t *read_args(const struct http_exchange *x)
 {
     json_t *args = json_array();
@@ -432,18 +426,19 @@ void exec_serve(struct agent *a, struct http_exchange *x, struct pod *p, const c
         return;
     }
     struct session *s = NEW(struct session);
-    *s = (struct session){.agent = a,
-                          .pod = pod_ref(p),
-                          .container = c,
-                          .args = args,
-                          .pidfd = -1,
-                          .listen_fd = -1,
-                          .console_fd = -1,
-                          .exit_code = -1,
-                          .options = {.want_stdin = query_flag(x, "input") || query_flag(x, "stdin"),
-                                      .want_stdout = query_flag(x, "output") || query_flag(x, "stdout"),
-                                      .want_stderr = query_flag(x, "error") || query_flag(x, "stderr"),
-                                      .tty = query_flag(x, "tty")}};
+    *s = (struct session){
+        .agent = a,
+        .pod = pod_ref(p),
+        .container = c,
+        .args = args,
+        .pidfd = -1,
+        .listen_fd = -1,
+        .console_fd = -1,
+        .exit_code = -1,
+        .options = {.want_stdin = query_bool(http_query(x), "input") || query_bool(http_query(x), "stdin"),
+                    .want_stdout = query_bool(http_query(x), "output") || query_bool(http_query(x), "stdout"),
+                    .want_stderr = query_bool(http_query(x), "error") || query_bool(http_query(x), "stderr"),
+                    .tty = query_bool(http_query(x), "tty")}};
     memcpy(s->cid, c->f.cid, sizeof(s->cid));
     s->drain = timer_make(a->loop, s);
     sessions++;

@@ -119,12 +119,6 @@ static void refuse(struct http_exchange *x, int code, const char *text)
     http_reply(x, code, "text/plain; charset=utf-8", text, strlen(text));
 }
 
-static bool query_flag(const struct http_exchange *x, const char *name)
-{
-    _cleanup_free_ char *value = query_get(http_query(x), name, 0);
-    return value && (streq(value, "true") || streq(value, "1"));
-}
-
 static int64_t query_number(const struct http_exchange *x, const char *name)
 {
     _cleanup_free_ char *value = query_get(http_query(x), name, 0);
@@ -136,7 +130,8 @@ static struct crilog_options read_options(const struct http_exchange *x)
 {
     int64_t seconds = query_number(x, "sinceSeconds");
     _cleanup_free_ char *since = query_get(http_query(x), "sinceTime", 0);
-    struct crilog_options o = {.timestamps = query_flag(x, "timestamps"), .limit_bytes = query_number(x, "limitBytes")};
+    struct crilog_options o = {.timestamps = query_bool(http_query(x), "timestamps"),
+                               .limit_bytes = query_number(x, "limitBytes")};
     if (seconds >= 0)
         o.since_usec = clock_wall_usec() - seconds * 1000000;
     else if (since)
@@ -178,7 +173,7 @@ void logs_serve(struct agent *a, struct http_exchange *x, struct pod *p, const c
     static const char follow_name[] = "follow", previous_name[] = "previous";
     struct container *c = pod_container(p, container);
     _cleanup_free_ char *why = NULL;
-    int attempt = choose_attempt(c, query_flag(x, previous_name), &why);
+    int attempt = choose_attempt(c, query_bool(http_query(x), previous_name), &why);
     if (attempt < 0) {
         refuse(x, 400, why);
         return;
@@ -191,7 +186,7 @@ void logs_serve(struct agent *a, struct http_exchange *x, struct pod *p, const c
                            .container = xstrdup(container),
                            .path = launch_log_path(&a->paths, p->uid, container, attempt),
                            .attempt = attempt,
-                           .follow = query_flag(x, follow_name)};
+                           .follow = query_bool(http_query(x), follow_name)};
     list_append(&a->followers, &f->link);
     crilog_init(&f->reader, &o);
     f->fd = open(f->path, O_RDONLY | O_CLOEXEC);

@@ -105,12 +105,6 @@ const char *verb_name(unsigned verb)
     return verb ? names[__builtin_ctz(verb)] : "";
 }
 
-bool query_bool(const char *query, const char *name)
-{
-    _cleanup_free_ char *value = query_get(query, name, 0);
-    return value && !streq(value, "false") && !streq(value, "0");
-}
-
 bool query_int(const char *query, const char *name, int64_t min, int64_t max, int64_t otherwise, int64_t *ret)
 {
     _cleanup_free_ char *value = query_get(query, name, 0);

@@ -21,8 +21,6 @@ void request_path_done(struct request_path *p);
 unsigned request_verb(const char *method, bool named, bool watch);
 const char *verb_name(unsigned verb);
 
-/* A boolean parameter: absent, "false" and "0" are false. */
-bool query_bool(const char *query, const char *name);
 /* A number inside [min, max]; `otherwise` when absent. False: it is there and is none. */
 bool query_int(const char *query, const char *name, int64_t min, int64_t max, int64_t otherwise, int64_t *ret);
 /* The query without these parameters (NULL ends); the caller frees. */

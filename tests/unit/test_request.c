@@ -73,8 +73,6 @@ TEST(verbs_follow_method_and_shape)
 TEST(parameters_are_read_strictly)
 {
     int64_t n;
-    T_TRUE(query_bool("watch=true", "watch") && query_bool("a=b&watch=1", "watch") && query_bool("watch", "watch"));
-    T_TRUE(!query_bool("", "watch") && !query_bool("watch=false", "watch") && !query_bool("watch=0", "watch"));
     T_TRUE(query_int("limit=500", "limit", 0, 1000, 7, &n) && n == 500);
     T_TRUE(query_int("", "limit", 0, 1000, 7, &n) && n == 7);
     T_TRUE(!query_int("limit=-1", "limit", 0, 1000, 7, &n));

@@ -56,10 +56,18 @@ TEST(query_parameters)
     }
 }
 
+TEST(boolean_parameters)
+{
+    T_TRUE(query_bool("watch=true", "watch") && query_bool("a=b&watch=1", "watch") && query_bool("watch", "watch"));
+    T_TRUE(!query_bool("", "watch") && !query_bool("watch=false", "watch") && !query_bool("watch=0", "watch"));
+    T_TRUE(query_bool("tty=True", "tty") && !query_bool("tty=False", "tty"));
+}
+
 int main(void)
 {
     RUN(decoding);
     RUN(encoding_is_undone_by_decoding);
     RUN(query_parameters);
+    RUN(boolean_parameters);
     return DONE();
 }

@@ -1,0 +1,95 @@
+"""Cluster DNS as pods see it: own names from the model, other names from the host's resolver."""
+import pathlib
+import shutil
+import socket
+import struct
+import threading
+
+import pytest
+
+import harness
+from harness import EXAMPLES, eventually, run
+
+UPSTREAM = "127.0.0.53"
+
+
+class Upstream(threading.Thread):
+    """A resolver on loopback: every A question is answered 192.0.2.7, anything else with no data. Counts what it was asked."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.asked = []
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((UPSTREAM, 53))
+
+    def run(self):
+        while True:
+            query, client = self.socket.recvfrom(4096)
+            end = query.index(0, 12) + 5
+            name, at = [], 12
+            while query[at]:
+                name.append(query[at + 1:at + 1 + query[at]].decode("latin-1"))
+                at += 1 + query[at]
+            self.asked.append(".".join(name).lower())
+            is_a = query[end - 4:end] == b"\0\1\0\1"
+            head = query[:2] + struct.pack(">HHHHH", 0x8180, 1, int(is_a), 0, 0)
+            record = b"\xc0\x0c" + struct.pack(">HHIH4s", 1, 1, 60, 4, bytes((192, 0, 2, 7))) if is_a else b""
+            self.socket.sendto(head + query[12:end] + record, client)
+
+
+@pytest.fixture(scope="module")
+def upstream(tmp_path_factory):
+    """The host's resolver, for the time of this module (the mount namespace is the tests' own)."""
+    conf = tmp_path_factory.mktemp("resolv") / "resolv.conf"
+    conf.write_text(f"nameserver {UPSTREAM}\n")
+    run("mount", "--bind", conf, pathlib.Path("/etc/resolv.conf").resolve())
+    server = Upstream()
+    server.start()
+    yield server
+    run("umount", pathlib.Path("/etc/resolv.conf").resolve())
+
+
+@pytest.fixture(scope="module")
+def pod(upstream):
+    """Runs commands in a pod of a cluster that was started with this resolver."""
+    cluster = harness.Cluster(["dnsutils", "kubia"])
+    cluster.up()
+    kubectl = cluster.kubectl("new")
+    kubectl("run", "dnsutils", "--image=tutum/dnsutils", "--command", "--", "sleep", "infinity")
+    kubectl("create", "-f", EXAMPLES / "kubia-rc.yaml")
+    for name in ("kubia-svc", "kubia-svc-headless", "external-service-externalname"):
+        kubectl("create", "-f", EXAMPLES / f"{name}.yaml")
+    kubectl("wait", "pod/dnsutils", "--for=condition=Ready", "--timeout=60s")
+    kubectl.ready_pods("app=kubia", 3)
+    yield lambda *argv: kubectl("exec", "dnsutils", "--", *argv).split()
+    cluster.remove()
+    shutil.rmtree(cluster.home, ignore_errors=True)
+    assert harness.traces() == []
+
+
+def test_names_of_the_cluster(pod, upstream):
+    ip = pod("dig", "+short", "kubia.default.svc.cluster.local")[0]
+    assert ip.startswith("10.")
+    assert pod("dig", "+short", "+search", "kubia") == [ip]
+    assert pod("dig", "+short", "-x", ip) == ["kubia.default.svc.cluster.local."]
+    eventually(lambda: len(pod("dig", "+short", "kubia-headless.default.svc.cluster.local")) == 3, "an address for each pod")
+    assert "status:" in pod("dig", "nothing.default.svc.cluster.local")
+    words = pod("dig", "nothing.default.svc.cluster.local")
+    assert words[words.index("status:") + 1] == "NXDOMAIN,"
+    words = pod("dig", "AAAA", "kubia.default.svc.cluster.local")
+    assert words[words.index("status:") + 1] == "NOERROR,"
+    assert pod("dig", "+short", "TXT", "dns-version.cluster.local") == ['"1.1.0"']
+    assert pod("dig", "+tcp", "+short", "kubia.default.svc.cluster.local") == [ip]
+    assert not [name for name in upstream.asked if name.endswith("cluster.local")]
+
+
+def test_other_names_are_forwarded(pod, upstream):
+    assert pod("dig", "+short", "www.example.com") == ["192.0.2.7"]
+    assert "www.example.com" in upstream.asked
+    assert pod("nslookup", "www.example.org")[-1] == "192.0.2.7"  # through the search path, whose misses stay here
+    assert not [name for name in upstream.asked if name.endswith("cluster.local")]
+
+
+def test_an_external_name_is_an_alias(pod):
+    answer = pod("dig", "+short", "external-service.default.svc.cluster.local")
+    assert answer[0] == "api.somecompany.com."

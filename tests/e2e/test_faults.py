@@ -1,0 +1,109 @@
+"""kill -9 at any moment: whatever the API acknowledged is there afterwards, and no container is started twice."""
+import json
+import random
+import ssl
+import threading
+import urllib.error
+import urllib.request
+
+import harness
+from harness import C8S, condition, eventually, run
+
+SEED = 20261120
+ROUNDS = 4
+
+
+class Writer(threading.Thread):
+    """Creates ConfigMaps as fast as it can until the server goes; remembers which were acknowledged."""
+
+    def __init__(self, cluster, prefix, enough):
+        super().__init__()
+        pki = cluster.data / "pki"
+        self.context = ssl.create_default_context(cafile=pki / "ca.crt")
+        self.context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+        self.prefix, self.enough, self.acknowledged = prefix, enough, []
+        self.reached = threading.Event()
+
+    def run(self):
+        url = "https://172.28.128.10:6443/api/v1/namespaces/default/configmaps"
+        for i in range(100000):
+            name = f"{self.prefix}-{i}"
+            body = json.dumps({"metadata": {"name": name}, "data": {"n": str(i)}}).encode()
+            request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+            try:
+                with urllib.request.urlopen(request, context=self.context, timeout=10):
+                    self.acknowledged.append(name)
+            except (OSError, urllib.error.URLError):
+                return
+            finally:
+                if len(self.acknowledged) >= self.enough:
+                    self.reached.set()
+
+
+def container_ids(kubectl):
+    return {p["metadata"]["name"]: (p["status"]["containerStatuses"][0]["containerID"],
+                                    p["status"]["containerStatuses"][0]["restartCount"])
+            for p in kubectl.ready_pods("app=hello", 3)}
+
+
+def test_kill_9_at_random_moments():
+    rng = random.Random(SEED)
+    cluster = harness.Cluster(["python-web"])
+    try:
+        cluster.up()
+        kubectl = cluster.kubectl("new")
+        kubectl("apply", "-f", harness.EXAMPLES / "hello.yaml")
+        containers = container_ids(kubectl)
+        written = []
+        for number in range(ROUNDS):
+            writer = Writer(cluster, f"round-{number}", rng.randrange(1, 120))
+            writer.start()
+            assert writer.reached.wait(harness.PATIENCE)
+            cluster.kill()
+            writer.join()
+            written += writer.acknowledged
+            cluster.up()
+            there = set(kubectl("get", "configmaps", "-o", "jsonpath={.items[*].metadata.name}").split())
+            assert set(written) <= there, f"seed {SEED}: {set(written) - there} was acknowledged and is gone"
+            assert container_ids(kubectl) == containers
+        assert len(written) >= ROUNDS
+    finally:
+        print(cluster.log())
+        cluster.remove()
+    assert harness.traces() == []
+
+
+def test_a_container_that_ends_while_nobody_looks(tmp_path):
+    """The program is away when a container dies: afterwards it is restarted, once."""
+    cluster = harness.Cluster(["python-web"])
+    try:
+        cluster.up()
+        kubectl = cluster.kubectl("new")
+        kubectl("create", "deployment", "web", "--image=yanbin/python-web:latest")
+        pod = kubectl.ready_pods("app=web", 1)[0]
+        pid = eventually(lambda: run("pgrep", "-f", "python3 -S -E /app/server.py").stdout.split(), "the app runs")[0]
+        cluster.kill()
+        run("kill", "-9", pid)
+        cluster.up()
+
+        def restarted():
+            status = kubectl.json("get", "pod", pod["metadata"]["name"])["status"]
+            return status["containerStatuses"][0]["restartCount"] == 1 and condition({"status": status}, "Ready") == "True"
+        eventually(restarted, "the container runs again")
+    finally:
+        print(cluster.log())
+        cluster.remove()
+    assert harness.traces() == []
+
+
+def test_down_cleans_up_after_a_killed_program():
+    cluster = harness.Cluster(["python-web"])
+    try:
+        cluster.up()
+        cluster.kubectl("new")("create", "deployment", "web", "--image=yanbin/python-web:latest", "--replicas=2")
+        cluster.kubectl("new").ready_pods("app=web", 2)
+        cluster.kill()
+        assert "not running, but it was not stopped" in run(C8S, "status", check=False).stdout
+    finally:
+        cluster.remove()
+    assert harness.traces() == []
