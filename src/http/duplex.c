@@ -9,6 +9,7 @@
 #define LAST_OUTPUT_STALL_MS (3600 * 1000)
 
 struct duplex {
+    struct list link; /* in the list of duplex_track() */
     struct conn *conn;
     const struct duplex_handler *h; /* NULL before duplex_start() */
     void *arg;
@@ -49,6 +50,7 @@ static void on_failed(void *arg, const struct err *why)
         return; /* duplex_start() asks again */
     d->h->closed(d->arg);
     conn_free(d->conn);
+    list_remove(&d->link);
     free(d);
 }
 
@@ -58,6 +60,7 @@ static const struct conn_handler duplex_handler = {
 struct duplex *duplex_new(struct conn *conn)
 {
     struct duplex *d = NEW(struct duplex);
+    list_init(&d->link);
     d->conn = conn;
     conn_hold(conn, true);
     conn_set_handler(conn, &duplex_handler, d);
@@ -112,6 +115,18 @@ void duplex_close(struct duplex *d)
 void duplex_cut(struct duplex *d)
 {
     conn_cut(d->conn);
+}
+
+void duplex_track(struct duplex *d, struct list *all)
+{
+    list_append(all, &d->link);
+}
+
+void duplex_cut_all(struct list *all)
+{
+    LIST_EACH(it, all) {
+        duplex_cut(container_of(it, struct duplex, link));
+    }
 }
 
 /* --- joining two --- */

@@ -46,7 +46,7 @@ void http_server_set_refusal(struct http_server *s, http_refusal_fn *refusal);
 /* May be called several times. netns_fd: base/netns.h, -1 for here. port 0 picks one, returned in *ret_port (may be
  * NULL). */
 int http_server_listen(struct http_server *s, int netns_fd, const char *ip, int port, int *ret_port, struct err *err);
-/* Closes listeners and connections at once; freed when the loop has run. */
+/* Closes listeners and connections at once, upgraded ones too (their `closed` follows); freed when the loop has run. */
 void http_server_free(struct http_server *s);
 
 const char *http_method(const struct http_exchange *x);

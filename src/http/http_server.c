@@ -30,7 +30,7 @@ struct http_server {
     http_handler_fn *handler;
     http_refusal_fn *refusal;
     void *arg;
-    struct list listeners, sessions;
+    struct list listeners, sessions, upgraded;
     size_t refs; /* the owner, listeners, connections */
     size_t n_conns;
     bool closed;
@@ -292,6 +292,8 @@ struct duplex *http_upgrade(struct http_exchange *x, const struct http_header *h
     buf_done(&head);
     conn_deadline(conn, 0);
     struct duplex *d = duplex_new(conn);
+    if (x->server)
+        duplex_track(d, &x->server->upgraded);
     x->conn = NULL;
     x->phase = ENDING;
     if (!x->feeding) /* else feed() gives the rest of the bytes to the duplex first */
@@ -514,6 +516,7 @@ struct http_server *http_server_new(uv_loop_t *loop, SSL_CTX *tls, http_handler_
     *s = (struct http_server){.loop = loop, .tls = tls, .handler = handler, .arg = arg, .refs = 1};
     list_init(&s->listeners);
     list_init(&s->sessions);
+    list_init(&s->upgraded);
     return s;
 }
 
@@ -547,6 +550,7 @@ void http_server_free(struct http_server *s)
     LIST_EACH(it, &s->sessions) {
         close_session(container_of(it, struct http_exchange, link));
     }
+    duplex_cut_all(&s->upgraded);
     server_unref(s);
 }
 

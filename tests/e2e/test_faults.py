@@ -3,6 +3,7 @@ import json
 import random
 import ssl
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -104,6 +105,27 @@ def test_down_cleans_up_after_a_killed_program():
         cluster.kubectl("new").ready_pods("app=web", 2)
         cluster.kill()
         assert "not running, but it was not stopped" in run(C8S, "status", check=False).stdout
+    finally:
+        cluster.remove()
+    assert harness.traces() == []
+
+
+def test_down_does_not_wait_for_those_who_look_on():
+    """Open watches, followed logs and running commands end with the program, at once."""
+    cluster = harness.Cluster(["ubuntu"])
+    try:
+        cluster.up()
+        kubectl = cluster.kubectl("new")
+        kubectl("run", "box", "--image=ubuntu", "--image-pull-policy=IfNotPresent", "--command", "--", "sleep", "infinity")
+        kubectl("wait", "pod/box", "--for=condition=Ready", "--timeout=60s")
+        watching = kubectl.popen("get", "pods", "--watch", "--no-headers")
+        command = kubectl.popen("exec", "-i", "box", "--", "sh", "-c", "echo started; sleep 1000")
+        assert watching.stdout.readline().startswith("box") and command.stdout.readline() == "started\n"
+        began = time.monotonic()
+        cluster.down()
+        assert time.monotonic() - began < 10  # the program is killed after 30 s when it does not end
+        assert command.wait(timeout=30) != 0
+        watching.wait(timeout=30)
     finally:
         cluster.remove()
     assert harness.traces() == []

@@ -1,5 +1,6 @@
 /* http: server, client and duplex streams over loopback, plain and TLS. Every test runs the loop until its story is
  * over; a watchdog ends a story that hangs. */
+#include <signal.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -695,6 +696,7 @@ TEST(splice_joins_two)
 
 int main(void)
 {
+    signal(SIGPIPE, SIG_IGN);
     uv_loop_init(&loop);
     uv_timer_init(&loop, &watchdog);
     big = xmalloc(BIG_SIZE);
