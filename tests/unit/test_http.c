@@ -597,6 +597,7 @@ static void client_data(void *arg, const void *bytes, size_t len)
 static void client_closed(void *arg)
 {
     (void)arg;
+    http_server_free(TAKE(front.server));
     buf_adds(&story, "client closed; ");
 }
 
@@ -644,7 +645,6 @@ static void back_upgraded(void *arg, const struct http_header *headers, struct d
     (void)arg;
     front.duplex = http_upgrade(front.exchange, headers);
     duplex_splice(front.duplex, back);
-    http_server_free(front.server);
 }
 
 static void front_serve(void *arg, struct http_exchange *x)
