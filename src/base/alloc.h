@@ -30,7 +30,7 @@ static inline void close_indirect(int *fd)
 }
 /* A local owns what it points to until it is TAKEn. */
 #define _cleanup_(var) __attribute__((cleanup(var)))
-#define _cleanup_free_ _cleanup_(free_indirect)
+#define _cleanup_free_ _cleanup_(free_indirect) __attribute__((unused))
 #define _cleanup_close_ _cleanup_(close_indirect)
 #define TAKE(p)                                                                                                        \
     ({                                                                                                                 \

@@ -13,7 +13,7 @@ static inline void json_unref_indirect(json_t **j)
 {
     json_decref(*j);
 }
-#define _cleanup_json_ _cleanup_(json_unref_indirect)
+#define _cleanup_json_ _cleanup_(json_unref_indirect) __attribute__((unused)) /* clang: held is not used */
 
 /* Deeper documents are refused: no API type comes near, and the walkers recurse. */
 #define JSON_DEPTH_MAX 96

@@ -31,7 +31,7 @@ static inline void object_unref_indirect(struct object **o)
 {
     object_unref(*o);
 }
-#define _cleanup_object_ __attribute__((cleanup(object_unref_indirect)))
+#define _cleanup_object_ __attribute__((cleanup(object_unref_indirect), unused))
 
 /* The parsed document; the caller owns the reference and must not change it (deep-copy first). Main thread only. A few
  * recently parsed ones are remembered, so that asking again soon is cheap. */

@@ -24,8 +24,8 @@ struct db {
 
 static const char *const statement_text[S_N] = {
     [S_BEGIN] = "BEGIN IMMEDIATE",
-    [S_PUT] = "INSERT INTO objects (kind, ns, name, rv, bytes) VALUES (?1, ?2, ?3, ?4, ?5) "
-              "ON CONFLICT (kind, ns, name) DO UPDATE SET rv = ?4, bytes = ?5",
+    [S_PUT] = ("INSERT INTO objects (kind, ns, name, rv, bytes) VALUES (?1, ?2, ?3, ?4, ?5) "
+               "ON CONFLICT (kind, ns, name) DO UPDATE SET rv = ?4, bytes = ?5"),
     [S_DELETE] = "DELETE FROM objects WHERE kind = ?1 AND ns = ?2 AND name = ?3",
     [S_RV] = "UPDATE meta SET rv = ?1",
     [S_COMMIT] = "COMMIT",
