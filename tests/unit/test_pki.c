@@ -124,8 +124,7 @@ TEST(a_broken_ca_is_not_replaced_silently)
 {
     struct pki p;
     T_INT(pki_ensure(&p, dir, names, &err), 0);
-    __attribute__((unused)) _cleanup_free_ char *cert = slurp(p.ca_cert), *key_path = xstrdup(p.ca_key),
-                                                *key = slurp(p.ca_key);
+    _cleanup_free_ char *cert = slurp(p.ca_cert), *key_path = xstrdup(p.ca_key), *key = slurp(p.ca_key);
     _cleanup_free_ char *want =
         xasprintf("%s and %s are not a certificate and its key; remove %s to make new ones", p.ca_cert, p.ca_key, dir);
     T_INT(file_write_atomic(p.ca_key, "x", 1, 0600, &err), 0);
