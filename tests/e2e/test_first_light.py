@@ -1,5 +1,6 @@
 """The first minutes of a new user: up, look around, deploy, expose, look inside, down. Runs in its own cluster, also sanitized."""
 import re
+import subprocess
 
 import harness
 from harness import C8S, EXAMPLES, curl, eventually, run
@@ -87,6 +88,14 @@ def test_foreground_ends_with_ctrl_c(tmp_path):
     assert harness.traces() == []
 
 
+SQUAT = """
+import signal, socket
+s = socket.create_server(("0.0.0.0", 6443))
+print("listening", flush=True)
+signal.pause()
+"""
+
+
 def test_clear_words_where_it_cannot_start(tmp_path):
     def refusal(*args, **kw):
         done = run(*args, check=False, **kw)
@@ -106,6 +115,14 @@ def test_clear_words_where_it_cannot_start(tmp_path):
         assert "in use by interface taken" in refusal(C8S, "up", "--data-dir", tmp_path / "d")
     finally:
         run("ip", "link", "del", "taken")
+    run("ip", "netns", "add", "k8s-master")
+    squatter = subprocess.Popen(["ip", "netns", "exec", "k8s-master", "/usr/bin/python3", "-c", SQUAT], stdout=subprocess.PIPE)
+    assert squatter.stdout.readline() == b"listening\n"
+    try:
+        assert "listen on 172.28.128.10 port 6443: Address already in use" in refusal(C8S, "up", "--data-dir", tmp_path / "d")
+    finally:
+        squatter.kill()
+        squatter.wait()
     assert harness.traces() == []
     wrong = run(C8S, "up", "--nodes", "many", check=False)
     assert wrong.returncode == 2 and "--nodes takes a number from 1 to" in wrong.stderr
