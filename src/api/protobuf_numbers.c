@@ -8,6 +8,14 @@
 static const struct message {
     const char *type, *numbers;
 } messages[] = {
+    {"apps.v1.ControllerRevision", "metadata=1 data=2 revision=3"},
+    {"apps.v1.DaemonSet", "metadata=1 spec=2 status=3"},
+    {"apps.v1.DaemonSetCondition", "type=1 status=2 lastTransitionTime=3 reason=4 message=5"},
+    {"apps.v1.DaemonSetSpec", "selector=1 template=2 updateStrategy=3 minReadySeconds=4 revisionHistoryLimit=6"},
+    {"apps.v1.DaemonSetStatus",
+     "currentNumberScheduled=1 numberMisscheduled=2 desiredNumberScheduled=3 numberReady=4 observedGeneration=5 "
+     "updatedNumberScheduled=6 numberAvailable=7 numberUnavailable=8 collisionCount=9 conditions=10"},
+    {"apps.v1.DaemonSetUpdateStrategy", "type=1 rollingUpdate=2"},
     {"apps.v1.Deployment", "metadata=1 spec=2 status=3"},
     {"apps.v1.DeploymentCondition", "type=1 status=2 reason=4 message=5 lastUpdateTime=6 lastTransitionTime=7"},
     {"apps.v1.DeploymentSpec",
@@ -23,6 +31,7 @@ static const struct message {
     {"apps.v1.ReplicaSetStatus",
      "replicas=1 fullyLabeledReplicas=2 observedGeneration=3 readyReplicas=4 availableReplicas=5 conditions=6 "
      "terminatingReplicas=7"},
+    {"apps.v1.RollingUpdateDaemonSet", "maxUnavailable=1 maxSurge=2"},
     {"apps.v1.RollingUpdateDeployment", "maxUnavailable=1 maxSurge=2"},
     {"autoscaling.v1.Scale", "metadata=1 spec=2 status=3"},
     {"autoscaling.v1.ScaleSpec", "replicas=1"},

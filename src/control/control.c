@@ -4,6 +4,7 @@
 
 const struct controller_def *const all_controllers[] = {
     &deployment_controller,
+    &daemonset_controller,
     &replicaset_controller,
     &replication_controller,
     &endpoints_controller,

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "control/family.h"
 #include "control/meta.h"
 #include "control/podstate.h"
 #include "control/ranking.h"
@@ -131,23 +132,11 @@ static void claim_orphans(struct set *s)
 
 /* --- more pods --- */
 
-static json_t *pod_from_template(const json_t *set)
-{
-    const json_t *template = jget(set, "spec.template");
-    json_t *pod = json_pack("{s:s, s:s, s:{}}", "apiVersion", "v1", "kind", "Pod", "metadata");
-    static const char *const inherited[] = {"metadata.labels", "metadata.annotations", "metadata.finalizers", "spec"};
-    for (size_t i = 0; i < ARRAY_LEN(inherited); i++)
-        if (jget(template, inherited[i]))
-            jset(pod, inherited[i], json_deep_copy(jget(template, inherited[i])));
-    _cleanup_free_ char *prefix = xasprintf("%s-", jstr_or(set, "metadata.name", ""));
-    jset_str(pod, "metadata.generateName", prefix);
-    jset(pod, "metadata.ownerReferences", json_pack("[o]", controller_ref_new(set)));
-    return pod;
-}
-
 static void create_batch(struct controller *c, const char *ns, const json_t *set, struct burst *b)
 {
-    _cleanup_json_ json_t *pod = pod_from_template(set);
+    _cleanup_json_ json_t *pod = pod_from_template(set, jget(set, "spec.template"));
+    _cleanup_free_ char *prefix = xasprintf("%s-", jstr_or(set, "metadata.name", ""));
+    jset_str(pod, "metadata.generateName", prefix);
     int n = b->batch < b->left ? b->batch : b->left;
     b->left -= n;
     b->open += n;

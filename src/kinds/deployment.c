@@ -111,50 +111,22 @@ static void default_more(json_t *obj)
         jset_str(obj, "spec.strategy.rollingUpdate.maxSurge", "25%");
 }
 
-#define BAD_AMOUNT -1
-
-/* A number or a percentage; *is_percent says which. BAD_AMOUNT when it is neither, after saying so. */
-static int64_t amount(const json_t *rolling, const char *member, bool *is_percent, struct status_causes *causes)
-{
-    const json_t *value = jget(rolling, member);
-    const char *text = json_string_value(value);
-    int64_t n = json_integer_value(value);
-    *is_percent = text;
-    if (!text && n < 0) {
-        rule_broken(causes, CAUSE_INVALID, value, "must be greater than or equal to 0",
-                    "spec.strategy.rollingUpdate.%s", member);
-        return BAD_AMOUNT;
-    }
-    if (!text)
-        return n;
-    _cleanup_free_ char *digits = xstrndup(text, str_ends_with(text, "%") ? strlen(text) - 1 : 0);
-    if (str_to_i64(digits, 0, INT32_MAX, &n))
-        return n;
-    rule_broken(
-        causes, CAUSE_INVALID, value,
-        "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex "
-        "used for validation is '[0-9]+%')",
-        "spec.strategy.rollingUpdate.%s", member);
-    return BAD_AMOUNT;
-}
-
 static void check_strategy(const json_t *obj, struct status_causes *causes)
 {
     const json_t *rolling = jget(obj, "spec.strategy.rollingUpdate");
-    bool recreate = streq(jstr_or(obj, "spec.strategy.type", ""), "Recreate"), percent, surge_percent;
+    bool recreate = streq(jstr_or(obj, "spec.strategy.type", ""), "Recreate");
     if (rolling && recreate)
         causes_add(causes, CAUSE_FORBIDDEN, "spec.strategy.rollingUpdate", NULL,
                    "may not be specified when strategy `type` is 'Recreate'");
     if (!rolling || recreate)
         return;
-    int64_t unavailable = amount(rolling, "maxUnavailable", &percent, causes);
-    int64_t surge = amount(rolling, "maxSurge", &surge_percent, causes);
+    int64_t unavailable =
+        rule_amount(causes, jget(rolling, "maxUnavailable"), "spec.strategy.rollingUpdate.maxUnavailable");
+    int64_t surge = rule_amount(causes, jget(rolling, "maxSurge"), "spec.strategy.rollingUpdate.maxSurge");
     if (unavailable == 0 && surge == 0)
         causes_add(causes, CAUSE_INVALID, "spec.strategy.rollingUpdate.maxUnavailable", jget(rolling, "maxUnavailable"),
                    "may not be 0 when `maxSurge` is 0");
-    if (percent && unavailable > 100)
-        causes_add(causes, CAUSE_INVALID, "spec.strategy.rollingUpdate.maxUnavailable", jget(rolling, "maxUnavailable"),
-                   "must not be greater than 100%%");
+    rule_at_most_all(causes, jget(rolling, "maxUnavailable"), "spec.strategy.rollingUpdate.maxUnavailable");
 }
 
 static void validate(const json_t *obj, const json_t *old, struct status_causes *causes)

@@ -16,6 +16,8 @@ const struct kind *const all_kinds[] = {
     &kind_secret,
     &kind_serviceaccount,
     &kind_service,
+    &kind_controllerrevision,
+    &kind_daemonset,
     &kind_deployment,
     &kind_replicaset,
     &kind_lease,

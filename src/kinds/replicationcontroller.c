@@ -80,7 +80,8 @@ static void validate(const json_t *rc, const json_t *old, struct status_causes *
     if (json_object_size(selector) == 0)
         causes_add(causes, CAUSE_REQUIRED, "spec.selector", NULL, "%s", "");
     if (template)
-        rule_pod_template(causes, template, map_selector_matches(selector, jget(template, "metadata.labels")));
+        rule_pod_template(causes, template, map_selector_matches(selector, jget(template, "metadata.labels")),
+                          "ReplicationController");
 }
 
 const struct kind kind_replicationcontroller = {

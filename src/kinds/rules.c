@@ -87,7 +87,35 @@ void rule_port_or_name(struct status_causes *c, const json_t *port, const char *
         rule_broken(c, CAUSE_INVALID, port, "must be between 1 and 65535, inclusive", "%s", path);
 }
 
-void rule_pod_template(struct status_causes *c, const json_t *template, bool selected)
+int64_t rule_amount(struct status_causes *c, const json_t *value, const char *path)
+{
+    const char *text = json_string_value(value);
+    int64_t n = json_integer_value(value);
+    if (!text && n < 0)
+        rule_broken(c, CAUSE_INVALID, value, "must be greater than or equal to 0", "%s", path);
+    if (!text)
+        return n < 0 ? RULE_BAD_AMOUNT : n;
+    _cleanup_free_ char *digits = xstrndup(text, str_ends_with(text, "%") ? strlen(text) - 1 : 0);
+    if (!str_to_i64(digits, 0, INT32_MAX, &n)) {
+        rule_broken(c, CAUSE_INVALID, value,
+                    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', "
+                    "regex used for validation is '[0-9]+%')",
+                    "%s", path);
+        return RULE_BAD_AMOUNT;
+    }
+    return n;
+}
+
+void rule_at_most_all(struct status_causes *c, const json_t *value, const char *path)
+{
+    int64_t n;
+    const char *text = json_string_value(value);
+    _cleanup_free_ char *digits = text ? xstrndup(text, str_ends_with(text, "%") ? strlen(text) - 1 : 0) : NULL;
+    if (digits && str_to_i64(digits, 0, INT32_MAX, &n) && n > 100)
+        rule_broken(c, CAUSE_INVALID, value, "must not be greater than 100%", "%s", path);
+}
+
+void rule_pod_template(struct status_causes *c, const json_t *template, bool selected, const char *kind)
 {
     if (!selected)
         rule_broken(c, CAUSE_INVALID, jget(template, "metadata.labels"), "`selector` does not match template `labels`",
@@ -98,18 +126,23 @@ void rule_pod_template(struct status_causes *c, const json_t *template, bool sel
         rule_broken_text(c, CAUSE_NOT_SUPPORTED, policy, "supported values: \"Always\"",
                          "spec.template.spec.restartPolicy");
     if (jget(template, "spec.activeDeadlineSeconds"))
-        rule_broken(c, CAUSE_FORBIDDEN, NULL, "activeDeadlineSeconds in ReplicaSet is not Supported",
-                    "spec.template.spec.activeDeadlineSeconds");
+        causes_add(c, CAUSE_FORBIDDEN, "spec.template.spec.activeDeadlineSeconds", NULL,
+                   "activeDeadlineSeconds in %s is not Supported", kind);
 }
 
-void rule_workload(struct status_causes *c, const json_t *obj)
+void rule_workload_named(struct status_causes *c, const json_t *obj, const char *kind, const char *noun)
 {
     const json_t *selector = jget(obj, "spec.selector"), *template = jget(obj, "spec.template");
     bool empty =
         !json_object_size(jget(selector, "matchLabels")) && !json_array_size(jget(selector, "matchExpressions"));
     if (selector && empty)
-        rule_broken(c, CAUSE_INVALID, selector, "empty selector is invalid for deployment", "spec.selector");
+        causes_add(c, CAUSE_INVALID, "spec.selector", selector, "empty selector is invalid for %s", noun);
     rule_label_selector(c, selector, "spec.selector");
     if (template)
-        rule_pod_template(c, template, label_selector_matches(selector, jget(template, "metadata.labels")));
+        rule_pod_template(c, template, label_selector_matches(selector, jget(template, "metadata.labels")), kind);
+}
+
+void rule_workload(struct status_causes *c, const json_t *obj)
+{
+    rule_workload_named(c, obj, "ReplicaSet", "deployment");
 }

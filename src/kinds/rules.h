@@ -22,5 +22,12 @@ void rule_port_or_name(struct status_causes *c, const json_t *port, const char *
 
 /* spec.selector (a LabelSelector) and spec.template of ReplicaSets and Deployments. */
 void rule_workload(struct status_causes *c, const json_t *obj);
+/* The same for other kinds, as their messages name them ("DaemonSet", "daemonset"). */
+void rule_workload_named(struct status_causes *c, const json_t *obj, const char *kind, const char *noun);
 /* The template alone, whose pods must be made to run for ever; selected: whether the selector matches its labels. */
-void rule_pod_template(struct status_causes *c, const json_t *template, bool selected);
+void rule_pod_template(struct status_causes *c, const json_t *template, bool selected, const char *kind);
+/* A number of pods or a percentage of them: the number in front, or RULE_BAD_AMOUNT after saying so. */
+#define RULE_BAD_AMOUNT -1
+int64_t rule_amount(struct status_causes *c, const json_t *value, const char *path);
+/* Says so when it is a percentage above 100. */
+void rule_at_most_all(struct status_causes *c, const json_t *value, const char *path);

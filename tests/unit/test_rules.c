@@ -251,6 +251,20 @@ TEST(workloads)
         {&kind_replicationcontroller, NULL, "\"spec\":{\"selector\":{\"app\":\"y\"}," TEMPLATE(APP, "") "}",
          "spec.template.metadata.labels: Invalid value: {\"app\":\"x\"}: `selector` does not match template `labels`"},
         {&kind_replicationcontroller, NULL, "\"spec\":{}", "spec.selector: Required value"},
+        {&kind_daemonset, NULL, "\"spec\":{\"selector\":{}," TEMPLATE(APP, ",\"activeDeadlineSeconds\":1") "}",
+         "spec.selector: Invalid value: {}: empty selector is invalid for daemonset; "
+         "spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in DaemonSet is not Supported"},
+        {&kind_daemonset, NULL,
+         "\"spec\":{\"selector\":{\"matchLabels\":{" APP
+         "}}," TEMPLATE(APP, "") ",\"updateStrategy\":{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"maxSurge\":1,"
+                                 "\"maxUnavailable\":1}}}",
+         "spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is "
+         "non-zero"},
+        {&kind_daemonset, NULL,
+         "\"spec\":{\"selector\":{\"matchLabels\":{" APP
+         "}}," TEMPLATE(APP, "") ",\"updateStrategy\":{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"maxSurge\":0,"
+                                 "\"maxUnavailable\":\"0%\"}}}",
+         "spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0"},
     };
     CHECK_ALL(cases);
 }
