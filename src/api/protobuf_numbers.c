@@ -33,9 +33,29 @@ static const struct message {
      "terminatingReplicas=7"},
     {"apps.v1.RollingUpdateDaemonSet", "maxUnavailable=1 maxSurge=2"},
     {"apps.v1.RollingUpdateDeployment", "maxUnavailable=1 maxSurge=2"},
+    {"apps.v1.RollingUpdateStatefulSetStrategy", "partition=1 maxUnavailable=2"},
+    {"apps.v1.StatefulSet", "metadata=1 spec=2 status=3"},
+    {"apps.v1.StatefulSetCondition", "type=1 status=2 lastTransitionTime=3 reason=4 message=5"},
+    {"apps.v1.StatefulSetOrdinals", "start=1"},
+    {"apps.v1.StatefulSetSpec",
+     "replicas=1 selector=2 template=3 volumeClaimTemplates=4 serviceName=5 podManagementPolicy=6 updateStrategy=7 "
+     "revisionHistoryLimit=8 minReadySeconds=9 persistentVolumeClaimRetentionPolicy=10 ordinals=11"},
+    {"apps.v1.StatefulSetStatus",
+     "observedGeneration=1 replicas=2 readyReplicas=3 currentReplicas=4 updatedReplicas=5 currentRevision=6 "
+     "updateRevision=7 collisionCount=9 conditions=10 availableReplicas=11"},
+    {"apps.v1.StatefulSetUpdateStrategy", "type=1 rollingUpdate=2"},
     {"autoscaling.v1.Scale", "metadata=1 spec=2 status=3"},
     {"autoscaling.v1.ScaleSpec", "replicas=1"},
     {"autoscaling.v1.ScaleStatus", "replicas=1 selector=2"},
+    {"batch.v1.Job", "metadata=1 spec=2 status=3"},
+    {"batch.v1.JobCondition", "type=1 status=2 lastProbeTime=3 lastTransitionTime=4 reason=5 message=6"},
+    {"batch.v1.JobSpec",
+     "parallelism=1 completions=2 activeDeadlineSeconds=3 selector=4 manualSelector=5 template=6 backoffLimit=7 "
+     "ttlSecondsAfterFinished=8 completionMode=9 suspend=10 podFailurePolicy=11 backoffLimitPerIndex=12 "
+     "maxFailedIndexes=13 podReplacementPolicy=14 managedBy=15 successPolicy=16"},
+    {"batch.v1.JobStatus", "conditions=1 startTime=2 completionTime=3 active=4 succeeded=5 failed=6 completedIndexes=7 "
+                           "uncountedTerminatedPods=8 ready=9 failedIndexes=10 terminating=11"},
+    {"batch.v1.UncountedTerminatedPods", "succeeded=1 failed=2"},
     {"coordination.v1.Lease", "metadata=1 spec=2"},
     {"coordination.v1.LeaseSpec",
      "holderIdentity=1 leaseDurationSeconds=2 acquireTime=3 renewTime=4 leaseTransitions=5 strategy=6 "

@@ -5,6 +5,8 @@
 const struct controller_def *const all_controllers[] = {
     &deployment_controller,
     &daemonset_controller,
+    &job_controller,
+    &statefulset_controller,
     &replicaset_controller,
     &replication_controller,
     &endpoints_controller,

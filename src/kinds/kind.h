@@ -137,4 +137,4 @@ char *kind_path(const struct kind *k, const char *ns, const char *name, const ch
 /* The kinds that readers name in code. */
 extern const struct kind kind_namespace, kind_node, kind_pod, kind_service, kind_endpoints, kind_endpointslice,
     kind_replicationcontroller, kind_replicaset, kind_deployment, kind_event, kind_configmap, kind_secret,
-    kind_serviceaccount, kind_lease, kind_controllerrevision, kind_daemonset;
+    kind_serviceaccount, kind_lease, kind_controllerrevision, kind_daemonset, kind_job, kind_statefulset;

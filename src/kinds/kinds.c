@@ -20,6 +20,8 @@ const struct kind *const all_kinds[] = {
     &kind_daemonset,
     &kind_deployment,
     &kind_replicaset,
+    &kind_statefulset,
+    &kind_job,
     &kind_lease,
     &kind_endpointslice,
     NULL,

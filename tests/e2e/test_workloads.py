@@ -1,4 +1,4 @@
-"""DaemonSets, Jobs, StatefulSets and CronJobs, with real containers and both kubectls."""
+"""DaemonSets, Jobs and StatefulSets, with real containers and both kubectls."""
 import json
 
 from harness import eventually
@@ -33,3 +33,57 @@ def test_a_daemon_set_rolls_and_goes_back(kubectl, namespace):
     kubectl("-n", namespace, "patch", "ds", "d", "-p", '{"spec":{"template":{"spec":{"nodeSelector":{"no":"where"}}}}}')
     eventually(lambda: kubectl("-n", namespace, "get", "pods", "-o", "name") == "", "no node fits: no pod")
     kubectl("-n", namespace, "delete", "ds", "d")
+    eventually(lambda: kubectl("-n", namespace, "get", "controllerrevisions", "-o", "name") == "", "its revisions are gone")
+
+
+def test_jobs_run_to_their_end(kubectl, namespace):
+    spec = {"completions": 3, "parallelism": 2, "completionMode": "Indexed",
+            "template": pods_of("j", command=("sh", "-c", "echo $JOB_COMPLETION_INDEX on $(hostname)"), restartPolicy="Never")}
+    kubectl("-n", namespace, "create", "-f", "-", input=manifest("Job", "three", spec, "batch/v1"))
+    kubectl("-n", namespace, "wait", "--for=condition=complete", "job/three", "--timeout=50s")
+    job = kubectl.json("-n", namespace, "get", "job", "three")
+    assert job["status"]["succeeded"] == 3 and job["status"]["completedIndexes"] == "0-2"
+    said = kubectl("-n", namespace, "logs", "-l", "job-name=three")
+    assert sorted(said.split("\n")[:3]) == ["0 on three-0", "1 on three-1", "2 on three-2"]
+    assert "3/3" in kubectl("-n", namespace, "get", "jobs")
+    assert "Completed" in kubectl("-n", namespace, "describe", "job", "three")
+    failing = {"backoffLimit": 0, "template": pods_of("f", command=("false",), restartPolicy="Never")}
+    kubectl("-n", namespace, "create", "-f", "-", input=manifest("Job", "fails", failing, "batch/v1"))
+    kubectl("-n", namespace, "wait", "--for=condition=failed", "job/fails", "--timeout=50s")
+    assert kubectl.json("-n", namespace, "get", "job", "fails")["status"]["failed"] == 1
+    kubectl("-n", namespace, "delete", "jobs", "--all")
+    eventually(lambda: kubectl("-n", namespace, "get", "pods", "-o", "name") == "", "their pods are gone")
+    assert "restartPolicy" in kubectl.fails("-n", namespace, "create", "-f", "-",
+                                            input=manifest("Job", "always", {"template": pods_of("a")}, "batch/v1"))
+
+
+def test_a_suspended_job_waits(kubectl, namespace):
+    spec = {"template": pods_of("s", restartPolicy="OnFailure"), "suspend": True}
+    kubectl("-n", namespace, "create", "-f", "-", input=manifest("Job", "later", spec, "batch/v1"))
+    eventually(lambda: kubectl.json("-n", namespace, "get", "job", "later")["status"].get("conditions"), "it is suspended")
+    assert kubectl("-n", namespace, "get", "pods", "-o", "name") == ""
+    kubectl("-n", namespace, "patch", "job", "later", "-p", '{"spec":{"suspend":false}}')
+    eventually(lambda: kubectl.json("-n", namespace, "get", "job", "later")["status"].get("ready") == 1, "it runs")
+    kubectl("-n", namespace, "delete", "job", "later")
+    eventually(lambda: kubectl("-n", namespace, "get", "pods", "-o", "name") == "", "its pod is gone")
+
+
+def test_a_stateful_set_keeps_names_and_order(kubectl, namespace):
+    spec = {"replicas": 2, "serviceName": "s", "selector": {"matchLabels": {"app": "w"}}, "template": pods_of("w")}
+    service = {"clusterIP": "None", "selector": {"app": "w"}, "ports": [{"port": 80}]}
+    kubectl("-n", namespace, "create", "-f", "-", input=manifest("Service", "s", service, "v1"))
+    kubectl("-n", namespace, "create", "-f", "-", input=manifest("StatefulSet", "w", spec))
+    assert "2 pods" in kubectl("-n", namespace, "rollout", "status", "statefulset/w", "--timeout=50s")
+    assert kubectl("-n", namespace, "get", "pods", "-o", "name").split() == ["pod/w-0", "pod/w-1"]
+    assert kubectl("-n", namespace, "get", "sts", "--no-headers").split()[:2] == ["w", "2/2"]
+    assert kubectl("-n", namespace, "exec", "w-1", "--", "hostname").strip() == "w-1"
+    assert "w-0.s" in kubectl("-n", namespace, "exec", "w-0", "--", "hostname", "-f")
+    before = kubectl.json("-n", namespace, "get", "pod", "w-0")["metadata"]["uid"]
+    kubectl("-n", namespace, "set", "env", "statefulset/w", "A=b")
+    eventually(lambda: kubectl.json("-n", namespace, "get", "sts", "w")["status"]["currentRevision"] ==
+               kubectl.json("-n", namespace, "get", "sts", "w")["status"]["updateRevision"] and
+               kubectl.json("-n", namespace, "get", "pod", "w-0")["metadata"]["uid"] != before, "both are replaced")
+    kubectl("-n", namespace, "scale", "sts", "w", "--replicas=1")
+    eventually(lambda: kubectl("-n", namespace, "get", "pods", "-o", "name").split() == ["pod/w-0"], "the last one goes")
+    kubectl("-n", namespace, "delete", "sts", "w")
+    eventually(lambda: kubectl("-n", namespace, "get", "pods", "-o", "name") == "", "no pods are left")

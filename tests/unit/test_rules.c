@@ -251,6 +251,27 @@ TEST(workloads)
         {&kind_replicationcontroller, NULL, "\"spec\":{\"selector\":{\"app\":\"y\"}," TEMPLATE(APP, "") "}",
          "spec.template.metadata.labels: Invalid value: {\"app\":\"x\"}: `selector` does not match template `labels`"},
         {&kind_replicationcontroller, NULL, "\"spec\":{}", "spec.selector: Required value"},
+        {&kind_job, NULL,
+         "\"spec\":{\"completionMode\":\"Indexed\",\"selector\":{\"matchLabels\":{" APP "}}," TEMPLATE(APP, "") "}",
+         "spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", \"Never\"; spec.completions: "
+         "Required value: when completion mode is Indexed"},
+        {&kind_job,
+         "\"spec\":{\"completions\":1,\"selector\":{\"matchLabels\":{" APP
+         "}}," TEMPLATE(APP, ",\"restartPolicy\":\"Never\"") "}",
+         "\"spec\":{\"completions\":2,\"selector\":{\"matchLabels\":{" APP
+         "}}," TEMPLATE(APP, ",\"restartPolicy\":\"Never\"") "}",
+         "spec.completions: Invalid value: 2: field is immutable"},
+        {&kind_statefulset, NULL,
+         "\"spec\":{\"volumeClaimTemplates\":[{}],\"selector\":{\"matchLabels\":{" APP "}}," TEMPLATE(APP, "") "}",
+         "spec.volumeClaimTemplates: Forbidden: this cluster has no PersistentVolumeClaims yet"},
+        {&kind_statefulset,
+         "\"spec\":{\"serviceName\":\"a\",\"replicas\":1,\"selector\":{\"matchLabels\":{" APP
+         "}}," TEMPLATE(APP, "") "}",
+         "\"spec\":{\"serviceName\":\"b\",\"replicas\":2,\"selector\":{\"matchLabels\":{" APP
+         "}}," TEMPLATE(APP, "") "}",
+         "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+         "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are "
+         "forbidden"},
         {&kind_daemonset, NULL, "\"spec\":{\"selector\":{}," TEMPLATE(APP, ",\"activeDeadlineSeconds\":1") "}",
          "spec.selector: Invalid value: {}: empty selector is invalid for daemonset; "
          "spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in DaemonSet is not Supported"},

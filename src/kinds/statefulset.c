@@ -1,0 +1,151 @@
+/* StatefulSets: pods with names of their own that come and go in order. */
+#include "base/str.h"
+#include "json/json.h"
+#include "kinds/cells.h"
+#include "kinds/checks.h"
+#include "kinds/fields.h"
+#include "kinds/podspec.h"
+#include "kinds/rules.h"
+
+static const struct field rolling_update_fields[] = {
+    {"partition", F_INT, .dflt = "0", .max = NO_MAX, .doc = "Pods with a lower number keep the template they have."},
+    {0},
+};
+
+static const struct field update_strategy_fields[] = {
+    {"type", F_STR, OPT, .dflt = "\"RollingUpdate\"", .oneof = ONE_OF("OnDelete", "RollingUpdate"),
+     .doc = "RollingUpdate, or OnDelete to replace only pods that somebody else deletes."},
+    {"rollingUpdate", F_OBJECT, .sub = rolling_update_fields, .doc = "Numbers for RollingUpdate."},
+    {0},
+};
+
+static const struct field ordinals_fields[] = {
+    {"start", F_INT, .dflt = "0", .max = NO_MAX, .doc = "Number of the first pod."},
+    {0},
+};
+
+static const struct field stateful_set_spec_fields[] = {
+    {"replicas", F_INT, .dflt = "1", .max = NO_MAX, .doc = "How many pods are wanted."},
+    {"selector", F_OBJECT, REQ | ATOMIC, .sub = label_selector_fields,
+     .doc = "Labels of the pods that count; must match the template."},
+    {"template", F_OBJECT, .sub = pod_template_spec_fields, .dflt = "{}", .doc = "The pods to be made."},
+    {"volumeClaimTemplates", F_LIST, OPT | ATOMIC, LIST_OF(claim_template_fields),
+     .doc = "Claims that every pod gets for itself; refused by this version."},
+    {"serviceName", F_STR, OPT, .doc = "Headless Service under which the pods have names in DNS."},
+    {"podManagementPolicy", F_STR, OPT, .dflt = "\"OrderedReady\"", .oneof = ONE_OF("OrderedReady", "Parallel"),
+     .doc = "OrderedReady: one pod after the other, or Parallel."},
+    {"updateStrategy", F_OBJECT, .sub = update_strategy_fields, .dflt = "{}", .doc = "How pods are replaced."},
+    {"revisionHistoryLimit", F_INT, .dflt = "10", .max = NO_MAX,
+     .doc = "How many old revisions are kept for going back."},
+    {"minReadySeconds", F_INT, OPT, .max = NO_MAX, .doc = "Seconds a pod must be ready to count as available."},
+    {"ordinals", F_OBJECT, .sub = ordinals_fields, .doc = "How the pods are numbered."},
+    {0},
+};
+
+static const struct field stateful_set_condition_fields[] = {
+    {"type", F_STR, .doc = "Name of the condition."},
+    {"status", F_STR, .doc = "True, False or Unknown."},
+    {"lastTransitionTime", F_TIME, .doc = "When the status last changed."},
+    {"reason", F_STR, OPT, .doc = "One word for why."},
+    {"message", F_STR, OPT, .doc = "The reason for a person."},
+    {0},
+};
+
+static const struct field stateful_set_status_fields[] = {
+    {"observedGeneration", F_INT64, OPT, .doc = "metadata.generation that the controller has seen."},
+    {"replicas", F_INT, .dflt = "0", .doc = "Pods there are."},
+    {"readyReplicas", F_INT, OPT, .doc = "Pods that are ready."},
+    {"currentReplicas", F_INT, OPT, .doc = "Pods of currentRevision."},
+    {"updatedReplicas", F_INT, OPT, .doc = "Pods of updateRevision."},
+    {"currentRevision", F_STR, OPT, .doc = "Revision of the pods that are not updated yet."},
+    {"updateRevision", F_STR, OPT, .doc = "Revision of the present template."},
+    {"collisionCount", F_INT, .doc = "How often the hash in a revision's name was taken already."},
+    {"conditions", F_LIST, OPT, LIST_OF(stateful_set_condition_fields), .merge_key = "type", .list_keys = "type",
+     .doc = "None so far."},
+    {"availableReplicas", F_INT, .dflt = "0", .doc = "Pods that have been ready for minReadySeconds."},
+    {0},
+};
+
+static const struct field statefulset_fields[] = {
+    FIELD_METADATA,
+    {"spec", F_OBJECT, .sub = stateful_set_spec_fields, .dflt = "{}", .doc = "How many pods, and how they change."},
+    {"status", F_OBJECT, .sub = stateful_set_status_fields, .dflt = "{}", .doc = "What was last observed."},
+    {0},
+};
+
+static json_t *cell_ready(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return json_sprintf("%lld/%lld", (long long)jint(obj, "status.readyReplicas", 0),
+                        (long long)jint(obj, "spec.replicas", 0));
+}
+
+static const struct column columns[] = {
+    {"Name", "string", "name", 0, cell_name},
+    {"Ready", "string", "", 0, cell_ready},
+    {"Age", "string", "", 0, cell_age},
+    {"Containers", "string", "", 1, cell_template_containers},
+    {"Images", "string", "", 1, cell_template_images},
+    {0},
+};
+
+static const struct kind_scale scale = {"spec.replicas", "status.replicas", "spec.selector", false};
+
+static void default_more(json_t *obj)
+{
+    pod_spec_default(jget(obj, "spec.template.spec"));
+    if (streq(jstr_or(obj, "spec.updateStrategy.type", ""), "RollingUpdate") &&
+        !jget(obj, "spec.updateStrategy.rollingUpdate.partition"))
+        jset_int(obj, "spec.updateStrategy.rollingUpdate.partition", 0);
+}
+
+static json_t *fixed_part(const json_t *spec)
+{
+    static const char *const free_members[] = {
+        "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "minReadySeconds"};
+    json_t *copy = json_deep_copy(spec);
+    for (size_t i = 0; i < ARRAY_LEN(free_members); i++)
+        json_object_del(copy, free_members[i]);
+    return copy;
+}
+
+static void validate(const json_t *obj, const json_t *old, struct status_causes *causes)
+{
+    bool rolling = streq(jstr_or(obj, "spec.updateStrategy.type", ""), "RollingUpdate");
+    rule_workload_named(causes, obj, "StatefulSet", "statefulset");
+    if (!rolling && jget(obj, "spec.updateStrategy.rollingUpdate"))
+        causes_add(causes, CAUSE_INVALID, "spec.updateStrategy.rollingUpdate",
+                   jget(obj, "spec.updateStrategy.rollingUpdate"), "only allowed for updateStrategy 'RollingUpdate'");
+    if (json_array_size(jget(obj, "spec.volumeClaimTemplates")))
+        causes_add(causes, CAUSE_FORBIDDEN, "spec.volumeClaimTemplates", NULL,
+                   "this cluster has no PersistentVolumeClaims yet");
+    if (!old)
+        return;
+    _cleanup_json_ json_t *now = fixed_part(jget(obj, "spec")), *before = fixed_part(jget(old, "spec"));
+    if (now && before && !json_equal(now, before))
+        causes_add(causes, CAUSE_FORBIDDEN, "spec", NULL,
+                   "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+                   "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and "
+                   "'minReadySeconds' are forbidden");
+}
+
+const struct kind kind_statefulset = {
+    .group = "apps",
+    .version = "v1",
+    .kind = "StatefulSet",
+    .plural = "statefulsets",
+    .singular = "statefulset",
+    .list_kind = "StatefulSetList",
+    .short_names = (const char *const[]){"sts", NULL},
+    .categories = (const char *const[]){"all", NULL},
+    .namespaced = true,
+    .verbs = V_ALL,
+    .fields = statefulset_fields,
+    .columns = columns,
+    .check_name = check_dns_subdomain,
+    .has_status = true,
+    .has_generation = true,
+    .scale = &scale,
+    .default_more = default_more,
+    .validate = validate,
+};
