@@ -73,7 +73,7 @@ def test_a_stateful_set_keeps_names_and_order(kubectl, namespace):
     service = {"clusterIP": "None", "selector": {"app": "w"}, "ports": [{"port": 80}]}
     kubectl("-n", namespace, "create", "-f", "-", input=manifest("Service", "s", service, "v1"))
     kubectl("-n", namespace, "create", "-f", "-", input=manifest("StatefulSet", "w", spec))
-    assert "2 pods" in kubectl("-n", namespace, "rollout", "status", "statefulset/w", "--timeout=50s")
+    assert "2 new pods" in kubectl("-n", namespace, "rollout", "status", "statefulset/w", "--timeout=50s")
     assert kubectl("-n", namespace, "get", "pods", "-o", "name").split() == ["pod/w-0", "pod/w-1"]
     assert kubectl("-n", namespace, "get", "sts", "--no-headers").split()[:2] == ["w", "2/2"]
     assert kubectl("-n", namespace, "exec", "w-1", "--", "hostname").strip() == "w-1"
