@@ -87,3 +87,9 @@ def test_a_stateful_set_keeps_names_and_order(kubectl, namespace):
     eventually(lambda: kubectl("-n", namespace, "get", "pods", "-o", "name").split() == ["pod/w-0"], "the last one goes")
     kubectl("-n", namespace, "delete", "sts", "w")
     eventually(lambda: kubectl("-n", namespace, "get", "pods", "-o", "name") == "", "no pods are left")
+
+
+def test_create_job_in_one_line(kubectl, namespace):
+    kubectl("-n", namespace, "create", "job", "hello", "--image=busybox", "--", "echo", "hi")
+    kubectl("-n", namespace, "wait", "--for=condition=complete", "job/hello", "--timeout=50s")
+    assert kubectl("-n", namespace, "logs", "job/hello") == "hi\n"
