@@ -27,6 +27,10 @@ static const struct message {
     {"autoscaling.v1.Scale", "metadata=1 spec=2 status=3"},
     {"autoscaling.v1.ScaleSpec", "replicas=1"},
     {"autoscaling.v1.ScaleStatus", "replicas=1 selector=2"},
+    {"authentication.v1.BoundObjectReference", "kind=1 apiVersion=2 name=3 uid=4"},
+    {"authentication.v1.TokenRequest", "metadata=1 spec=2 status=3"},
+    {"authentication.v1.TokenRequestSpec", "audiences=1 boundObjectRef=3 expirationSeconds=4"},
+    {"authentication.v1.TokenRequestStatus", "token=1 expirationTimestamp=2"},
     {"coordination.v1.Lease", "metadata=1 spec=2"},
     {"coordination.v1.LeaseSpec",
      "holderIdentity=1 leaseDurationSeconds=2 acquireTime=3 renewTime=4 leaseTransitions=5 strategy=6 "

@@ -22,6 +22,7 @@ static const struct type_row {
     {NULL, "template", "core.v1.PodTemplateSpec"},
     {"PodTemplateSpec", "spec", "PodSpec"},
     {"PersistentVolumeClaimTemplate", "spec", "PersistentVolumeClaimSpec"},
+    {"TokenRequestSpec", "boundObjectRef", "BoundObjectReference"},
     {"DeploymentSpec", "strategy", "DeploymentStrategy"},
     {"DeploymentStrategy", "rollingUpdate", "RollingUpdateDeployment"},
     {"EndpointSlice", "ports", "EndpointPort"},

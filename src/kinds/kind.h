@@ -134,6 +134,9 @@ char *kind_api_version(const struct kind *k, char out[API_VERSION_SIZE]);
  * collection; sub NULL: no subresource. The caller frees. */
 char *kind_path(const struct kind *k, const char *ns, const char *name, const char *sub);
 
+/* Bodies that are no resource, and so in no list. */
+extern const struct kind kind_tokenrequest;
+
 /* The kinds that readers name in code. */
 extern const struct kind kind_namespace, kind_node, kind_pod, kind_service, kind_endpoints, kind_endpointslice,
     kind_replicationcontroller, kind_replicaset, kind_deployment, kind_event, kind_configmap, kind_secret,

@@ -28,6 +28,7 @@ static const struct handler handlers[] = {
     {"finalize", V_UPDATE, &kind_namespace, BODY_OBJECT, false, handle_finalize},
     {"binding", V_CREATE, &kind_pod, BODY_OBJECT, false, handle_bind},
     {"eviction", V_CREATE, &kind_pod, BODY_OBJECT, false, handle_evict},
+    {"token", V_CREATE, &kind_serviceaccount, BODY_OBJECT, false, handle_token_request},
     {"log", V_GET, &kind_pod, BODY_NONE, true, handle_log},
     {"exec", V_CONNECT, &kind_pod, BODY_NONE, true, handle_exec},
     {"attach", V_CONNECT, &kind_pod, BODY_NONE, true, handle_attach},
