@@ -23,6 +23,8 @@ static const struct type_row {
     {"PodTemplateSpec", "spec", "PodSpec"},
     {"PersistentVolumeClaimTemplate", "spec", "PersistentVolumeClaimSpec"},
     {"TokenRequestSpec", "boundObjectRef", "BoundObjectReference"},
+    {"TokenReviewStatus", "user", "UserInfo"},
+    {"SelfSubjectReviewStatus", "userInfo", "UserInfo"},
     {"DeploymentSpec", "strategy", "DeploymentStrategy"},
     {"DeploymentStrategy", "rollingUpdate", "RollingUpdateDeployment"},
     {"EndpointSlice", "ports", "EndpointPort"},

@@ -18,6 +18,8 @@ const struct kind *const all_kinds[] = {
     &kind_service,
     &kind_deployment,
     &kind_replicaset,
+    &kind_tokenreview,
+    &kind_selfsubjectreview,
     &kind_lease,
     &kind_endpointslice,
     NULL,

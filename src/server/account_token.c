@@ -75,14 +75,19 @@ static bool contains(const json_t *texts, const char *text)
     return false;
 }
 
-bool account_audience_fits(const struct account_token *t, const json_t *audiences, const char *issuer)
+bool account_audience_fits(const struct account_token *t, const json_t *audiences, const char *issuer, json_t *fitting)
 {
+    _cleanup_json_ json_t *own = json_pack("[s]", issuer);
+    const json_t *asked = json_array_size(audiences) ? audiences : own;
+    bool any = false;
     size_t i;
-    const json_t *a;
-    if (!json_array_size(audiences))
-        return contains(t->audiences, issuer);
-    json_array_foreach(audiences, i, a)
-        if (json_is_string(a) && contains(t->audiences, json_string_value(a)))
-            return true;
-    return false;
+    json_t *a;
+    json_array_foreach(asked, i, a) {
+        if (!json_is_string(a) || !contains(t->audiences, json_string_value(a)))
+            continue;
+        any = true;
+        if (fitting)
+            json_array_append(fitting, a);
+    }
+    return any;
 }

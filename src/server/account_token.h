@@ -18,5 +18,6 @@ json_t *account_claims(const struct account_token *t, const char *issuer);
 /* Fills in what the claims say, borrowed from them, if this issuer made them and they hold at `now`. */
 int account_claims_read(struct account_token *ret, const json_t *claims, const char *issuer, int64_t now,
                         struct err *err);
-/* Whether one of the token's audiences is among these (array of texts; NULL: the issuer's own). */
-bool account_audience_fits(const struct account_token *t, const json_t *audiences, const char *issuer);
+/* Whether one of the token's audiences is among these (array of texts; NULL: the issuer's own). Those that are go into
+ * fitting, an array; it may be NULL. */
+bool account_audience_fits(const struct account_token *t, const json_t *audiences, const char *issuer, json_t *fitting);

@@ -41,6 +41,10 @@ static const struct rule rules[] = {
 
     {.group = "system:authenticated", .verbs = V_GET, .paths = "/api /api/* /apis /apis/* /openapi/*"},
     {.group = "system:authenticated", .verbs = V_GET, .paths = "/version /healthz /livez /readyz"},
+    {.group = "system:authenticated",
+     .verbs = V_CREATE,
+     .api_group = "authentication.k8s.io",
+     .resources = "selfsubjectreviews"},
     {.group = "system:serviceaccounts", .verbs = V_GET, .paths = "/.well-known/openid-configuration /openid/v1/jwks"},
     {.group = "system:unauthenticated", .verbs = V_GET, .paths = "/version /healthz /livez /readyz"},
 };

@@ -14,6 +14,8 @@ static const struct handler handlers[] = {
     {"", V_GET, NULL, BODY_NONE, false, handle_get},
     {"", V_LIST, NULL, BODY_NONE, false, handle_list},
     {"", V_WATCH, NULL, BODY_NONE, false, handle_watch},
+    {"", V_CREATE, &kind_tokenreview, BODY_OBJECT, false, handle_token_review},
+    {"", V_CREATE, &kind_selfsubjectreview, BODY_OBJECT, false, handle_self_review},
     {"", V_CREATE, NULL, BODY_OBJECT, false, handle_create},
     {"", V_UPDATE, NULL, BODY_OBJECT, false, handle_update},
     {"", V_PATCH, NULL, BODY_PATCH, false, handle_patch},

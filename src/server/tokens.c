@@ -69,7 +69,7 @@ char *tokens_issue(const struct tokens *t, const struct account_token *what)
 static int check_exists(const struct server *s, const struct kind *k, const char *ns, const char *name, const char *uid,
                         struct err *err)
 {
-    const struct object *o = store_get(s->store, k, ns, name);
+    const struct object *o = store_latest(s->store, k, ns, name);
     if (!o || !streq(o->uid, uid))
         return err_set(err, 0, "%s \"%s\" of the token is gone", k->singular, name);
     _cleanup_json_ json_t *doc = object_json(o);
@@ -102,14 +102,15 @@ static struct user *user_of(const struct account_token *t)
     return u;
 }
 
-struct user *tokens_user(struct server *s, const char *token, size_t len, const json_t *audiences, struct err *err)
+struct user *tokens_user(struct server *s, const char *token, size_t len, const json_t *audiences, json_t *fitting,
+                         struct err *err)
 {
     const struct tokens *t = s->tokens;
     struct account_token who;
     _cleanup_json_ json_t *claims = jwt_verify(t->key, t->key_id, token, len, err);
     if (!claims || account_claims_read(&who, claims, t->issuer, clock_wall_usec() / 1000000, err) < 0)
         return NULL;
-    if (!account_audience_fits(&who, audiences, t->issuer)) {
+    if (!account_audience_fits(&who, audiences, t->issuer, fitting)) {
         err_set(err, 0, "the token is not meant for this audience");
         return NULL;
     }
@@ -138,7 +139,7 @@ struct user *authenticate(struct server *s, const struct http_exchange *x)
     const char *token = cert ? NULL : bearer(x, &len);
     if (!token)
         return user_from_cert(cert);
-    struct user *u = tokens_user(s, token, len, NULL, &err);
+    struct user *u = tokens_user(s, token, len, NULL, NULL, &err);
     if (!u)
         log_debug("a token from %s is refused: %s", http_peer_ip(x), err.msg);
     return u;

@@ -16,8 +16,10 @@ json_t *tokens_public_keys(const struct tokens *t);
 /* The caller frees. */
 char *tokens_issue(const struct tokens *t, const struct account_token *what);
 
-/* Who the bearer is; audiences as in account_audience_fits(). NULL with err set: the token is not to be trusted. */
-struct user *tokens_user(struct server *s, const char *token, size_t len, const json_t *audiences, struct err *err);
+/* Who the bearer is; audiences and fitting as in account_audience_fits(). NULL with err set: the token is not to be
+ * trusted. */
+struct user *tokens_user(struct server *s, const char *token, size_t len, const json_t *audiences, json_t *fitting,
+                         struct err *err);
 
 /* Who sends this request: the certificate's owner, else the bearer of the token, else system:anonymous. NULL: a token
  * was shown that is no good. */
