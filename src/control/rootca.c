@@ -1,5 +1,5 @@
-/* Every namespace has a ConfigMap kube-root-ca.crt: by it pods know the API server. The server publishes the CA itself,
- * in kube-system (server/bootstrap.c); here it is handed on. */
+/* Every namespace has a ConfigMap kube-root-ca.crt: by it pods know the API server. server/bootstrap.c publishes the CA
+ * in kube-system; here it is handed on. */
 #include "base/str.h"
 #include "control/list.h"
 #include "control/meta.h"
