@@ -127,11 +127,16 @@ static inline void on_done(void *arg, const struct err *err)
 
 static const struct http_call_handler reply_handler = {.head = on_head, .data = on_data, .done = on_done};
 
+static const char *bearer_header; /* what questions carry as Authorization, when set */
+
 static inline struct http_call *call(struct reply *r, SSL_CTX *who, const char *method, const char *target,
                                      const char *accept, const char *content_type, const char *body)
 {
     const struct http_header headers[] = {
-        {"Accept", accept ? accept : "*/*"}, {content_type ? "Content-Type" : NULL, content_type}, {0}};
+        {"Accept", accept ? accept : "*/*"},
+        {bearer_header ? "Authorization" : "X-Nothing", bearer_header ? bearer_header : ""},
+        {content_type ? "Content-Type" : NULL, content_type},
+        {0}};
     const struct http_call_spec spec = {.netns_fd = -1,
                                         .ip = "127.0.0.1",
                                         .port = world.port,

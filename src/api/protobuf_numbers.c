@@ -56,6 +56,16 @@ static const struct message {
     {"batch.v1.JobStatus", "conditions=1 startTime=2 completionTime=3 active=4 succeeded=5 failed=6 completedIndexes=7 "
                            "uncountedTerminatedPods=8 ready=9 failedIndexes=10 terminating=11"},
     {"batch.v1.UncountedTerminatedPods", "succeeded=1 failed=2"},
+    {"authentication.v1.BoundObjectReference", "kind=1 apiVersion=2 name=3 uid=4"},
+    {"authentication.v1.SelfSubjectReview", "metadata=1 status=2"},
+    {"authentication.v1.SelfSubjectReviewStatus", "userInfo=1"},
+    {"authentication.v1.TokenRequest", "metadata=1 spec=2 status=3"},
+    {"authentication.v1.TokenRequestSpec", "audiences=1 boundObjectRef=3 expirationSeconds=4"},
+    {"authentication.v1.TokenRequestStatus", "token=1 expirationTimestamp=2"},
+    {"authentication.v1.TokenReview", "metadata=1 spec=2 status=3"},
+    {"authentication.v1.TokenReviewSpec", "token=1 audiences=2"},
+    {"authentication.v1.TokenReviewStatus", "authenticated=1 user=2 error=3 audiences=4"},
+    {"authentication.v1.UserInfo", "username=1 uid=2 groups=3 extra=4"},
     {"coordination.v1.Lease", "metadata=1 spec=2"},
     {"coordination.v1.LeaseSpec",
      "holderIdentity=1 leaseDurationSeconds=2 acquireTime=3 renewTime=4 leaseTransitions=5 strategy=6 "

@@ -18,5 +18,6 @@ const struct controller_def *const all_controllers[] = {
     &nodelifecycle_controller,
     &tainteviction_controller,
     &podgc_controller,
+    &rootca_controller,
     NULL,
 };

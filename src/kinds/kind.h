@@ -105,6 +105,7 @@ struct kind {
     const struct field_label *field_labels; /* ends with a NULL label; may be NULL */
     check_fn *check_name;                   /* metadata.name; also its generateName form */
     bool has_status;                        /* the status subresource exists; a plain write cannot touch .status */
+    bool is_review;      /* a question: answered in .status, never stored; has no status subresource */
     bool has_generation; /* metadata.generation counts the changes of everything but metadata and status */
     const struct kind_scale *scale;
     int ttl_seconds;                 /* forgotten this long after its .ttl_from; 0: kept */
@@ -134,7 +135,11 @@ char *kind_api_version(const struct kind *k, char out[API_VERSION_SIZE]);
  * collection; sub NULL: no subresource. The caller frees. */
 char *kind_path(const struct kind *k, const char *ns, const char *name, const char *sub);
 
+/* Bodies that are no resource, and so in no list. */
+extern const struct kind kind_tokenrequest;
+
 /* The kinds that readers name in code. */
 extern const struct kind kind_namespace, kind_node, kind_pod, kind_service, kind_endpoints, kind_endpointslice,
     kind_replicationcontroller, kind_replicaset, kind_deployment, kind_event, kind_configmap, kind_secret,
-    kind_serviceaccount, kind_lease, kind_controllerrevision, kind_daemonset, kind_job, kind_statefulset;
+    kind_serviceaccount, kind_lease, kind_controllerrevision, kind_daemonset, kind_job, kind_statefulset,
+    kind_tokenreview, kind_selfsubjectreview;

@@ -22,6 +22,8 @@ const struct kind *const all_kinds[] = {
     &kind_replicaset,
     &kind_statefulset,
     &kind_job,
+    &kind_tokenreview,
+    &kind_selfsubjectreview,
     &kind_lease,
     &kind_endpointslice,
     NULL,

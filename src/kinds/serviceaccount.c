@@ -40,4 +40,5 @@ const struct kind kind_serviceaccount = {
     .fields = serviceaccount_fields,
     .columns = columns,
     .check_name = check_dns_subdomain,
+    .subresources = (const char *const[]){"token", NULL},
 };

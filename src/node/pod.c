@@ -277,7 +277,16 @@ void pod_set_object(struct pod *p, struct object *o)
     pod_kick(p);
 }
 
-/* --- ConfigMaps and Secrets --- */
+/* --- ConfigMaps, Secrets and tokens --- */
+
+void pod_ref_came(struct pod *p)
+{
+    if (--p->refs_missing > 0)
+        return;
+    p->refs_state = REFS_KNOWN;
+    p->refs_read_ms = clock_mono_ms();
+    pod_kick(p);
+}
 
 struct ref_request {
     struct pod *pod;
@@ -295,11 +304,7 @@ static void on_ref(void *arg, int code, const json_t *body)
     } else if (code == 404) {
         json_object_del(p->refs, r->key);
     }
-    if (--p->refs_missing == 0) {
-        p->refs_state = REFS_KNOWN;
-        p->refs_read_ms = clock_mono_ms();
-        pod_kick(p);
-    }
+    pod_ref_came(p);
     free(r->key);
     free(r);
     pod_unref(p);
@@ -325,6 +330,7 @@ static bool has_refs(struct pod *p, const json_t *doc)
 {
     if (p->refs_state == REFS_UNKNOWN) {
         refs_each(doc, request_ref, p);
+        pod_request_tokens(p, doc);
         p->refs_state = p->refs_missing > 0 ? REFS_ASKED : REFS_KNOWN;
     }
     return p->refs_state == REFS_KNOWN;

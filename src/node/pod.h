@@ -49,7 +49,7 @@ struct pod {
     bool finished_before;          /* the API says Succeeded or Failed: nothing is started again */
     struct container **containers; /* init containers first */
     size_t n;
-    json_t *refs;     /* env.h: ConfigMaps and Secrets */
+    json_t *refs;     /* env.h and token.h: ConfigMaps, Secrets and tokens */
     int refs_missing; /* answers still to come */
     enum refs_state refs_state;
     int64_t refs_read_ms;
@@ -79,6 +79,10 @@ json_t *pod_json(const struct pod *p);
 struct container *pod_container(struct pod *p, const char *name);
 struct container *pod_container_by_cid(struct pod *p, const char *cid);
 bool pod_host_network(const json_t *doc);
+/* One of the answers counted in refs_missing is in. */
+void pod_ref_came(struct pod *p);
+/* Asks for the tokens that are missing or old; podtoken.c. */
+void pod_request_tokens(struct pod *p, const json_t *doc);
 /* ConfigMaps and Secrets are to be read again before their next use. */
 void pod_forget_refs(struct pod *p);
 /* Fills a plan_pod over the caller's array of p->n. */

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "node/env.h"
 #include "node/payload.h"
+#include "node/token.h"
 
 #define DEFAULT_FILE_MODE 0644
 
@@ -165,6 +166,15 @@ static int add_downward(const struct volume *v, struct payload *p, const json_t 
     return 0;
 }
 
+/* With a group that shares the volumes the file is for the owner and the group alone (as upstream). */
+static int add_token(const struct volume *v, struct payload *p, const json_t *source, unsigned mode, struct err *err)
+{
+    const char *token = token_text(v->in->refs, source, err);
+    if (jhas(v->in->pod, "spec.securityContext.fsGroup"))
+        mode = 0600;
+    return token ? payload_add(p, jstr_or(source, "path", ""), token, strlen(token), mode, err) : -1;
+}
+
 static int add_projected(const struct volume *v, struct payload *p, const json_t *source, unsigned mode,
                          struct err *err)
 {
@@ -175,6 +185,8 @@ static int add_projected(const struct volume *v, struct payload *p, const json_t
         return add_object(v, p, "secret", part, mode, err);
     if ((part = jget(source, "downwardAPI")))
         return add_downward(v, p, part, mode, err);
+    if ((part = jget(source, "serviceAccountToken")))
+        return add_token(v, p, part, mode, err);
     return err_set(err, 0, "this projected source is not supported");
 }
 

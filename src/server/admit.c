@@ -1,6 +1,7 @@
 /* What the cluster adds to objects on their way in, and the check of the result. Upstream spreads this over admission
  * plug-ins (ServiceAccount, DefaultTolerationSeconds, Priority) and registry hooks; here it is one table. */
 #include "base/str.h"
+#include "server/admit_account.h"
 #include "server/write.h"
 
 struct admission {
@@ -9,6 +10,7 @@ struct admission {
     const json_t *old;
     struct status_causes causes;
     struct alloc_change *change;
+    json_t *refusal; /* a Status, or NULL */
 };
 
 typedef int admit_fn(struct admission *a, struct err *err);
@@ -42,9 +44,7 @@ static int admit_pod(struct admission *a, struct err *err)
     (void)err;
     if (a->old)
         return 0;
-    if (!*jstr_or(a->doc, "spec.serviceAccountName", ""))
-        jset_str(a->doc, "spec.serviceAccountName", "default");
-    jset_str(a->doc, "spec.serviceAccount", jstr(a->doc, "spec.serviceAccountName"));
+    a->refusal = admit_account(a->server->store, a->doc);
     if (!jhas(a->doc, "spec.priority"))
         jset_int(a->doc, "spec.priority", 0);
     if (!jhas(a->doc, "spec.preemptionPolicy"))
@@ -79,8 +79,10 @@ json_t *admit(struct server *s, const struct kind *k, json_t *doc, const json_t 
     struct err err;
     json_t *status = NULL;
     for (size_t i = 0; i < ARRAY_LEN(admissions) && !status; i++)
-        if (admissions[i].kind == k && admissions[i].run(&a, &err) < 0)
-            status = status_new(STATUS_INTERNAL, "Internal error occurred: %s", err.msg);
+        if (admissions[i].kind == k)
+            status = admissions[i].run(&a, &err) < 0
+                         ? status_new(STATUS_INTERNAL, "Internal error occurred: %s", err.msg)
+                         : a.refusal;
     if (!status) {
         schema_validate(k, doc, old, &a.causes);
         if (causes_any(&a.causes))

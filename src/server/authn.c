@@ -72,6 +72,8 @@ void user_free(struct user *u)
         return;
     free(u->name);
     free(u->groups);
+    free(u->uid);
+    json_decref(u->extra);
     free(u);
 }
 

@@ -1,11 +1,14 @@
-/* Who asks: the client certificate's subject, CN as the user and every O as a group. */
+/* Who asks: the client certificate's subject, CN as the user and every O as a group; for tokens see tokens.h. */
 #pragma once
+#include <jansson.h>
 #include <openssl/x509.h>
 #include <stdbool.h>
 
 struct user {
     char *name;
     char **groups; /* NULL-terminated, one allocation */
+    char *uid;     /* NULL: the user is no object */
+    json_t *extra; /* key -> array of texts, or NULL */
 };
 
 /* cert NULL: system:anonymous. */

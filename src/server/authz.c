@@ -33,6 +33,7 @@ static const struct rule rules[] = {
     {.group = "system:nodes", .verbs = V_READ, .api_group = "discovery.k8s.io", .resources = "endpointslices"},
     {.group = "system:nodes", .verbs = V_WRITE, .api_group = "", .resources = "events nodes nodes/status pods/status"},
     {.group = "system:nodes", .verbs = V_CREATE | V_DELETE, .api_group = "", .resources = "pods"},
+    {.group = "system:nodes", .verbs = V_CREATE, .api_group = "", .resources = "serviceaccounts/token"},
     {.group = "system:nodes",
      .verbs = V_READ | V_WRITE | V_DELETE,
      .api_group = "coordination.k8s.io",
@@ -40,6 +41,11 @@ static const struct rule rules[] = {
 
     {.group = "system:authenticated", .verbs = V_GET, .paths = "/api /api/* /apis /apis/* /openapi/*"},
     {.group = "system:authenticated", .verbs = V_GET, .paths = "/version /healthz /livez /readyz"},
+    {.group = "system:authenticated",
+     .verbs = V_CREATE,
+     .api_group = "authentication.k8s.io",
+     .resources = "selfsubjectreviews"},
+    {.group = "system:serviceaccounts", .verbs = V_GET, .paths = "/.well-known/openid-configuration /openid/v1/jwks"},
     {.group = "system:unauthenticated", .verbs = V_GET, .paths = "/version /healthz /livez /readyz"},
 };
 

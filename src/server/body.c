@@ -43,7 +43,8 @@ static const struct shape *expected_shape(const struct request *r, struct shape 
             return &shapes[i];
     if (r->handler->takes == BODY_OPTIONS)
         return &options_shape;
-    *own = (struct shape){"", r->kind->kind, type_name_of_kind(r->kind, type), r->kind->fields};
+    const struct kind *k = streq(r->handler->subresource, "token") ? &kind_tokenrequest : r->kind;
+    *own = (struct shape){"", k->kind, type_name_of_kind(k, type), k->fields};
     return own;
 }
 

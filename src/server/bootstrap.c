@@ -1,17 +1,19 @@
-/* What every cluster has by itself: four namespaces, the Service of the API and that of DNS. Written through the same
- * way as everybody's objects, at every start: what is there is kept, what depends on the configuration is brought up to
- * date. */
+/* What every cluster has by itself: four namespaces with their accounts, the CA, the Service of the API and that of
+ * DNS. Written through the same way as everybody's objects, at every start: what is there is kept, what depends on the
+ * configuration is brought up to date. */
 #define LOG_AREA "server"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "server/pipeline.h"
 
 #define DNS_PORT 53
 #define API_SERVICE_PORT 443
+#define CA_MAX 65536 /* bytes: a certificate is about one KiB */
 
 /* --- the door: nobody waits for an answer --- */
 
@@ -79,6 +81,27 @@ static void ensure_namespaces(struct server *s)
     static const char *const names[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         ensure(s, &kind_namespace, json_pack("{s:{s:s}}", "metadata", "name", names[i]), false);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) /* as their controller would: pods may come at once */
+        ensure(s, &kind_serviceaccount,
+               json_pack("{s:{s:s, s:s}}", "metadata", "name", "default", "namespace", names[i]), false);
+}
+
+/* --- the CA --- */
+
+/* Published where upstream publishes it. The same CA signs everything here, so that control/rootca.c hands it on as the
+ * one by which pods know the API server. */
+static int ensure_ca(struct server *s, struct err *err)
+{
+    if (!s->config.pki)
+        return 0;
+    _cleanup_free_ char *pem = file_read(s->config.pki->ca_cert, CA_MAX, NULL, err);
+    if (!pem)
+        return -1;
+    ensure(s, &kind_configmap,
+           json_pack("{s:{s:s, s:s}, s:{s:s}}", "metadata", "name", "extension-apiserver-authentication", "namespace",
+                     "kube-system", "data", "client-ca-file", pem),
+           true);
+    return 0;
 }
 
 /* --- Services with addresses of their own --- */
@@ -173,6 +196,8 @@ int bootstrap(struct server *s, struct err *err)
     ensure_namespaces(s);
     ensure_api_service(s);
     ensure_dns_service(s);
+    if (ensure_ca(s, err) < 0)
+        return -1;
     if (!store_latest(s->store, &kind_service, "default", "kubernetes") ||
         !store_latest(s->store, &kind_service, "kube-system", "kube-dns"))
         return err_set(err, 0, "the cluster's own Services cannot be made: see the log");

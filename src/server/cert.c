@@ -109,9 +109,9 @@ static void set_random_serial(X509 *cert)
 
 void keypair_make(struct keypair *ret, const struct cert_spec *spec, const struct keypair *issuer, time_t now)
 {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
+    EVP_PKEY *key = key_make();
     X509 *cert = X509_new();
-    must(key && cert, "key");
+    must(cert, "certificate");
     X509 *signer = issuer ? issuer->cert : cert;
     X509_NAME *subject = subject_name(spec);
     must(X509_set_version(cert, X509_VERSION_3) && X509_set_pubkey(cert, key) && X509_set_subject_name(cert, subject) &&
@@ -161,8 +161,42 @@ char *keypair_cert_pem(const struct keypair *p)
 
 char *keypair_key_pem(const struct keypair *p)
 {
+    return key_pem(p->key);
+}
+
+/* --- keys alone --- */
+
+EVP_PKEY *key_make(void)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    must(key, "key");
+    return key;
+}
+
+EVP_PKEY *key_parse(const char *pem)
+{
+    char curve[40] = "";
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    must(bio, "BIO");
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    if (key && EVP_PKEY_get_group_name(key, curve, sizeof(curve), NULL) == 1 && streq(curve, "prime256v1"))
+        return key;
+    EVP_PKEY_free(key);
+    return NULL;
+}
+
+char *key_pem(const EVP_PKEY *key)
+{
     BIO *bio = BIO_new(BIO_s_mem());
-    must(bio && PEM_write_bio_PKCS8PrivateKey(bio, p->key, NULL, NULL, 0, NULL, NULL), "PEM");
+    must(bio && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL), "PEM");
+    return bio_take_text(bio);
+}
+
+char *key_public_pem(const EVP_PKEY *key)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    must(bio && PEM_write_bio_PUBKEY(bio, key), "PEM");
     return bio_take_text(bio);
 }
 

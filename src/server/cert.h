@@ -26,6 +26,11 @@ bool keypair_parse(struct keypair *ret, const char *cert_pem, const char *key_pe
 /* PEM texts; the caller frees. */
 char *keypair_cert_pem(const struct keypair *p);
 char *keypair_key_pem(const struct keypair *p);
+/* Keys alone, without a certificate: what signs tokens. key_parse: NULL when the text is no private key on P-256. */
+EVP_PKEY *key_make(void);
+EVP_PKEY *key_parse(const char *pem);
+char *key_pem(const EVP_PKEY *key);
+char *key_public_pem(const EVP_PKEY *key);
 /* Is it what spec would make: subject, names, signed by the issuer, and valid for `spare_days` more? */
 bool keypair_serves(const struct keypair *p, const struct cert_spec *spec, const struct keypair *issuer, time_t now,
                     int spare_days);

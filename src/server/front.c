@@ -6,6 +6,7 @@
 #include "http/http.h"
 #include "server/body.h"
 #include "server/represent.h"
+#include "server/tokens.h"
 #include "server/watch_http.h"
 
 struct http_request {
@@ -105,13 +106,14 @@ void serve_exchange(void *arg, struct http_exchange *x)
 {
     struct http_request *hr = NEW(struct http_request);
     struct request *r = &hr->r;
-    hr->user = user_from_cert(http_peer_cert(x));
+    hr->user = authenticate(arg, x);
     hr->form = (struct negotiated){REPR_JSON, "v1"};
     *r = (struct request){.server = arg, .door = &http_door, .user = hr->user, .exchange = x};
+    list_init(&r->link);
     r->method = xstrdup(http_method(x));
     r->path = xstrdup(http_path(x));
     r->query = xstrdup(http_query(x));
-    json_t *status = request_begin(r);
+    json_t *status = hr->user ? request_begin(r) : status_new(STATUS_UNAUTHORIZED, "Unauthorized");
     if (!status && r->handler && !r->handler->connects)
         status = read_headers(hr);
     if (status)

@@ -84,6 +84,7 @@ struct server {
     struct store *store;
     struct server_config config; /* texts are copies */
     struct alloc *alloc;
+    struct tokens *tokens;
     struct http_server *http;
     SSL_CTX *tls, *agent_tls;
     int node_netns;
@@ -135,6 +136,8 @@ request_fn handle_patch, handle_patch_status;                           /* patch
 request_fn handle_delete, handle_delete_collection, handle_evict;       /* delete.c */
 request_fn handle_get_scale, handle_update_scale, handle_patch_scale;   /* scale.c */
 request_fn handle_bind;                                                 /* bind.c */
+request_fn handle_token_review, handle_self_review;                     /* reviews.c */
+request_fn handle_token_request;                                        /* token_request.c */
 request_fn handle_log, handle_exec, handle_attach, handle_port_forward; /* agent_proxy.c */
 
 /* Paths that are no resource: /version, /healthz, discovery, OpenAPI. Answers the exchange and frees the request.

@@ -75,6 +75,23 @@ static int ensure_leaf(const struct keypair *ca, const struct cert_spec *spec, c
     return save(&pair, cert_path, key_path, err);
 }
 
+/* Never replaced silently either: every token out there would be void. */
+static int ensure_token_key(const struct pki *p, struct err *err)
+{
+    bool made = !exists(p->sa_key);
+    _cleanup_free_ char *old = made ? NULL : file_read(p->sa_key, PEM_MAX, NULL, err);
+    if (!made && !old)
+        return -1;
+    EVP_PKEY *key = made ? key_make() : key_parse(old);
+    if (!key)
+        return err_set(err, 0, "%s is no private key on the curve P-256; remove it to make a new one", p->sa_key);
+    _cleanup_free_ char *private = key_pem(key), *public = key_public_pem(key);
+    EVP_PKEY_free(key);
+    if (made && file_write_atomic(p->sa_key, private, strlen(private), 0600, err) < 0)
+        return -1;
+    return made || !exists(p->sa_pub) ? file_write_atomic(p->sa_pub, public, strlen(public), 0644, err) : 0;
+}
+
 static int ensure_all(struct pki *p, const char *const *names, struct err *err)
 {
     _cleanup_keypair_ struct keypair ca = {0};
@@ -100,7 +117,7 @@ static int ensure_all(struct pki *p, const char *const *names, struct err *err)
     for (size_t i = 0; i < ARRAY_LEN(leaves); i++)
         if (ensure_leaf(&ca, &leaves[i].spec, leaves[i].cert, leaves[i].key, err) < 0)
             return -1;
-    return 0;
+    return ensure_token_key(p, err);
 }
 
 int pki_ensure(struct pki *p, const char *dir, const char *const *names, struct err *err)
@@ -115,6 +132,8 @@ int pki_ensure(struct pki *p, const char *dir, const char *const *names, struct 
         .admin_key = xasprintf("%s/admin.key", dir),
         .kubelet_client_cert = xasprintf("%s/apiserver-kubelet-client.crt", dir),
         .kubelet_client_key = xasprintf("%s/apiserver-kubelet-client.key", dir),
+        .sa_key = xasprintf("%s/sa.key", dir),
+        .sa_pub = xasprintf("%s/sa.pub", dir),
     };
     if (ensure_all(p, names, err) == 0)
         return 0;
@@ -132,7 +151,9 @@ void pki_done(struct pki *p)
                            p->admin_cert,
                            p->admin_key,
                            p->kubelet_client_cert,
-                           p->kubelet_client_key};
+                           p->kubelet_client_key,
+                           p->sa_key,
+                           p->sa_pub};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
     *p = (struct pki){0};

@@ -7,11 +7,13 @@
 #include "base/str.h"
 #include "http/http.h"
 #include "server/pipeline.h"
+#include "server/tokens.h"
 
 #define API_MAJOR "1"
 #define API_MINOR "32" /* the API we follow; kubectl compares it with its own */
 #define GIT_VERSION "v" API_MAJOR "." API_MINOR ".0+c8s." C8S_VERSION
 
+#define OPENID_KEYS "/openid/v1/jwks"
 #define TEXT "text/plain; charset=utf-8"
 #define OPENAPI_PROTOBUF "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
@@ -224,6 +226,33 @@ static void serve_openapi_v3(struct request *r, const char *rest)
     reply_remembered(r, d ? d : remember_json(r->server, key, make_openapi_v3(rest)), "application/json");
 }
 
+/* --- how others can check our tokens (OpenID Connect Discovery 1.0) --- */
+
+static void reply_keys_document(struct request *r, const char *content_type, json_t *doc_new)
+{
+    _cleanup_free_ char *text = jprint(doc_new);
+    json_decref(doc_new);
+    http_add_header(r->exchange, "Cache-Control", "public, max-age=3600");
+    reply_bytes(r, 200, content_type, text, strlen(text));
+}
+
+static void serve_openid_configuration(struct request *r, const char *rest)
+{
+    (void)rest;
+    const struct server_config *c = &r->server->config;
+    _cleanup_free_ char *keys = xasprintf("https://%s:%d" OPENID_KEYS, c->advertise_ip, c->port);
+    reply_keys_document(r, "application/json",
+                        json_pack("{s:s, s:s, s:[s], s:[s], s:[s]}", "issuer", tokens_issuer(r->server->tokens),
+                                  "jwks_uri", keys, "response_types_supported", "id_token", "subject_types_supported",
+                                  "public", "id_token_signing_alg_values_supported", "ES256"));
+}
+
+static void serve_openid_keys(struct request *r, const char *rest)
+{
+    (void)rest;
+    reply_keys_document(r, "application/jwk-set+json", tokens_public_keys(r->server->tokens));
+}
+
 /* --- the table --- */
 
 static void serve_root(struct request *r, const char *rest);
@@ -234,6 +263,7 @@ static const struct route {
     void (*serve)(struct request *r, const char *rest);
 } routes[] = {
     {"/", false, serve_root},
+    {"/.well-known/openid-configuration", false, serve_openid_configuration},
     {"/api", false, serve_core_versions},
     {"/api/", true, serve_core_resources},
     {"/apis", false, serve_groups},
@@ -244,6 +274,7 @@ static const struct route {
     {"/openapi/v2", false, serve_openapi_v2},
     {"/openapi/v3", false, serve_openapi_index},
     {"/openapi/v3/", true, serve_openapi_v3},
+    {OPENID_KEYS, false, serve_openid_keys},
     {"/readyz", false, serve_health},
     {"/version", false, serve_version},
 };

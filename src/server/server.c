@@ -5,6 +5,7 @@
 #include "server/expire.h"
 #include "server/pipeline.h"
 #include "server/submit.h"
+#include "server/tokens.h"
 #include "server/watch.h"
 #include "server/watch_http.h"
 
@@ -33,6 +34,7 @@ static void on_handle_closed(uv_handle_t *handle)
     if (--s->open_handles)
         return;
     alloc_free(s->alloc);
+    tokens_free(s->tokens);
     SSL_CTX_free(s->tls);
     SSL_CTX_free(s->agent_tls);
     map_done_with(&s->documents, free);
@@ -132,7 +134,8 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     local_init(s);
     watches_init(s);
     expire_init(s);
-    if (make_alloc(s, err) == 0 && make_http(s, err) == 0 && bootstrap(s, err) == 0)
+    s->tokens = tokens_new(config->pki ? config->pki->sa_key : NULL, config->cluster_domain, err);
+    if (s->tokens && make_alloc(s, err) == 0 && make_http(s, err) == 0 && bootstrap(s, err) == 0)
         return s;
     server_free(s);
     return NULL;

@@ -5,6 +5,7 @@
 #include "t.h"
 
 static const char *const masters[] = {"system:masters", NULL}, *const nodes[] = {"system:nodes", NULL};
+static const char *const accounts[] = {"system:serviceaccounts", NULL};
 
 /* "allowed", or the message of the 403. The caller frees. */
 static char *ask(const struct user *u, const char *method, const char *path, bool watch)
@@ -27,7 +28,7 @@ TEST(rules_decide)
 {
     struct user *admin = user_new("kubernetes-admin", masters), *node = user_new("system:node:n1", nodes);
     struct user *manager = user_new("system:kube-controller-manager", NULL), *anonymous = user_from_cert(NULL);
-    struct user *nobody = user_new("x", NULL);
+    struct user *nobody = user_new("x", NULL), *account = user_new("system:serviceaccount:default:default", accounts);
     const struct {
         const struct user *user;
         const char *method, *path;
@@ -56,6 +57,16 @@ TEST(rules_decide)
          "pods \"p\" is forbidden: User \"x\" cannot create resource \"pods/exec\" in API group \"\" in the namespace "
          "\"default\""},
         {nobody, "GET", "/apis", "allowed"},
+        {nobody, "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", "allowed"},
+        {nobody, "POST", "/apis/authentication.k8s.io/v1/tokenreviews",
+         "tokenreviews.authentication.k8s.io is forbidden: User \"x\" cannot create resource \"tokenreviews\" in API "
+         "group \"authentication.k8s.io\" at the cluster scope"},
+        {nobody, "GET", "/openid/v1/jwks", "forbidden: User \"x\" cannot get path \"/openid/v1/jwks\""},
+        {account, "GET", "/openid/v1/jwks", "allowed"},
+        {account, "POST", "/api/v1/namespaces/default/serviceaccounts/default/token",
+         "serviceaccounts \"default\" is forbidden: User \"system:serviceaccount:default:default\" cannot create "
+         "resource \"serviceaccounts/token\" in API group \"\" in the namespace \"default\""},
+        {node, "POST", "/api/v1/namespaces/default/serviceaccounts/default/token", "allowed"},
         {nobody, "GET", "/openapi/v3/api/v1", "allowed"},
         {nobody, "GET", "/metrics", "forbidden: User \"x\" cannot get path \"/metrics\""},
         {anonymous, "GET", "/healthz", "allowed"},
@@ -76,6 +87,7 @@ TEST(rules_decide)
     user_free(manager);
     user_free(anonymous);
     user_free(nobody);
+    user_free(account);
 }
 
 static void add_entry(X509_NAME *name, const char *field, const char *value)

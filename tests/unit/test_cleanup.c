@@ -167,6 +167,52 @@ TEST(a_namespace_ends_when_it_is_empty)
     }
 }
 
+static const struct controller_def *const cas[] = {&rootca_controller, NULL};
+
+static const char *root_ca(struct bench *b, const char *ns)
+{
+    static char text[64];
+    _cleanup_json_ json_t *doc = fake_json(b->fake, &kind_configmap, ns, "kube-root-ca.crt");
+    snprintf(text, sizeof(text), "%s", json_string_value(json_object_get(jget(doc, "data"), "ca.crt")));
+    return text;
+}
+
+static void publish(struct bench *b, const char *ca)
+{
+    _cleanup_free_ char *text = xasprintf("{\"metadata\":{\"namespace\":\"kube-system\",\"name\":"
+                                          "\"extension-apiserver-authentication\"},\"data\":{\"client-ca-file\":"
+                                          "\"%s\"}}",
+                                          ca);
+    fake_set(b->fake, &kind_configmap, text);
+}
+
+TEST(every_namespace_has_the_ca)
+{
+    for (unsigned seed = 0; seed < 10; seed++) {
+        struct bench *b = cluster(seed, cas);
+        fake_set(b->fake, &kind_namespace, "{\"metadata\":{\"name\":\"a\"}}");
+        fake_set(b->fake, &kind_namespace, "{\"metadata\":{\"name\":\"b\"}}");
+        bench_run(b);
+        T_INT(fake_count(b->fake, &kind_configmap), 0); /* not known yet */
+        publish(b, "one");
+        bench_run(b);
+        T_STR(root_ca(b, "a"), "one");
+        T_STR(root_ca(b, "b"), "one");
+        fake_set(b->fake, &kind_configmap,
+                 "{\"metadata\":{\"namespace\":\"a\",\"name\":\"kube-root-ca.crt\"},\"data\":{\"ca.crt\":"
+                 "\"forged\"}}");
+        fake_delete(b->fake, &kind_configmap, "b", "kube-root-ca.crt");
+        bench_run(b);
+        T_STR(root_ca(b, "a"), "one");
+        T_STR(root_ca(b, "b"), "one");
+        publish(b, "two");
+        bench_run(b);
+        T_STR(root_ca(b, "a"), "two");
+        T_STR(root_ca(b, "b"), "two");
+        bench_free(b);
+    }
+}
+
 /* --- nodes --- */
 
 static const struct controller_def *const nodes[] = {&nodelifecycle_controller, &tainteviction_controller,
@@ -314,6 +360,7 @@ int main(void)
     RUN(an_owner_of_the_same_name_but_another_uid_is_none);
     RUN(one_living_owner_is_enough);
     RUN(a_namespace_ends_when_it_is_empty);
+    RUN(every_namespace_has_the_ca);
     RUN(a_silent_node_is_noticed_and_its_pods_leave);
     RUN(a_cordoned_node_is_tainted);
     RUN(pods_of_a_lost_node_go_after_the_quarantine);

@@ -120,6 +120,27 @@ TEST(what_is_good_stays_and_the_rest_is_made_again)
     pki_done(&p);
 }
 
+TEST(the_key_of_tokens_is_made_once)
+{
+    struct pki p;
+    T_INT(pki_ensure(&p, dir, names, &err), 0);
+    _cleanup_free_ char *key = slurp(p.sa_key), *public = slurp(p.sa_pub);
+    T_INT(mode(p.sa_key), 0600);
+    T_TRUE(strstr(key, "BEGIN PRIVATE KEY") && strstr(public, "BEGIN PUBLIC KEY"));
+    unlink(p.sa_pub);
+    pki_done(&p);
+    T_INT(pki_ensure(&p, dir, names, &err), 0);
+    _cleanup_free_ char *key_again = slurp(p.sa_key), *public_again = slurp(p.sa_pub);
+    T_STR(key_again, key);
+    T_STR(public_again, public);
+    T_INT(file_write_atomic(p.sa_key, "nonsense", 8, 0600, &err), 0);
+    _cleanup_free_ char *path = xstrdup(p.sa_key);
+    pki_done(&p);
+    T_INT(pki_ensure(&p, dir, names, &err), -1); /* every token out there would be void */
+    T_TRUE(strstr(err.msg, "is no private key on the curve P-256") != NULL);
+    T_INT(file_write_atomic(path, key, strlen(key), 0600, &err), 0);
+}
+
 TEST(a_broken_ca_is_not_replaced_silently)
 {
     struct pki p;
@@ -191,6 +212,7 @@ int main(void)
     snprintf(dir, sizeof(dir), "%s/data/pki", top);
     RUN(everything_is_made_and_verifies);
     RUN(what_is_good_stays_and_the_rest_is_made_again);
+    RUN(the_key_of_tokens_is_made_once);
     RUN(a_broken_ca_is_not_replaced_silently);
     RUN(a_node_serves_and_asks_with_one_pair);
     RUN(a_pair_is_renewed_by_its_time_names_and_issuer);

@@ -46,6 +46,7 @@ TEST(all_members_have_numbers)
         char type[TYPE_NAME_SIZE];
         check_numbers(type_name_of_kind(*k, type), (*k)->fields, 0);
     }
+    check_numbers("authentication.v1.TokenRequest", kind_tokenrequest.fields, 0);
 }
 
 /* --- bodies --- */

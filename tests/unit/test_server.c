@@ -129,8 +129,8 @@ TEST(errors_have_code_reason_and_words)
         {"DELETE", "/api/v1/namespaces/default", NULL, NULL, 403, "Forbidden",
          "namespaces \"default\" is forbidden: this namespace may not be deleted"},
         {"GET", PODS "/x/log", NULL, NULL, 404, "NotFound", "pods \"x\" not found"},
-        {"POST", "/api/v1/namespaces/default/serviceaccounts/default/token", "application/json", "{}", 404, "NotFound",
-         "the server could not find the requested resource"},
+        {"POST", "/api/v1/namespaces/default/serviceaccounts/nobody/token", "application/json", "{}", 404, "NotFound",
+         "serviceaccounts \"nobody\" not found"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         int code = ask_as(world.admin, cases[i].method, cases[i].target, NULL, cases[i].content_type, cases[i].body);

@@ -48,7 +48,8 @@ static void run_script(struct reader *r)
 {
     _cleanup_json_ json_t *one = map("one", "1"), *two = map("two", "1");
     _cleanup_json_ json_t *patch = json_pack("{s:{s:s}}", "data", "key", "2");
-    r->informer = informer_new(r->client, &kind_configmap, "labelSelector=!hidden");
+    r->informer =
+        informer_new(r->client, &kind_configmap, "labelSelector=!hidden&fieldSelector=metadata.namespace%3Ddefault");
     informer_on_change(r->informer, on_change, r);
     informer_on_synced(r->informer, on_synced, r);
     informer_start(r->informer);
