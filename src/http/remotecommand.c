@@ -1,14 +1,13 @@
-/* See remotecommand.h: negotiation, and what both transports have in common. */
+/* See remotecommand.h: what both transports have in common. */
 #include "http/remotecommand.h"
 
 #include <stdio.h>
-#include <strings.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "http/h1.h"
 #include "http/remote_internal.h"
+#include "http/upgrade.h"
 #include "json/json.h"
 
 /* A client opens its streams at once (upstream waits as long). */
@@ -227,123 +226,51 @@ void remote_finish(struct remote_streams *r, int exit_code, const char *message)
     update_pause(r);
 }
 
-/* --- negotiation --- */
+/* --- the beginning --- */
 
-struct protocol {
-    const char *name;
-    int version;
-    bool base64;
-};
+struct remote_options remote_options_of(const char *query)
+{
+    return (struct remote_options){.want_stdin = query_bool(query, "input") || query_bool(query, "stdin"),
+                                   .want_stdout = query_bool(query, "output") || query_bool(query, "stdout"),
+                                   .want_stderr = query_bool(query, "error") || query_bool(query, "stderr"),
+                                   .tty = query_bool(query, "tty")};
+}
 
-static const struct protocol spdy_protocols[] = {
+static const struct stream_protocol over_spdy[] = {
     {"v4.channel.k8s.io", 4}, {"v3.channel.k8s.io", 3}, {"v2.channel.k8s.io", 2}, {"channel.k8s.io", 1}, {NULL}};
-static const struct protocol ws_protocols[] = {
-    {"v5.channel.k8s.io", 5}, {"v4.channel.k8s.io", 4},           {"v4.base64.channel.k8s.io", 4, true},
-    {"channel.k8s.io", 1},    {"base64.channel.k8s.io", 1, true}, {NULL}};
-
-/* The client's order counts. Its offers may come in several headers, in one, or both. */
-static const struct protocol *choose(const struct http_exchange *x, const char *header, const struct protocol *ours,
-                                     bool *ret_offered)
-{
-    const char *value;
-    *ret_offered = false;
-    for (size_t nth = 0; (value = http_get_header_nth(x, header, nth)); nth++) {
-        _cleanup_free_ char **offers = str_split(value, ',', NULL);
-        *ret_offered = true;
-        for (char **offer = offers; *offer; offer++) {
-            const char *name = *offer + strspn(*offer, " \t");
-            size_t len = strcspn(name, " \t");
-            for (const struct protocol *p = ours; p->name; p++)
-                if (strlen(p->name) == len && strncmp(name, p->name, len) == 0)
-                    return p;
-        }
-    }
-    return NULL;
-}
-
-static struct remote_streams *refuse(struct http_exchange *x, int code, const char *why)
-{
-    _cleanup_free_ char *text = xasprintf("unable to upgrade: %s\n", why);
-    http_reply(x, code, "text/plain; charset=utf-8", text, strlen(text));
-    return NULL;
-}
-
-static struct remote_streams *begin(struct duplex *d, const struct remote_transport *transport,
-                                    const struct protocol *p, const struct remote_options *o,
-                                    const struct remote_handler *h, void *arg)
-{
-    static const struct duplex_handler handler = {.data = on_data, .closed = on_closed, .drained = on_drained};
-    struct remote_streams *r = NEW(struct remote_streams);
-    *r = (struct remote_streams){.duplex = d,
-                                 .transport = transport,
-                                 .h = h,
-                                 .arg = arg,
-                                 .options = *o,
-                                 .version = p->version,
-                                 .base64 = p->base64,
-                                 .channel = -1,
-                                 .early = BUF_INIT(EARLY_MAX),
-                                 .resize = BUF_INIT(RESIZE_MAX)};
-    uv_timer_init(duplex_loop(d), &r->timer);
-    r->timer.data = r;
-    transport->start(r);
-    uv_timer_start(&r->timer, on_timer, r->ws ? 0 : OPENING_MS, 0);
-    duplex_start(d, &handler, r);
-    return r;
-}
-
-static struct remote_streams *accept_spdy(struct http_exchange *x, const struct remote_options *o,
-                                          const struct remote_handler *h, void *arg)
-{
-    static const char header[] = "X-Stream-Protocol-Version";
-    bool offered;
-    const struct protocol *p = choose(x, header, spdy_protocols, &offered);
-    if (!p) {
-        for (const struct protocol *ours = spdy_protocols; offered && ours->name; ours++)
-            http_add_header(x, "X-Accepted-Stream-Protocol-Versions", ours->name);
-        return offered ? refuse(x, 403, "no known subprotocol was offered")
-                       : refuse(x, 400, "X-Stream-Protocol-Version is required");
-    }
-    const struct http_header headers[] = {
-        {"Connection", "Upgrade"}, {"Upgrade", "SPDY/3.1"}, {header, p->name}, {NULL, NULL}};
-    return begin(http_upgrade(x, headers), &remote_over_spdy, p, o, h, arg);
-}
-
-static struct remote_streams *accept_ws(struct http_exchange *x, const struct remote_options *o,
-                                        const struct remote_handler *h, void *arg)
-{
-    static const struct protocol unnamed = {"", 1, false}; /* as channel.k8s.io */
-    char accept[WS_ACCEPT_SIZE];
-    bool offered;
-    const struct protocol *p = choose(x, "Sec-WebSocket-Protocol", ws_protocols, &offered);
-    if (!p && offered)
-        return refuse(x, 403, "no known subprotocol was offered");
-    if (!p)
-        p = &unnamed;
-    if (!streq(str_or(http_get_header(x, "Sec-WebSocket-Version"), ""), "13") || !streq(http_method(x), "GET") ||
-        !ws_accept_key(str_or(http_get_header(x, "Sec-WebSocket-Key"), ""), accept))
-        return refuse(x, 400, "not a WebSocket handshake");
-    const struct http_header headers[] = {{"Connection", "Upgrade"},
-                                          {"Upgrade", "websocket"},
-                                          {"Sec-WebSocket-Accept", accept},
-                                          {*p->name ? "Sec-WebSocket-Protocol" : NULL, p->name},
-                                          {NULL, NULL}};
-    struct remote_streams *r = begin(http_upgrade(x, headers), &remote_over_ws, p, o, h, arg);
-    /* An empty message tells the client that the connection stands (upstream does). */
-    if (o->want_stdout)
-        r->transport->write(r, REMOTE_STDOUT, "", 0);
-    return r;
-}
+static const struct stream_protocol over_ws[] = {{"v5.channel.k8s.io", 5},
+                                                 {"v4.channel.k8s.io", 4},
+                                                 {"v4.base64.channel.k8s.io", 4, true},
+                                                 {"channel.k8s.io", 1},
+                                                 {"base64.channel.k8s.io", 1, true},
+                                                 {"", 1},
+                                                 {NULL}};
 
 struct remote_streams *remote_accept(struct http_exchange *x, const struct remote_options *o,
                                      const struct remote_handler *h, void *arg)
 {
-    const char *upgrade = str_or(http_get_header(x, "Upgrade"), "");
-    if (!h1_has_token(str_or(http_get_header(x, "Connection"), ""), "Upgrade"))
-        return refuse(x, 400, "missing upgrade headers in request");
-    if (strcasecmp(upgrade, "SPDY/3.1") == 0)
-        return accept_spdy(x, o, h, arg);
-    if (strcasecmp(upgrade, "websocket") == 0)
-        return accept_ws(x, o, h, arg);
-    return refuse(x, 400, "unknown protocol in Upgrade");
+    static const struct duplex_handler handler = {.data = on_data, .closed = on_closed, .drained = on_drained};
+    struct upgrade u;
+    if (!upgrade_accept(x, over_spdy, over_ws, &u))
+        return NULL;
+    struct remote_streams *r = NEW(struct remote_streams);
+    *r = (struct remote_streams){.duplex = u.duplex,
+                                 .transport = u.is_ws ? &remote_over_ws : &remote_over_spdy,
+                                 .h = h,
+                                 .arg = arg,
+                                 .options = *o,
+                                 .version = u.protocol->version,
+                                 .base64 = u.protocol->base64,
+                                 .channel = -1,
+                                 .early = BUF_INIT(EARLY_MAX),
+                                 .resize = BUF_INIT(RESIZE_MAX)};
+    uv_timer_init(duplex_loop(u.duplex), &r->timer);
+    r->timer.data = r;
+    r->transport->start(r);
+    uv_timer_start(&r->timer, on_timer, u.is_ws ? 0 : OPENING_MS, 0);
+    duplex_start(u.duplex, &handler, r);
+    /* An empty message tells the client that the connection stands (upstream does). */
+    if (u.is_ws && o->want_stdout)
+        r->transport->write(r, REMOTE_STDOUT, "", 0);
+    return r;
 }

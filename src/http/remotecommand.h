@@ -1,4 +1,4 @@
-/* The streams of `kubectl exec` and `attach` (and, on its own ids, port-forward): stdin, stdout, stderr, error and
+/* The streams of `kubectl exec` and `attach`: stdin, stdout, stderr, error and
  * resize, over whichever protocol the client asks for: SPDY/3.1 (kubectl up to 1.30; subprotocols v1–v4.channel.k8s.io,
  * one SPDY stream each with a streamType header) or WebSocket (v4 and v5.channel.k8s.io and their base64 forms, one
  * channel byte). Source of the rules: k8s.io/apimachinery/pkg/util/remotecommand,
@@ -10,6 +10,8 @@ struct remote_streams;
 struct remote_options {
     bool want_stdin, want_stdout, want_stderr, tty;
 };
+/* From a request's query: the kubelet's names of the streams (input, output, error) or the API's. */
+struct remote_options remote_options_of(const char *query);
 struct remote_handler {
     void (*ready)(void *arg);                                     /* all streams are there: start the command */
     void (*stdin_data)(void *arg, const void *bytes, size_t len); /* len 0: end of input */

@@ -74,10 +74,12 @@ void nodestatus_changed(struct nodestatus *n); /* readiness may have changed: wr
 
 /* kubelet_api.c */
 int kubelet_api_start(struct agent *a, const struct agent_config *config, struct err *err);
-/* logs.c, exec.c: they answer the exchange. */
+/* logs.c, exec.c, attach.c, portforward.c: they answer the exchange. */
 void logs_wake(struct agent *a); /* some container has ended: nothing more may come */
 void logs_serve(struct agent *a, struct http_exchange *x, struct pod *p, const char *container);
 void exec_serve(struct agent *a, struct http_exchange *x, struct pod *p, const char *container);
+void attach_serve(struct agent *a, struct http_exchange *x, struct pod *p, const char *container);
+void forward_serve(struct agent *a, struct http_exchange *x, struct pod *p);
 
 /* teardown.c: takes away everything of one pod but, unless `data` is set, its volumes and logs. Blocking, any thread.
  */

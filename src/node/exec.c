@@ -426,19 +426,15 @@ void exec_serve(struct agent *a, struct http_exchange *x, struct pod *p, const c
         return;
     }
     struct session *s = NEW(struct session);
-    *s = (struct session){
-        .agent = a,
-        .pod = pod_ref(p),
-        .container = c,
-        .args = args,
-        .pidfd = -1,
-        .listen_fd = -1,
-        .console_fd = -1,
-        .exit_code = -1,
-        .options = {.want_stdin = query_bool(http_query(x), "input") || query_bool(http_query(x), "stdin"),
-                    .want_stdout = query_bool(http_query(x), "output") || query_bool(http_query(x), "stdout"),
-                    .want_stderr = query_bool(http_query(x), "error") || query_bool(http_query(x), "stderr"),
-                    .tty = query_bool(http_query(x), "tty")}};
+    *s = (struct session){.agent = a,
+                          .pod = pod_ref(p),
+                          .container = c,
+                          .args = args,
+                          .pidfd = -1,
+                          .listen_fd = -1,
+                          .console_fd = -1,
+                          .exit_code = -1,
+                          .options = remote_options_of(http_query(x))};
     memcpy(s->cid, c->f.cid, sizeof(s->cid));
     s->drain = timer_make(a->loop, s);
     sessions++;

@@ -1,5 +1,5 @@
-/* The agent's own HTTPS port, for the API server alone: health, logs, exec. Only client certificates of the group
- * system:masters may do anything but ask for health. */
+/* The agent's own HTTPS port, for the API server alone: health, logs, exec, attach, port-forward. Only client
+ * certificates of the group system:masters may do anything but ask for health. */
 #define LOG_AREA "node"
 #include <openssl/x509.h>
 #include <stdlib.h>
@@ -41,26 +41,38 @@ static struct pod *find_pod(struct agent *a, const char *ns, const char *name)
     return found;
 }
 
-/* /PREFIX/NS/POD/CONTAINER */
+/* Splits /PREFIX/NS/POD[/CONTAINER] into n parts, of which the first is empty, and finds the pod; NULL: has replied. */
+static struct pod *find_target(struct agent *a, struct http_exchange *x, size_t n, char ***ret_parts)
+{
+    size_t found;
+    _cleanup_free_ char *path = url_decode(http_path(x), strlen(http_path(x)), false);
+    _cleanup_free_ char **parts = path ? str_split(path, '/', &found) : NULL;
+    if (!parts || found != n) {
+        reply_text(x, 404, "404 page not found");
+        return NULL;
+    }
+    struct pod *p = find_pod(a, parts[2], parts[3]);
+    if (!p) {
+        _cleanup_free_ char *text = xasprintf("pod %s_%s not found", parts[3], parts[2]);
+        reply_text(x, 404, text);
+        return NULL;
+    }
+    *ret_parts = TAKE(parts);
+    return p;
+}
+
 static void serve_container(struct agent *a, struct http_exchange *x,
                             void (*serve)(struct agent *a, struct http_exchange *x, struct pod *p,
                                           const char *container))
 {
-    size_t n;
-    _cleanup_free_ char *path = url_decode(http_path(x), strlen(http_path(x)), false);
-    _cleanup_free_ char **parts = path ? str_split(path, '/', &n) : NULL;
-    if (!parts || n != 5) {
-        reply_text(x, 404, "404 page not found");
-        return;
-    }
-    struct pod *p = find_pod(a, parts[2], parts[3]);
-    if (!p || !pod_container(p, parts[4])) {
-        _cleanup_free_ char *text = p ? xasprintf("container %s not found in pod %s_%s", parts[4], parts[3], parts[2])
-                                      : xasprintf("pod %s_%s not found", parts[3], parts[2]);
+    _cleanup_free_ char **parts = NULL;
+    struct pod *p = find_target(a, x, 5, &parts);
+    if (p && pod_container(p, parts[4])) {
+        serve(a, x, p, parts[4]);
+    } else if (p) {
+        _cleanup_free_ char *text = xasprintf("container %s not found in pod %s_%s", parts[4], parts[3], parts[2]);
         reply_text(x, 404, text);
-        return;
     }
-    serve(a, x, p, parts[4]);
 }
 
 static void serve_logs(struct agent *a, struct http_exchange *x)
@@ -71,6 +83,19 @@ static void serve_logs(struct agent *a, struct http_exchange *x)
 static void serve_exec(struct agent *a, struct http_exchange *x)
 {
     serve_container(a, x, exec_serve);
+}
+
+static void serve_attach(struct agent *a, struct http_exchange *x)
+{
+    serve_container(a, x, attach_serve);
+}
+
+static void serve_port_forward(struct agent *a, struct http_exchange *x)
+{
+    _cleanup_free_ char **parts = NULL;
+    struct pod *p = find_target(a, x, 4, &parts);
+    if (p)
+        forward_serve(a, x, p);
 }
 
 static void serve_health(struct agent *a, struct http_exchange *x)
@@ -98,6 +123,8 @@ static const struct route {
     {"/healthz", false, true, serve_health},
     {"/containerLogs/", true, false, serve_logs},
     {"/exec/", true, false, serve_exec},
+    {"/attach/", true, false, serve_attach},
+    {"/portForward/", true, false, serve_port_forward},
     {"/pods", false, false, serve_pods},
 };
 

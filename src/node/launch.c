@@ -325,7 +325,8 @@ static int start(struct work *w)
                                   .bundle = w->bundle,
                                   .log_path = log,
                                   .tty = jbool(w->spec, "tty", false),
-                                  .stdin_open = jbool(w->spec, "stdin", false)};
+                                  .stdin_open = jbool(w->spec, "stdin", false),
+                                  .stdin_once = jbool(w->spec, "stdinOnce", false)};
     r->stop_signal = stop_signal_of(w->image.config);
     if (record_write(l->rt->paths, l->uid, r, &l->err) < 0)
         return fail(l, LAUNCH_ERROR);

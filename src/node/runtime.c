@@ -170,6 +170,8 @@ int runtime_create(const struct runtime *rt, const struct runtime_container *c, 
         argv[n++] = "-t";
     if (c->stdin_open)
         argv[n++] = "-i";
+    if (c->stdin_open && !c->stdin_once)
+        argv[n++] = "--leave-stdin-open";
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_set(err, errno, "make a pipe");

@@ -34,6 +34,7 @@ struct runtime_container {
     const char *bundle; /* holds config.json; conmon keeps its files there */
     const char *log_path;
     bool tty, stdin_open;
+    bool stdin_once; /* its input ends with the first client that was attached */
 };
 /* Starts conmon, which creates the container; it does not run yet. */
 int runtime_create(const struct runtime *rt, const struct runtime_container *c, pid_t *ret_pid, struct err *err);
