@@ -148,8 +148,32 @@ static json_t *build_labels(const struct node_facts *f)
     return labels;
 }
 
+/* "key:effect" or "key=value:effect", as `kubectl taint` spells them. */
+static json_t *build_taint(const char *text)
+{
+    const char *colon = strrchr(text, ':'), *eq = strchr(text, '=');
+    size_t len = colon ? (size_t)(colon - text) : strlen(text), key_len = eq ? (size_t)(eq - text) : len;
+    json_t *taint = json_object();
+    json_object_set_new(taint, "key", json_stringn(text, key_len));
+    if (eq && key_len + 1 < len)
+        json_object_set_new(taint, "value", json_stringn(eq + 1, len - key_len - 1));
+    json_object_set_new(taint, "effect", json_string(colon ? colon + 1 : "NoSchedule"));
+    return taint;
+}
+
+static json_t *build_spec(const struct node_facts *f)
+{
+    json_t *spec = json_object(), *taints = json_array();
+    for (const char *const *t = f->taints; t && *t; t++)
+        json_array_append_new(taints, build_taint(*t));
+    if (json_array_size(taints))
+        json_object_set(spec, "taints", taints);
+    json_decref(taints);
+    return spec;
+}
+
 json_t *node_object(const struct node_facts *f)
 {
-    return json_pack("{ss, ss, s{ss, so}, s{}}", "apiVersion", "v1", "kind", "Node", "metadata", "name", f->name,
-                     "labels", build_labels(f), "spec");
+    return json_pack("{ss, ss, s{ss, so}, so}", "apiVersion", "v1", "kind", "Node", "metadata", "name", f->name,
+                     "labels", build_labels(f), "spec", build_spec(f));
 }

@@ -54,6 +54,7 @@ static struct node_facts facts_of(const struct nodestatus *n)
         .ip = a->ip,
         .runtime_version = a->rt.version,
         .labels = (const char *const *)a->labels,
+        .taints = (const char *const *)a->taints,
         .machine = &n->machine,
         .port = a->port,
         .not_ready = a->podnet ? NULL : "container runtime network not ready: the node has no pod range yet"};

@@ -12,6 +12,7 @@ void machine_done(struct machine *m);
 struct node_facts {
     const char *name, *ip, *runtime_version;
     const char *const *labels; /* "key=value", NULL-terminated */
+    const char *const *taints; /* "key=value:effect", NULL-terminated */
     const struct machine *machine;
     int port;
     const char *not_ready; /* why; NULL: it is */
