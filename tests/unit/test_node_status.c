@@ -169,15 +169,18 @@ TEST(a_patch_holds_the_difference)
 
 TEST(the_node_says_what_it_is)
 {
-    static const char *const labels[] = {"zone=a", "bare", NULL};
+    static const char *const labels[] = {"zone=a", "bare", NULL}, *const taints[] = {"k:NoSchedule", "a/b=c:NoExecute",
+                                                                                     NULL};
     const struct machine m = {(char *)"Debian", (char *)"6.1", (char *)"amd64", (char *)"m", (char *)"b",
                               (char *)"s",      2000,          2147483648,      10737418240};
-    struct node_facts f = {"n1", "172.28.128.10", "crun://1.8.1", labels, &m, 10250, NULL};
+    struct node_facts f = {"n1", "172.28.128.10", "crun://1.8.1", labels, taints, &m, 10250, NULL};
     json_t *node = node_object(&f);
     T_JSON(jget(node, "metadata.labels"),
            "{\"beta.kubernetes.io/arch\": \"amd64\", \"beta.kubernetes.io/os\": \"linux\", \"kubernetes.io/arch\": "
            "\"amd64\", "
            "\"kubernetes.io/hostname\": \"n1\", \"kubernetes.io/os\": \"linux\", \"zone\": \"a\", \"bare\": \"\"}");
+    T_JSON(jget(node, "spec.taints"), "[{\"key\": \"k\", \"effect\": \"NoSchedule\"}, "
+                                      "{\"key\": \"a/b\", \"value\": \"c\", \"effect\": \"NoExecute\"}]");
     json_t *s = node_status(&f, NULL, NOW);
     T_JSON(jget(s, "capacity"),
            "{\"cpu\": \"2\", \"memory\": \"2097152Ki\", \"ephemeral-storage\": \"10485760Ki\", \"pods\": \"110\"}");
