@@ -42,9 +42,10 @@
 static const char *const component_groups[] = {"system:authenticated", NULL};
 static const char *const node_groups[] = {"system:nodes", "system:authenticated", NULL};
 /* What kubeadm gives the node of the control plane when there are others. */
-static const char *const no_texts[] = {NULL};
-static const char *const master_labels[] = {"node-role.kubernetes.io/control-plane", NULL};
-static const char *const master_taints[] = {"node-role.kubernetes.io/control-plane:NoSchedule", NULL};
+#define CONTROL_PLANE "node-role.kubernetes.io/control-plane"
+static const char *const no_control_plane[] = {CONTROL_PLANE "-", NULL};
+static const char *const control_plane_label[] = {CONTROL_PLANE, NULL};
+static const char *const control_plane_taint[] = {CONTROL_PLANE ":NoSchedule", NULL};
 
 struct node {
     char name[32], ip[32], user[64];
@@ -210,8 +211,8 @@ static int start_node(struct cluster *c, struct node *n, const char *data_dir, s
     const struct agent_config agent = {
         .node_name = n->name,
         .node_ip = n->ip,
-        .node_labels = is_master ? master_labels : no_texts,
-        .node_taints = is_master && !c->schedule_on_master ? master_taints : no_texts,
+        .node_labels = is_master ? control_plane_label : no_control_plane,
+        .node_taints = is_master && !c->schedule_on_master ? control_plane_taint : no_control_plane,
         .netns_fd = n->netns_fd,
         .data_dir = data_dir,
         .run_dir = RUN_DIR,

@@ -104,6 +104,11 @@ def test_scheduling_on_the_master():
         assert curl("http://172.28.128.77").startswith("Served by web-")
         kubectl("delete", "service", "web")
         eventually(lambda: external_ip(kubectl, "second") == "172.28.128.77", "who waited gets what is given back")
+        for options, roles, taints in ((["--nodes", "2"], "control-plane", 1), ([], "<none>", 0)):
+            cluster.down()
+            cluster.up(*options)
+            eventually(lambda: re.search(rf"k8s-master +Ready +{roles} ", kubectl("get", "nodes")), f"its role is {roles}")
+            assert len(kubectl.json("get", "node", "k8s-master")["spec"].get("taints", [])) == taints
     finally:
         print(cluster.log())
         cluster.remove()
