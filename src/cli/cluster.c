@@ -18,6 +18,7 @@
 #include "dns/dns.h"
 #include "json/json.h"
 #include "kinds/kind.h"
+#include "lb/lb.h"
 #include "node/agent.h"
 #include "podnet/lan.h"
 #include "proxy/proxy.h"
@@ -27,6 +28,7 @@
 
 #define LAN_HOST_IP "172.28.128.1"
 #define LAN_PREFIX 24
+#define LAN_CIDR "172.28.128.0/24"
 #define LAN_NODE_IP "172.28.128.%d"
 #define LAN_FIRST_NODE 10
 #define CLUSTER_CIDR "10.244.0.0/16"
@@ -39,7 +41,11 @@
 
 static const char *const component_groups[] = {"system:authenticated", NULL};
 static const char *const node_groups[] = {"system:nodes", "system:authenticated", NULL};
-static const char *const no_labels[] = {NULL};
+/* What kubeadm gives the node of the control plane when there are others. */
+#define CONTROL_PLANE "node-role.kubernetes.io/control-plane"
+static const char *const no_control_plane[] = {CONTROL_PLANE "-", NULL};
+static const char *const control_plane_label[] = {CONTROL_PLANE, NULL};
+static const char *const control_plane_taint[] = {CONTROL_PLANE ":NoSchedule", NULL};
 
 struct node {
     char name[32], ip[32], user[64];
@@ -49,6 +55,7 @@ struct node {
     struct agent *agent;
     struct proxy *proxy;
     struct dns *dns;
+    struct lb *lb;
 };
 
 struct cluster {
@@ -63,8 +70,10 @@ struct cluster {
     struct model_feed *feed;
     struct informer *node_informer;
     struct routes *routes;
+    struct lb_pool *lb_pool;
     struct node *nodes;
     int n_nodes;
+    bool schedule_on_master;
     void (*ready)(void *arg);
     void *ready_arg;
 };
@@ -105,6 +114,28 @@ static struct node *name_nodes(int n)
         nodes[i].netns_fd = -1;
     }
     return nodes;
+}
+
+/* Addresses that the host reaches, and that are nobody's yet. */
+static int make_lb_pool(struct cluster *c, const char *text, struct err *err)
+{
+    struct ip ip;
+    struct cidr lan;
+    c->lb_pool = lb_pool_new(text, err);
+    if (!c->lb_pool)
+        return err_wrap(err, "--lb-pool");
+    cidr_parse(LAN_CIDR, &lan);
+    if (!lb_pool_inside(c->lb_pool, &lan))
+        return err_set(err, 0, "--lb-pool: not all of %s is in %s", text, LAN_CIDR);
+    for (int i = -1; i < CLUSTER_NODES_MAX; i++) {
+        char node[32] = LAN_HOST_IP;
+        if (i >= 0)
+            cluster_node_ip(i, node);
+        ip_parse(node, &ip);
+        if (lb_pool_has(c->lb_pool, &ip))
+            return err_set(err, 0, "--lb-pool: %s is %s", node, i < 0 ? "the host's address" : "kept for a node");
+    }
+    return 0;
 }
 
 static int start_network(struct cluster *c, struct err *err)
@@ -156,6 +187,7 @@ static void start_readers(struct cluster *c)
     c->controllers = controllers_new(c->manager);
     for (const struct controller_def *const *def = all_controllers; *def; def++)
         controllers_add(c->controllers, *def);
+    controllers_add_with(c->controllers, &lb_controller, c->lb_pool);
     controllers_start(c->controllers);
 
     c->scheduler = server_local_client(c->server, "system:kube-scheduler", component_groups);
@@ -175,10 +207,12 @@ static int start_node(struct cluster *c, struct node *n, const char *data_dir, s
     if (pki_ensure_node(&c->pki, n->name, n->ip, &n->cert, &n->key, err) < 0 ||
         !(n->dns = dns_new(c->loop, c->model, &dns, err)))
         return err_wrap(err, "node %s", n->name);
+    bool is_master = c->n_nodes > 1 && n == c->nodes;
     const struct agent_config agent = {
         .node_name = n->name,
         .node_ip = n->ip,
-        .node_labels = no_labels,
+        .node_labels = is_master ? control_plane_label : no_control_plane,
+        .node_taints = is_master && !c->schedule_on_master ? control_plane_taint : no_control_plane,
         .netns_fd = n->netns_fd,
         .data_dir = data_dir,
         .run_dir = RUN_DIR,
@@ -219,6 +253,19 @@ static void check_ready(void *arg, struct object *old, struct object *obj)
         ready(c->ready_arg);
 }
 
+/* Services and Nodes are known. */
+static void announce(void *arg)
+{
+    struct cluster *c = arg;
+    for (struct node *n = c->nodes; n < c->nodes + c->n_nodes; n++) {
+        const struct lb_config lb = {n->netns_fd, n->name, "eth0", c->lb_pool};
+        struct err err;
+        n->lb = lb_new(c->loop, c->model, c->node_informer, &lb, &err);
+        if (!n->lb)
+            log_error("node %s announces no load balancers: %s", n->name, err.msg);
+    }
+}
+
 /* Every Service is known: only now rules may replace those of an earlier life, and "no such name" is an answer. */
 static void services_are_known(void *arg)
 {
@@ -231,6 +278,7 @@ static void services_are_known(void *arg)
             log_error("node %s: no Service proxy: %s", n->name, err.msg);
         dns_set_complete(n->dns);
     }
+    informer_on_synced(c->node_informer, announce, c);
 }
 
 static void watch_nodes(struct cluster *c)
@@ -251,11 +299,16 @@ struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *conf
                               struct err *err)
 {
     struct cluster *c = NEW(struct cluster);
-    *c = (struct cluster){.loop = loop, .ready = ready, .ready_arg = arg, .n_nodes = config->nodes};
+    *c = (struct cluster){.loop = loop,
+                          .ready = ready,
+                          .ready_arg = arg,
+                          .n_nodes = config->nodes,
+                          .schedule_on_master = config->schedule_on_master};
     c->kubeconfig = xstrdup(config->kubeconfig);
     c->nodes = name_nodes(c->n_nodes);
     c->url = xasprintf("https://%s:%d", c->nodes[0].ip, API_PORT);
-    int result = start_network(c, err) < 0 || start_server(c, config->data_dir, err) < 0 ||
+    int result = make_lb_pool(c, config->lb_pool, err) < 0 || start_network(c, err) < 0 ||
+                         start_server(c, config->data_dir, err) < 0 ||
                          kubeconfig_write(c->kubeconfig, c->url, &c->pki, err) < 0
                      ? -1
                      : 0;
@@ -275,6 +328,7 @@ static void stop_node(struct node *n)
 {
     agent_free(n->agent);
     dns_free(n->dns);
+    lb_free(n->lb);
     proxy_free(n->proxy);
     client_free(n->client);
     if (n->netns_fd >= 0)
@@ -293,6 +347,7 @@ void cluster_stop(struct cluster *c)
     model_free(c->model);
     controllers_free(c->scheduling);
     controllers_free(c->controllers);
+    lb_pool_free(c->lb_pool);
     client_free(c->viewer);
     client_free(c->scheduler);
     client_free(c->manager);

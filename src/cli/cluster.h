@@ -1,6 +1,7 @@
 /* A whole local cluster put together from the rooms: server, controllers, scheduler, and for each node an agent, a
  * proxy and a DNS server in the node's network namespace. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <uv.h>
 
@@ -12,7 +13,10 @@ struct cluster_config {
     const char *data_dir;
     const char *kubeconfig;
     int nodes;
+    const char *lb_pool;     /* for EXTERNAL-IPs of LoadBalancer Services; inside the LAN */
+    bool schedule_on_master; /* of several nodes the first takes pods too */
 };
+#define CLUSTER_LB_POOL "172.28.128.200-172.28.128.250"
 
 struct cluster;
 

@@ -24,10 +24,11 @@
 
 struct up_options {
     int nodes;
-    const char *data_dir, *kubeconfig, *log_level;
-    bool detach;
+    const char *data_dir, *kubeconfig, *lb_pool, *log_level;
+    bool schedule_on_master, detach;
 };
-static const struct up_options defaults = {.nodes = 1, .data_dir = DATA_DIR_DEFAULT, .log_level = "info"};
+static const struct up_options defaults = {
+    .nodes = 1, .data_dir = DATA_DIR_DEFAULT, .lb_pool = CLUSTER_LB_POOL, .log_level = "info"};
 
 struct up {
     const struct up_options *options;
@@ -130,7 +131,8 @@ static int save_state(const struct up *up, struct err *err)
 
 static struct cluster_config config_of(const struct up *up)
 {
-    return (struct cluster_config){up->data_dir, up->kubeconfig, up->options->nodes};
+    return (struct cluster_config){up->data_dir, up->kubeconfig, up->options->nodes, up->options->lb_pool,
+                                   up->options->schedule_on_master};
 }
 
 static void own_kubeconfig(const char *path)
@@ -290,6 +292,8 @@ static int run(const void *options, char **args)
     }
 static const struct opt opts[] = {
     OPTION("nodes", "N", OPT_INT, nodes, 1, CLUSTER_NODES_MAX, "number of nodes (1)"),
+    OPTION("schedule-on-master", NULL, OPT_FLAG, schedule_on_master, 0, 0, "with several nodes: pods on the first too"),
+    OPTION("lb-pool", "RANGE", OPT_STR, lb_pool, 0, 0, "addresses for LoadBalancer Services (" CLUSTER_LB_POOL ")"),
     OPTION("data-dir", "DIR", OPT_STR, data_dir, 0, 0, "where the cluster keeps its data (" DATA_DIR_DEFAULT ")"),
     OPTION("kubeconfig", "FILE", OPT_STR, kubeconfig, 0, 0, "file to put the way to the cluster in (DIR/kubeconfig)"),
     OPTION("detach", NULL, OPT_FLAG, detach, 0, 0, "return when the nodes are Ready; `c8s down` stops the cluster"),

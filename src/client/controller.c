@@ -18,7 +18,7 @@
 struct controller {
     struct controllers *cs;
     const struct controller_def *def;
-    void *state;
+    void *config, *state;
     struct events *events;
 };
 
@@ -255,9 +255,15 @@ void controllers_set_clock(struct controllers *cs, int64_t (*now_usec)(void))
 
 void controllers_add(struct controllers *cs, const struct controller_def *def)
 {
+    controllers_add_with(cs, def, NULL);
+}
+
+void controllers_add_with(struct controllers *cs, const struct controller_def *def, void *config)
+{
     struct controller *c = NEW(struct controller);
     c->cs = cs;
     c->def = def;
+    c->config = config;
     c->events = events_new(cs->client, def->name, NULL);
     cs->controllers = xrealloc(cs->controllers, (cs->n_controllers + 1) * sizeof(struct controller *));
     cs->controllers[cs->n_controllers++] = c;
@@ -310,6 +316,11 @@ void controllers_free(struct controllers *cs)
 }
 
 /* --- for reconcile and map --- */
+
+void *controller_config(struct controller *c)
+{
+    return c->config;
+}
 
 void *controller_state(struct controller *c)
 {

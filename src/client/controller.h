@@ -46,6 +46,8 @@ struct controllers *controllers_new(struct client *client);
 void controllers_set_clock(struct controllers *cs, int64_t (*now_usec)(void));
 void controllers_tick(struct controllers *cs);
 void controllers_add(struct controllers *cs, const struct controller_def *def);
+/* config: what this one needs beside the API; borrowed. */
+void controllers_add_with(struct controllers *cs, const struct controller_def *def, void *config);
 /* Starts the informers; reconciling begins when all are synced. */
 void controllers_start(struct controllers *cs);
 void controllers_free(struct controllers *cs);       /* its memory goes when the loop has run once more; NULL is fine */
@@ -54,6 +56,7 @@ struct informer *controllers_informer(struct controllers *cs, const struct kind 
 
 /* For use in reconcile and map. */
 void *controller_state(struct controller *c);
+void *controller_config(struct controller *c); /* also in start; NULL without one */
 struct client *controller_client(struct controller *c);
 struct informer *controller_informer(struct controller *c, const struct kind *k);
 void controller_enqueue(struct controller *c, const char *ns, const char *name);

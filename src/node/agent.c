@@ -251,15 +251,22 @@ static void say_limits(const struct agent *a)
 
 /* --- life --- */
 
-static char **copy_labels(const char *const *labels)
+static char **copy_texts(const char *const *texts)
 {
     size_t n = 0;
-    while (labels && labels[n])
+    while (texts && texts[n])
         n++;
     char **copy = xcalloc(n + 1, sizeof(*copy));
     for (size_t i = 0; i < n; i++)
-        copy[i] = xstrdup(labels[i]);
+        copy[i] = xstrdup(texts[i]);
     return copy;
+}
+
+static void free_texts(char **texts)
+{
+    for (char **t = texts; t && *t; t++)
+        free(*t);
+    free(texts);
 }
 
 static void copy_config(struct agent *a, const struct agent_config *config)
@@ -272,7 +279,8 @@ static void copy_config(struct agent *a, const struct agent_config *config)
     a->api_port = config->api_port ? config->api_port : 443;
     a->port = config->port ? config->port : 10250;
     a->netns_fd = config->netns_fd;
-    a->labels = copy_labels(config->node_labels);
+    a->labels = copy_texts(config->node_labels);
+    a->taints = copy_texts(config->node_taints);
     a->model = config->model;
     node_paths_init(&a->paths, config->data_dir, config->run_dir, config->node_name);
 }
@@ -326,9 +334,8 @@ struct agent *agent_new(uv_loop_t *loop, struct client *c, const struct agent_co
 
 static void agent_destroy(struct agent *a)
 {
-    for (char **l = a->labels; l && *l; l++)
-        free(*l);
-    free(a->labels);
+    free_texts(a->labels);
+    free_texts(a->taints);
     free(a->name);
     free(a->ip);
     free(a->cluster_dns);

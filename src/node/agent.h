@@ -13,7 +13,8 @@ struct agent;
 struct agent_config {
     const char *node_name;
     const char *node_ip;
-    const char *const *node_labels; /* "key=value", NULL-terminated; beside hostname, os and arch */
+    const char *const *node_labels; /* "key=value", or "key-": taken away; NULL-terminated; beside hostname, os, arch */
+    const char *const *node_taints; /* "key=value:effect", or "key-"; NULL-terminated; others are left alone */
     int netns_fd;                   /* the node's network namespace; -1: here */
     const char *data_dir;           /* images/, and pods/ of this node beneath nodes/NAME/ */
     const char *run_dir;            /* pins, exit files, sockets; on tmpfs */

@@ -24,7 +24,7 @@ struct agent {
     struct client *client;
     char *name, *ip, *cluster_dns, *cluster_domain, *api_host;
     int api_port, port, netns_fd;
-    char **labels; /* NULL-terminated, one free */
+    char **labels, **taints; /* NULL-terminated */
     struct model *model;
     struct node_paths paths;
     struct cgroups cgroups;

@@ -129,6 +129,12 @@ json_t *node_status(const struct node_facts *f, const json_t *old, int64_t now_u
                      "nodeInfo", info);
 }
 
+/* "key-", as kubectl spells it: to be taken away. */
+static bool is_removal(const char *text)
+{
+    return str_ends_with(text, "-");
+}
+
 static json_t *build_labels(const struct node_facts *f)
 {
     json_t *labels = json_object();
@@ -141,6 +147,8 @@ static json_t *build_labels(const struct node_facts *f)
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         json_object_set_new(labels, own[i][0], json_string(own[i][1]));
     for (const char *const *l = f->labels; l && *l; l++) {
+        if (is_removal(*l))
+            continue;
         const char *eq = strchr(*l, '=');
         _cleanup_free_ char *key = xstrndup(*l, eq ? (size_t)(eq - *l) : strlen(*l));
         json_object_set_new(labels, key, json_string(eq ? eq + 1 : ""));
@@ -148,8 +156,64 @@ static json_t *build_labels(const struct node_facts *f)
     return labels;
 }
 
+/* "key:effect" or "key=value:effect", as `kubectl taint` spells them. */
+static json_t *build_taint(const char *text)
+{
+    const char *colon = strrchr(text, ':'), *eq = strchr(text, '=');
+    size_t len = colon ? (size_t)(colon - text) : strlen(text), key_len = eq ? (size_t)(eq - text) : len;
+    json_t *taint = json_object();
+    json_object_set_new(taint, "key", json_stringn(text, key_len));
+    if (eq && key_len + 1 < len)
+        json_object_set_new(taint, "value", json_stringn(eq + 1, len - key_len - 1));
+    json_object_set_new(taint, "effect", json_string(colon ? colon + 1 : "NoSchedule"));
+    return taint;
+}
+
+static bool is_about(const char *text, const char *key)
+{
+    const char *rest = str_after(text, key);
+    return rest && *rest && strchr("=:-", *rest);
+}
+
+static bool is_ours(const struct node_facts *f, const json_t *taint)
+{
+    for (const char *const *t = f->taints; t && *t; t++)
+        if (is_about(*t, jstr_or(taint, "key", "")))
+            return true;
+    return false;
+}
+
+/* NULL when there are none. There may be others on the node already. */
+static json_t *build_taints(const struct node_facts *f, const json_t *others)
+{
+    json_t *taints = json_array(), *other;
+    size_t i;
+    json_array_foreach((json_t *)others, i, other)
+        if (!is_ours(f, other))
+            json_array_append(taints, other);
+    for (const char *const *t = f->taints; t && *t; t++)
+        if (!is_removal(*t))
+            json_array_append_new(taints, build_taint(*t));
+    if (json_array_size(taints))
+        return taints;
+    json_decref(taints);
+    return NULL;
+}
+
+json_t *node_refresh(const struct node_facts *f, const json_t *node)
+{
+    json_t *labels = build_labels(f), *taints = build_taints(f, jget(node, "spec.taints"));
+    for (const char *const *l = f->labels; l && *l; l++) {
+        _cleanup_free_ char *key = is_removal(*l) ? xstrndup(*l, strlen(*l) - 1) : NULL;
+        if (key)
+            json_object_set_new(labels, key, json_null());
+    }
+    return json_pack("{s{ss*, so}, s{so}}", "metadata", "resourceVersion", jstr(node, "metadata.resourceVersion"),
+                     "labels", labels, "spec", "taints", taints ? taints : json_null());
+}
+
 json_t *node_object(const struct node_facts *f)
 {
-    return json_pack("{ss, ss, s{ss, so}, s{}}", "apiVersion", "v1", "kind", "Node", "metadata", "name", f->name,
-                     "labels", build_labels(f), "spec");
+    return json_pack("{ss, ss, s{ss, so}, s{so*}}", "apiVersion", "v1", "kind", "Node", "metadata", "name", f->name,
+                     "labels", build_labels(f), "spec", "taints", build_taints(f, NULL));
 }

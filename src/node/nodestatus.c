@@ -54,6 +54,7 @@ static struct node_facts facts_of(const struct nodestatus *n)
         .ip = a->ip,
         .runtime_version = a->rt.version,
         .labels = (const char *const *)a->labels,
+        .taints = (const char *const *)a->taints,
         .machine = &n->machine,
         .port = a->port,
         .not_ready = a->podnet ? NULL : "container runtime network not ready: the node has no pod range yet"};
@@ -118,13 +119,31 @@ static void registered(struct nodestatus *n)
     write_status(n);
 }
 
-static void on_known(void *arg, int code, const json_t *body)
+static void on_refreshed(void *arg, int code, const json_t *body)
 {
     struct nodestatus *n = arg;
     (void)body;
-    if (release(n))
-        registered(n);
-    (void)code; /* labels that could not be refreshed are no reason to stay away */
+    if (!release(n))
+        return;
+    if (code == 409) /* somebody else was faster */
+        register_node(n);
+    else
+        registered(n); /* labels that could not be refreshed are no reason to stay away */
+}
+
+/* It was here before: labels and taints may have changed. */
+static void on_known(void *arg, int code, const json_t *body)
+{
+    struct nodestatus *n = arg;
+    if (!release(n))
+        return;
+    if (code != 200) {
+        uv_timer_start(n->status_timer, on_status_timer, RETRY_MS, 0);
+        return;
+    }
+    struct node_facts f = facts_of(n);
+    _cleanup_json_ json_t *patch = node_refresh(&f, body);
+    client_patch(n->agent->client, &kind_node, NULL, n->agent->name, NULL, PATCH_MERGE, patch, on_refreshed, hold(n));
 }
 
 static void on_created(void *arg, int code, const json_t *body)
@@ -136,12 +155,8 @@ static void on_created(void *arg, int code, const json_t *body)
         registered(n);
         return;
     }
-    if (code == 409) { /* it was here before: labels may have changed */
-        struct node_facts f = facts_of(n);
-        _cleanup_json_ json_t *node = node_object(&f);
-        _cleanup_json_ json_t *patch = json_pack("{s{sO}}", "metadata", "labels", jget(node, "metadata.labels"));
-        client_patch(n->agent->client, &kind_node, NULL, n->agent->name, NULL, PATCH_STRATEGIC, patch, on_known,
-                     hold(n));
+    if (code == 409) {
+        client_get(n->agent->client, &kind_node, NULL, n->agent->name, on_known, hold(n));
         return;
     }
     log_warn("node not registered: %d %s, trying again in %d ms", code, jstr_or(body, "message", "no answer"),

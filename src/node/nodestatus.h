@@ -11,13 +11,16 @@ void machine_done(struct machine *m);
 
 struct node_facts {
     const char *name, *ip, *runtime_version;
-    const char *const *labels; /* "key=value", NULL-terminated */
+    const char *const *labels; /* "key=value", or "key-" for one to be taken away; NULL-terminated */
+    const char *const *taints; /* "key=value:effect", or "key-"; NULL-terminated */
     const struct machine *machine;
     int port;
     const char *not_ready; /* why; NULL: it is */
 };
 /* The whole object for registration. New reference. */
 json_t *node_object(const struct node_facts *f);
+/* The merge patch that brings labels and taints of a known node up to date. New reference. */
+json_t *node_refresh(const struct node_facts *f, const json_t *node);
 /* .status, with the times of conditions taken from old where they did not change. New reference. */
 json_t *node_status(const struct node_facts *f, const json_t *old, int64_t now_usec);
 #define NODE_PODS_MAX 110

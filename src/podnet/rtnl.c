@@ -168,20 +168,31 @@ int rtnl_set_master(struct rtnl *r, const char *name, const char *master, struct
     return change(r, m, 0, err, "attach interface", name);
 }
 
-int rtnl_add_addr(struct rtnl *r, const char *ifname, struct in_addr ip, int prefix, struct err *err)
+static int change_addr(struct rtnl *r, int type, int flags, const char *ifname, struct in_addr ip, int prefix, int fine,
+                       struct err *err)
 {
     char buffer[MESSAGE_SIZE];
     int index = rtnl_index(r, ifname);
     if (!index)
         return no_link(err, ifname);
-    struct nlmsghdr *m = message(buffer, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+    struct nlmsghdr *m = message(buffer, type, flags);
     struct ifaddrmsg *addr = mnl_nlmsg_put_extra_header(m, sizeof(*addr));
     addr->ifa_family = AF_INET;
     addr->ifa_prefixlen = (uint8_t)prefix;
     addr->ifa_index = (unsigned)index;
     mnl_attr_put_u32(m, IFA_LOCAL, ip.s_addr);
     mnl_attr_put_u32(m, IFA_ADDRESS, ip.s_addr);
-    return change(r, m, EEXIST, err, "set address of", ifname);
+    return change(r, m, fine, err, type == RTM_NEWADDR ? "set address of" : "remove address of", ifname);
+}
+
+int rtnl_add_addr(struct rtnl *r, const char *ifname, struct in_addr ip, int prefix, struct err *err)
+{
+    return change_addr(r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifname, ip, prefix, EEXIST, err);
+}
+
+int rtnl_del_addr(struct rtnl *r, const char *ifname, struct in_addr ip, int prefix, struct err *err)
+{
+    return change_addr(r, RTM_DELADDR, 0, ifname, ip, prefix, EADDRNOTAVAIL, err);
 }
 
 static struct rtmsg *route_message(struct nlmsghdr *m, struct in_addr dst, int prefix)

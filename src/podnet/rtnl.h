@@ -21,6 +21,8 @@ int rtnl_del_link(struct rtnl *r, const char *name, struct err *err); /* missing
 int rtnl_set_up(struct rtnl *r, const char *name, struct err *err);
 int rtnl_set_master(struct rtnl *r, const char *name, const char *master, struct err *err);
 int rtnl_add_addr(struct rtnl *r, const char *ifname, struct in_addr ip, int prefix, struct err *err);
+int rtnl_del_addr(struct rtnl *r, const char *ifname, struct in_addr ip, int prefix,
+                  struct err *err); /* missing: fine */
 /* gateway 0: a link route on ifname; ifname NULL: found by the gateway. Replaces a route to the same destination. */
 int rtnl_add_route(struct rtnl *r, struct in_addr dst, int prefix, struct in_addr gateway, const char *ifname,
                    struct err *err);

@@ -6,6 +6,7 @@
 #define LOG_AREA "proxy"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "proxy/health.h"
 #include "proxy/kernel.h"
 
 #define RETRY_MS_FIRST 100
@@ -30,6 +31,7 @@ struct proxy {
     struct kernel *kernel;
     struct ruleset *rules;
     struct model_reader *reader;
+    struct health *health;
     struct job *job;      /* in flight; at most one */
     struct rechecks owed; /* of jobs that failed */
     bool need_full;
@@ -53,7 +55,9 @@ static void on_model_changed(void *arg)
 
 static void visit(void *arg, const char *ns, const char *name, const struct svc *svc)
 {
-    ruleset_set(arg, ns, name, svc);
+    struct proxy *p = arg;
+    ruleset_set(p->rules, ns, name, svc);
+    health_set(p->health, ns, name, svc);
 }
 
 static void destroy_when_idle(struct proxy *p)
@@ -116,7 +120,7 @@ static void job_done(uv_work_t *work, int status)
 /* Returns false when there is nothing to do. */
 static bool fill_job(struct proxy *p, struct job *j)
 {
-    model_take(p->reader, visit, p->rules);
+    model_take(p->reader, visit, p);
     j->full = p->need_full;
     p->need_full = false;
     if (!j->full)
@@ -163,6 +167,11 @@ static int parse_config(struct proxy *p, const struct proxy_config *c, struct er
     return 0;
 }
 
+static bool rules_are_applied(void *arg)
+{
+    return !((const struct proxy *)arg)->retry_ms;
+}
+
 struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_config *config, struct err *err)
 {
     struct proxy *p = NEW(struct proxy);
@@ -172,6 +181,8 @@ struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_con
         return NULL;
     }
     p->rules = ruleset_new(&p->site);
+    p->health = health_new(
+        loop, &(struct health_config){config->netns_fd, p->node_name, config->node_ip, rules_are_applied, p});
     p->reader = model_reader_new(m, on_model_changed, p);
     p->need_full = true;
     uv_timer_init(loop, &p->timer);
@@ -193,6 +204,7 @@ void proxy_free(struct proxy *p)
         return;
     p->closing = true;
     model_reader_free(p->reader);
+    health_free(p->health);
     uv_close((uv_handle_t *)&p->timer, on_timer_closed);
 }
 

@@ -144,20 +144,25 @@ static bool needs_ip(const json_t *doc)
     return !streq(service_type(doc), "ExternalName");
 }
 
+static bool is_balanced(const json_t *doc)
+{
+    return streq(service_type(doc), "LoadBalancer");
+}
+
 static bool may_have_ports(const json_t *doc)
 {
-    return streq(service_type(doc), "NodePort") || streq(service_type(doc), "LoadBalancer");
+    return streq(service_type(doc), "NodePort") || is_balanced(doc);
 }
 
 static bool needs_ports(const json_t *doc)
 {
     return streq(service_type(doc), "NodePort") ||
-           (streq(service_type(doc), "LoadBalancer") && jbool(doc, "spec.allocateLoadBalancerNodePorts", true));
+           (is_balanced(doc) && jbool(doc, "spec.allocateLoadBalancerNodePorts", true));
 }
 
 static bool needs_health_port(const json_t *doc)
 {
-    return streq(service_type(doc), "LoadBalancer") && streq(jstr_or(doc, "spec.externalTrafficPolicy", ""), "Local");
+    return is_balanced(doc) && streq(jstr_or(doc, "spec.externalTrafficPolicy", ""), "Local");
 }
 
 /* spec.clusterIP, or the first of clusterIPs; NULL when neither says anything. */
@@ -421,6 +426,14 @@ static void drop_type_dependent(json_t *doc, const json_t *old)
     if (needs_health_port(old) && !needs_health_port(doc) &&
         jint(doc, "spec.healthCheckNodePort", 0) == jint(old, "spec.healthCheckNodePort", 0))
         jset(doc, "spec.healthCheckNodePort", NULL);
+    if (!is_balanced(old) || is_balanced(doc))
+        return;
+    static const char *const balanced_only[] = {"spec.allocateLoadBalancerNodePorts", "spec.loadBalancerClass"};
+    for (size_t i = 0; i < ARRAY_LEN(balanced_only); i++) {
+        const json_t *before = jget(old, balanced_only[i]), *now = jget(doc, balanced_only[i]);
+        if (before && now && json_equal(before, now))
+            jset(doc, balanced_only[i], NULL);
+    }
 }
 
 int alloc_service(struct alloc *a, json_t *doc, const json_t *old, struct status_causes *causes,

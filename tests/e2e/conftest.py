@@ -9,6 +9,11 @@ import harness
 if os.environ.get("C8S_OUTER_NETNS", "") in ("", str(os.stat("/proc/self/ns/net").st_ino)):
     pytest.exit("run tools/e2e: these tests want a network namespace of their own", returncode=2)
 
+def pytest_collection_modifyitems(items):
+    """There is one cluster at a time: tests with one of their own come before those that share one until the end."""
+    items.sort(key=lambda item: "cluster" in item.fixturenames)
+
+
 ALL_IMAGES = ("python-web", "kubia", "nginx", "busyboxplus", "dnsutils", "ubuntu", "busybox")
 
 

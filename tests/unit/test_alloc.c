@@ -181,6 +181,30 @@ TEST(load_balancers_have_a_health_port)
     alloc_free(a);
 }
 
+TEST(what_only_load_balancers_have_goes_with_the_type)
+{
+    struct alloc *a = make();
+    _cleanup_json_ json_t *balanced = NULL, *plain = NULL, *changed = NULL;
+    T_STR(put(a,
+              "{\"spec\":{\"type\":\"LoadBalancer\",\"allocateLoadBalancerNodePorts\":true,"
+              "\"loadBalancerClass\":\"a/b\",\"ports\":[{\"port\":80}]}}",
+              NULL, &balanced),
+          "");
+    T_STR(put(a,
+              "{\"spec\":{\"type\":\"ClusterIP\",\"allocateLoadBalancerNodePorts\":true,"
+              "\"loadBalancerClass\":\"a/b\",\"ports\":[{\"port\":80}]}}",
+              balanced, &plain),
+          "");
+    T_TRUE(!jhas(plain, "spec.allocateLoadBalancerNodePorts") && !jhas(plain, "spec.loadBalancerClass"));
+    T_STR(put(a,
+              "{\"spec\":{\"type\":\"ClusterIP\",\"allocateLoadBalancerNodePorts\":false,"
+              "\"ports\":[{\"port\":80}]}}",
+              balanced, &changed),
+          "");
+    T_TRUE(jhas(changed, "spec.allocateLoadBalancerNodePorts")); /* for validation to complain about */
+    alloc_free(a);
+}
+
 TEST(a_failed_write_gives_back_what_it_took)
 {
     struct alloc *a = make();
@@ -257,6 +281,7 @@ int main(void)
     RUN(headless_and_external_services_have_none);
     RUN(node_ports);
     RUN(load_balancers_have_a_health_port);
+    RUN(what_only_load_balancers_have_goes_with_the_type);
     RUN(a_failed_write_gives_back_what_it_took);
     RUN(what_is_stored_is_taken_at_start);
     RUN(nodes_get_ranges_in_order);

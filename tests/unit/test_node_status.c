@@ -169,15 +169,30 @@ TEST(a_patch_holds_the_difference)
 
 TEST(the_node_says_what_it_is)
 {
-    static const char *const labels[] = {"zone=a", "bare", NULL};
+    static const char *const labels[] = {"zone=a", "bare", "role-", NULL};
+    static const char *const taints[] = {"k:NoSchedule", "a/b=c:NoExecute", "old-", NULL};
     const struct machine m = {(char *)"Debian", (char *)"6.1", (char *)"amd64", (char *)"m", (char *)"b",
                               (char *)"s",      2000,          2147483648,      10737418240};
-    struct node_facts f = {"n1", "172.28.128.10", "crun://1.8.1", labels, &m, 10250, NULL};
+    struct node_facts f = {"n1", "172.28.128.10", "crun://1.8.1", labels, taints, &m, 10250, NULL};
     json_t *node = node_object(&f);
     T_JSON(jget(node, "metadata.labels"),
            "{\"beta.kubernetes.io/arch\": \"amd64\", \"beta.kubernetes.io/os\": \"linux\", \"kubernetes.io/arch\": "
            "\"amd64\", "
            "\"kubernetes.io/hostname\": \"n1\", \"kubernetes.io/os\": \"linux\", \"zone\": \"a\", \"bare\": \"\"}");
+    T_JSON(jget(node, "spec.taints"), "[{\"key\": \"k\", \"effect\": \"NoSchedule\"}, "
+                                      "{\"key\": \"a/b\", \"value\": \"c\", \"effect\": \"NoExecute\"}]");
+    json_t *known = json_pack("{s:{s:s}, s:{s:[{s:s,s:s}, {s:s,s:s}, {s:s,s:s}]}}", "metadata", "resourceVersion", "7",
+                              "spec", "taints", "key", "old", "effect", "NoSchedule", "key", "older", "effect",
+                              "NoSchedule", "key", "k", "effect", "NoExecute");
+    json_t *patch = node_refresh(&f, known);
+    T_JSON(jget(patch, "spec.taints"), "[{\"key\": \"older\", \"effect\": \"NoSchedule\"}, "
+                                       "{\"key\": \"k\", \"effect\": \"NoSchedule\"}, "
+                                       "{\"key\": \"a/b\", \"value\": \"c\", \"effect\": \"NoExecute\"}]");
+    T_STR(jstr(patch, "metadata.resourceVersion"), "7");
+    T_STR(jstr(patch, "metadata.labels.zone"), "a");
+    T_TRUE(jhas(patch, "metadata.labels.role") && !jget(patch, "metadata.labels.role"));
+    json_decref(patch);
+    json_decref(known);
     json_t *s = node_status(&f, NULL, NOW);
     T_JSON(jget(s, "capacity"),
            "{\"cpu\": \"2\", \"memory\": \"2097152Ki\", \"ephemeral-storage\": \"10485760Ki\", \"pods\": \"110\"}");

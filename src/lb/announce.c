@@ -1,0 +1,227 @@
+/* Announces addresses of LoadBalancer Services from this node: the address is put on the interface, whose ARP answers
+ * then lead here, and the neighbours are told. Every node computes the same choice from the same objects: a Ready node;
+ * with externalTrafficPolicy Local one that has an endpoint. */
+#define LOG_AREA "lb"
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "json/json.h"
+#include "lb/choose.h"
+#include "lb/lb.h"
+#include "podnet/garp.h"
+#include "podnet/rtnl.h"
+
+#define RETRY_MS 1000
+#define KEEP_AWAY "node.kubernetes.io/exclude-from-external-load-balancers"
+
+struct service {
+    struct ip *ips;
+    size_t n_ips;
+    bool local;
+    struct map nodes; /* with an endpoint, when local */
+};
+
+struct lb {
+    uv_timer_t timer; /* 0 ms after a change */
+    const struct lb_pool *pool;
+    char *node_name, *ifname;
+    int netns_fd;
+    struct rtnl *rtnl;
+    struct model_reader *reader;
+    struct map services; /* of type LoadBalancer with an address, by ns/name */
+    struct map ready;    /* nodes that may announce */
+    struct map held;     /* addresses on our interface, as text */
+};
+
+/* --- what there is --- */
+
+static void service_free(void *p)
+{
+    struct service *s = p;
+    map_done(&s->nodes);
+    free(s->ips);
+    free(s);
+}
+
+static void add_nodes(struct service *s, const struct svc_port *p)
+{
+    size_t *usable = xcalloc(p->n_endpoints + 1, sizeof(*usable));
+    size_t n = svc_usable_endpoints_of(p, AF_INET, false, NULL, usable);
+    for (size_t i = 0; i < n; i++)
+        map_put(&s->nodes, p->endpoints[usable[i]].node, s);
+    free(usable);
+}
+
+static void visit(void *arg, const char *ns, const char *name, const struct svc *svc)
+{
+    struct lb *lb = arg;
+    _cleanup_free_ char *key = xasprintf("%s/%s", ns, name);
+    struct service *old = map_del(&lb->services, key);
+    if (old)
+        service_free(old);
+    if (!svc || svc->type != SVC_LOAD_BALANCER || !svc->n_lb_ips)
+        return;
+    struct service *s = NEW(struct service);
+    s->ips = xcalloc(svc->n_lb_ips, sizeof(*s->ips));
+    for (size_t i = 0; i < svc->n_lb_ips; i++)
+        if (lb_pool_has(lb->pool, &svc->lb_ips[i]))
+            s->ips[s->n_ips++] = svc->lb_ips[i];
+    s->local = svc->external_local;
+    for (size_t i = 0; s->local && i < svc->n_ports; i++)
+        add_nodes(s, &svc->ports[i]);
+    map_put(&lb->services, key, s);
+}
+
+static bool may_announce(const json_t *node)
+{
+    return streq(jstr_or(jfind(jget(node, "status.conditions"), "type", "Ready"), "status", ""), "True") &&
+           !json_object_get(jget(node, "metadata.labels"), KEEP_AWAY) && !jget(node, "metadata.deletionTimestamp");
+}
+
+/* --- what follows from it --- */
+
+static bool is_mine(const struct lb *lb, const struct service *s, const struct ip *ip)
+{
+    const char **nodes = xcalloc(lb->ready.len + 1, sizeof(*nodes));
+    size_t n = 0;
+    for (struct map_entry *e = NULL; (e = map_next(&lb->ready, e));)
+        if (!s->local || map_get(&s->nodes, e->key))
+            nodes[n++] = e->key;
+    bool mine = streq_or_null(lb_choose(ip, nodes, n), lb->node_name);
+    free(nodes);
+    return mine;
+}
+
+static void find_mine(struct lb *lb, struct map *mine)
+{
+    char text[IP_TEXT_SIZE];
+    for (struct map_entry *e = NULL; (e = map_next(&lb->services, e));) {
+        const struct service *s = e->value;
+        for (size_t i = 0; i < s->n_ips; i++)
+            if (is_mine(lb, s, &s->ips[i]))
+                map_put(mine, ip_format(&s->ips[i], text), lb);
+    }
+}
+
+static int take_up(struct lb *lb, const char *text, struct err *err)
+{
+    struct ip ip;
+    ip_parse(text, &ip);
+    if (rtnl_add_addr(lb->rtnl, lb->ifname, ip.v4, 32, err) < 0)
+        return -1;
+    map_put(&lb->held, text, lb);
+    log_info("node %s announces %s", lb->node_name, text);
+    return garp_send(lb->netns_fd, lb->ifname, ip.v4, err);
+}
+
+static int lay_down(struct lb *lb, const char *text, struct err *err)
+{
+    struct ip ip;
+    ip_parse(text, &ip);
+    if (rtnl_del_addr(lb->rtnl, lb->ifname, ip.v4, 32, err) < 0)
+        return -1;
+    map_del(&lb->held, text);
+    return 0;
+}
+
+static void update(uv_timer_t *t)
+{
+    struct lb *lb = t->data;
+    struct map mine = {0};
+    struct err err;
+    bool failed = false;
+    model_take(lb->reader, visit, lb);
+    find_mine(lb, &mine);
+    for (struct map_entry *e = NULL; (e = map_next(&lb->held, e));)
+        failed |= !map_get(&mine, e->key) && lay_down(lb, e->key, &err) < 0;
+    for (struct map_entry *e = NULL; (e = map_next(&mine, e));)
+        failed |= !map_get(&lb->held, e->key) && take_up(lb, e->key, &err) < 0;
+    map_done(&mine);
+    if (!failed)
+        return;
+    log_warn("node %s: %s; trying again in %d ms", lb->node_name, err.msg, RETRY_MS);
+    uv_timer_start(&lb->timer, update, RETRY_MS, 0);
+}
+
+/* --- what changes --- */
+
+static void update_soon(void *arg)
+{
+    struct lb *lb = arg;
+    uv_timer_start(&lb->timer, update, 0, 0);
+}
+
+static void on_node(void *arg, struct object *old, struct object *obj)
+{
+    struct lb *lb = arg;
+    const char *name = (obj ? obj : old)->name;
+    _cleanup_json_ json_t *node = obj ? object_json(obj) : NULL;
+    bool before = map_get(&lb->ready, name), now = node && may_announce(node);
+    if (now == before)
+        return;
+    if (now)
+        map_put(&lb->ready, name, lb);
+    else
+        map_del(&lb->ready, name);
+    update_soon(lb);
+}
+
+/* --- life --- */
+
+/* Of an earlier life. */
+static void note_held(void *arg, struct in_addr addr, int prefix, const char *ifname)
+{
+    struct lb *lb = arg;
+    struct ip ip = {.family = AF_INET, .v4 = addr};
+    char text[IP_TEXT_SIZE];
+    if (prefix == 32 && streq(ifname, lb->ifname) && lb_pool_has(lb->pool, &ip))
+        map_put(&lb->held, ip_format(&ip, text), lb);
+}
+
+static void destroy(struct lb *lb)
+{
+    rtnl_close(lb->rtnl);
+    map_done_with(&lb->services, service_free);
+    map_done(&lb->ready);
+    map_done(&lb->held);
+    free(lb->node_name);
+    free(lb->ifname);
+    free(lb);
+}
+
+struct lb *lb_new(uv_loop_t *loop, struct model *m, struct informer *nodes, const struct lb_config *config,
+                  struct err *err)
+{
+    struct lb *lb = NEW(struct lb);
+    lb->netns_fd = config->netns_fd;
+    lb->node_name = xstrdup(config->node_name);
+    lb->ifname = xstrdup(config->ifname);
+    lb->pool = config->pool;
+    lb->rtnl = rtnl_open(lb->netns_fd, err);
+    if (!lb->rtnl || rtnl_each_addr(lb->rtnl, note_held, lb, err) < 0) {
+        destroy(lb);
+        return NULL;
+    }
+    uv_timer_init(loop, &lb->timer);
+    lb->timer.data = lb;
+    lb->reader = model_reader_new(m, update_soon, lb);
+    informer_on_change(nodes, on_node, lb);
+    update_soon(lb);
+    return lb;
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+    destroy(h->data);
+}
+
+void lb_free(struct lb *lb)
+{
+    if (!lb)
+        return;
+    model_reader_free(lb->reader);
+    uv_close((uv_handle_t *)&lb->timer, on_timer_closed);
+}

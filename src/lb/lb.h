@@ -1,0 +1,22 @@
+/* Load balancers of our own: Services of type LoadBalancer get an address from a pool (assign.c, once a cluster), and
+ * one node announces it on the LAN (announce.c, on every node); the Service proxy of that node does the rest. pool.h
+ * and choose.h are pure. */
+#pragma once
+#include "client/controller.h"
+#include "lb/pool.h"
+#include "service/model.h"
+
+/* The controller that writes status.loadBalancer; its config is the pool, which it alone uses as long as it runs. */
+extern const struct controller_def lb_controller;
+
+struct lb;
+struct lb_config {
+    int netns_fd; /* -1: here */
+    const char *node_name;
+    const char *ifname;         /* on the LAN: "eth0" */
+    const struct lb_pool *pool; /* other addresses are somebody else's to announce */
+};
+/* Both must hold everything there is (so: once they are synced). Outlived by the model, not by the informer. */
+struct lb *lb_new(uv_loop_t *loop, struct model *m, struct informer *nodes, const struct lb_config *config,
+                  struct err *err);
+void lb_free(struct lb *lb); /* the addresses stay: Services go on while the program is away */

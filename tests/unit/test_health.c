@@ -1,0 +1,131 @@
+/* proxy/health: what is said at a Service's healthCheckNodePort, over loopback. */
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/str.h"
+#include "http/http.h"
+#include "json/json.h"
+#include "proxy/health.h"
+#include "t.h"
+
+static uv_loop_t loop;
+static bool healthy = true;
+
+static bool proxy_is_healthy(void *arg)
+{
+    (void)arg;
+    return healthy;
+}
+
+struct answer {
+    int code; /* 0: nobody there */
+    char weight[8];
+    struct buf body;
+    bool done;
+};
+
+static void on_head(void *arg, int code, const struct http_header *headers)
+{
+    struct answer *a = arg;
+    a->code = code;
+    for (; headers->name; headers++)
+        if (strcasecmp(headers->name, "X-Load-Balancing-Endpoint-Weight") == 0)
+            snprintf(a->weight, sizeof(a->weight), "%s", headers->value);
+}
+
+static void on_data(void *arg, const void *bytes, size_t len)
+{
+    buf_add(&((struct answer *)arg)->body, bytes, len);
+}
+
+static void on_done(void *arg, const struct err *err)
+{
+    (void)err;
+    ((struct answer *)arg)->done = true;
+}
+
+static struct answer ask(int port)
+{
+    static const struct http_call_handler handler = {.head = on_head, .data = on_data, .done = on_done};
+    const struct http_call_spec spec = {
+        .netns_fd = -1, .ip = "127.0.0.1", .port = port, .method = "GET", .target = "/", .timeout_ms = 10000};
+    struct answer a = {.body = BUF_INIT(0)};
+    http_call_start(&loop, &spec, &handler, &a);
+    while (!a.done)
+        uv_run(&loop, UV_RUN_ONCE);
+    return a;
+}
+
+static void expect(int port, int code, const char *weight, const char *body)
+{
+    struct answer a = ask(port);
+    T_INT(a.code, code);
+    T_STR(a.weight, weight);
+    if (body) {
+        struct err err;
+        _cleanup_json_ json_t *doc = jparse(buf_str(&a.body), a.body.len, &err);
+        T_JSON(doc, body);
+    }
+    buf_done(&a.body);
+}
+
+/* A port that is free: health checks name theirs. */
+static int free_port(void)
+{
+    struct err err;
+    int port = 0;
+    struct http_server *s = http_server_new(&loop, NULL, NULL, NULL);
+    T_INT(http_server_listen(s, -1, "127.0.0.1", 0, &port, &err), 0);
+    http_server_free(s);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    return port;
+}
+
+TEST(only_ready_pods_of_the_node_count)
+{
+    const struct health_config config = {-1, "n1", "127.0.0.1", proxy_is_healthy, NULL};
+    struct health *h = health_new(&loop, &config);
+    struct svc_endpoint endpoints[] = {
+        {.ready = true, .serving = true, .node = "n1", .port = 1},
+        {.ready = true, .serving = true, .node = "n1", .port = 2}, /* the same pod */
+        {.ready = true, .serving = true, .node = "n2", .port = 1},
+        {.serving = true, .terminating = true, .node = "n1", .port = 1},
+    };
+    struct svc_port port = {.name = "", .endpoints = endpoints, .n_endpoints = ARRAY_LEN(endpoints)};
+    struct svc svc = {.ns = "a", .name = "web", .proxied = true, .ports = &port, .n_ports = 1};
+    static const char *const ips[] = {"10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3"};
+    for (size_t i = 0; i < ARRAY_LEN(ips); i++)
+        ip_parse(ips[i], &endpoints[i].ip);
+    int first = free_port();
+    svc.health_check_node_port = (uint16_t)first;
+    health_set(h, "a", "web", &svc);
+    expect(first, 200, "1",
+           "{\"service\":{\"namespace\":\"a\",\"name\":\"web\"},\"localEndpoints\":1,\"serviceProxyHealthy\":true}");
+    healthy = false;
+    expect(first, 503, "1",
+           "{\"service\":{\"namespace\":\"a\",\"name\":\"web\"},\"localEndpoints\":1,\"serviceProxyHealthy\":false}");
+    healthy = true;
+    endpoints[0].ready = endpoints[1].ready = false;
+    health_set(h, "a", "web", &svc);
+    expect(first, 503, "0",
+           "{\"service\":{\"namespace\":\"a\",\"name\":\"web\"},\"localEndpoints\":0,\"serviceProxyHealthy\":true}");
+    int second = free_port();
+    svc.health_check_node_port = (uint16_t)second;
+    health_set(h, "a", "web", &svc);
+    expect(second, 503, "0", NULL);
+    expect(first, 0, "", NULL);
+    health_set(h, "a", "web", NULL);
+    expect(second, 0, "", NULL);
+    health_free(h);
+}
+
+int main(void)
+{
+    uv_loop_init(&loop);
+    RUN(only_ready_pods_of_the_node_count);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    T_INT(uv_loop_close(&loop), 0);
+    return DONE();
+}

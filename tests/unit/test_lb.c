@@ -1,0 +1,298 @@
+/* lb: addresses from the pool, who announces them, and the controller against the fake API. */
+#include "bench.h"
+#include "lb/choose.h"
+#include "lb/lb.h"
+#include "t.h"
+
+static struct ip ip_of(const char *text)
+{
+    struct ip ip = {0};
+    T_TRUE(ip_parse(text, &ip));
+    return ip;
+}
+
+static struct lb_pool *pool_of(const char *text)
+{
+    struct err err;
+    struct lb_pool *p = lb_pool_new(text, &err);
+    if (!p)
+        T_FAIL("%s: %s", text, err.msg);
+    return p;
+}
+
+TEST(ranges_are_read_as_people_write_them)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+        const char *first, *beyond;
+    } good[] = {
+        {"172.28.128.200-172.28.128.250", 51, "172.28.128.200", "172.28.128.251"},
+        {"10.0.0.7", 1, "10.0.0.7", "10.0.0.8"},
+        {"10.0.0.0/30", 4, "10.0.0.0", "10.0.0.4"},
+        {"10.0.0.9-10.0.0.10,10.0.0.1", 3, "10.0.0.1", "10.0.0.2"},
+        {"255.255.255.254-255.255.255.255", 2, "255.255.255.254", "255.255.255.253"},
+    };
+    static const char *const bad[] = {
+        "",        "x",         "10.0.0.2-10.0.0.1",          "10.0.0.1-",   "0.0.0.0/0",
+        "fd00::1", "10.0.0.1,", "10.0.0.1,10.0.0.0-10.0.0.4", "10.0.0.0/15", "10.0.0.0/33"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        struct lb_pool *p = pool_of(good[i].text);
+        struct ip ip, beyond = ip_of(good[i].beyond);
+        char text[IP_TEXT_SIZE];
+        T_INT(lb_pool_size(p), good[i].size);
+        T_TRUE(lb_pool_next(p, "a/a", &ip));
+        T_STR(ip_format(&ip, text), good[i].first);
+        T_TRUE(!lb_pool_has(p, &beyond));
+        lb_pool_free(p);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct err err;
+        T_TRUE(!lb_pool_new(bad[i], &err));
+    }
+}
+
+TEST(a_pool_lies_inside_a_network)
+{
+    struct cidr lan;
+    cidr_parse("10.0.0.0/24", &lan);
+    static const struct {
+        const char *text;
+        bool inside;
+    } cases[] = {{"10.0.0.1-10.0.0.254", true},
+                 {"10.0.0.0-10.0.0.3", false},
+                 {"10.0.0.9,10.0.0.255", false},
+                 {"10.0.1.1", false},
+                 {"9.0.0.1,10.0.0.1", false}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct lb_pool *p = pool_of(cases[i].text);
+        T_INT(lb_pool_inside(p, &lan), cases[i].inside);
+        lb_pool_free(p);
+    }
+}
+
+/* Any sequence of wishes, takings and releases agrees with a plain array of owners. */
+TEST(an_address_has_one_holder)
+{
+    srand(5);
+    struct lb_pool *p = pool_of("10.0.0.1-10.0.0.8,10.0.0.20-10.0.0.23");
+    int holder[24] = {0};
+    for (int step = 0; step < 20000; step++) {
+        char owner[16], text[IP_TEXT_SIZE];
+        int o = 1 + rand() % 16, n = rand() % 24;
+        bool in_pool = (n >= 1 && n <= 8) || n >= 20;
+        snprintf(owner, sizeof(owner), "ns/%d", o);
+        snprintf(text, sizeof(text), "10.0.0.%d", n);
+        struct ip ip = ip_of(text), got;
+        size_t held = 0, want = 0;
+        switch (rand() % 3) {
+        case 0:
+            T_INT(lb_pool_take(p, &ip, owner), in_pool && (!holder[n] || holder[n] == o));
+            if (in_pool && !holder[n])
+                holder[n] = o;
+            break;
+        case 1:
+            if (!lb_pool_next(p, owner, &got)) {
+                for (int i = 0; i < 24; i++)
+                    T_TRUE(((i < 1 || i > 8) && i < 20) || (holder[i] && holder[i] != o));
+                break;
+            }
+            T_TRUE(!holder[got.bytes[3]] || holder[got.bytes[3]] == o);
+            holder[got.bytes[3]] = o;
+            break;
+        default:
+            for (int i = 0; i < 24; i++) {
+                if (holder[i] != o || i == n)
+                    continue;
+                holder[i] = 0;
+                want++;
+            }
+            held = lb_pool_release(p, owner, &ip, NULL);
+            T_INT(held, want);
+        }
+        const char *says = lb_pool_holder(p, &ip);
+        T_INT(says ? atoi(says + 3) : 0, holder[n]);
+    }
+    lb_pool_free(p);
+}
+
+TEST(addresses_spread_and_only_those_of_a_lost_node_move)
+{
+    static const char *const nodes[] = {"k8s-master", "k8s-node1", "k8s-node2"};
+    static const char *const two[] = {"k8s-node2", "k8s-master"};
+    int count[3] = {0};
+    for (int i = 200; i <= 250; i++) {
+        char text[IP_TEXT_SIZE];
+        snprintf(text, sizeof(text), "172.28.128.%d", i);
+        struct ip ip = ip_of(text);
+        const char *at = lb_choose(&ip, nodes, 3), *then = lb_choose(&ip, two, 2);
+        for (int n = 0; n < 3; n++)
+            count[n] += streq(at, nodes[n]);
+        T_TRUE(streq(at, "k8s-node1") || streq(at, then));
+        T_STR(lb_choose(&ip, nodes + 1, 1), "k8s-node1");
+        T_TRUE(!lb_choose(&ip, nodes, 0));
+    }
+    for (int n = 0; n < 3; n++)
+        T_TRUE(count[n] >= 10);
+}
+
+/* --- the controller --- */
+
+struct cluster {
+    struct bench *bench;
+    struct lb_pool *pool;
+};
+
+static struct cluster cluster_new(const char *pool, unsigned seed)
+{
+    return (struct cluster){bench_new(seed), pool_of(pool)};
+}
+
+static void run(struct cluster *c)
+{
+    bench_run(c->bench);
+}
+
+static void begin(struct cluster *c)
+{
+    controllers_add_with(c->bench->cs, &lb_controller, c->pool);
+    controllers_start(c->bench->cs);
+    run(c);
+}
+
+static void cluster_free(struct cluster *c)
+{
+    bench_free(c->bench);
+    lb_pool_free(c->pool);
+}
+
+/* ip NULL: without an address yet. */
+static void service(struct cluster *c, const char *name, const char *spec, const char *ip)
+{
+    _cleanup_free_ char *ingress =
+        ip ? xasprintf("{\"ingress\":[{\"ip\":\"%s\",\"ipMode\":\"VIP\"}]}", ip) : xstrdup("{}");
+    _cleanup_free_ char *text =
+        xasprintf("{\"metadata\":{\"namespace\":\"a\",\"name\":\"%s\"},\"spec\":%s,\"status\":{\"loadBalancer\":%s}}",
+                  name, spec, ingress);
+    fake_set(c->bench->fake, &kind_service, text);
+}
+
+#define BALANCED "{\"type\":\"LoadBalancer\"}"
+
+/* "" when it has none. */
+static char *address(struct cluster *c, const char *name)
+{
+    _cleanup_json_ json_t *doc = fake_json(c->bench->fake, &kind_service, "a", name);
+    return xstrdup(jstr_or(json_array_get(jget(doc, "status.loadBalancer.ingress"), 0), "ip", ""));
+}
+
+static void expect(struct cluster *c, const char *name, const char *ip)
+{
+    _cleanup_free_ char *has = address(c, name);
+    T_STR(has, ip);
+}
+
+static size_t events(struct cluster *c, const char *reason, const char *part)
+{
+    size_t n = 0;
+    struct map_entry *cursor = NULL;
+    for (struct object *o; (o = fake_next(c->bench->fake, &kind_event, &cursor));) {
+        _cleanup_json_ json_t *ev = object_json(o);
+        n += streq(jstr(ev, "reason"), reason) && strstr(jstr(ev, "message"), part);
+    }
+    return n;
+}
+
+TEST(services_get_what_they_had_then_what_is_free)
+{
+    for (unsigned seed = 0; seed < 10; seed++) {
+        struct cluster c = cluster_new("10.0.0.1-10.0.0.4", seed);
+        service(&c, "new", BALANCED, NULL);
+        service(&c, "old", BALANCED, "10.0.0.1");
+        service(&c, "twin", BALANCED, "10.0.0.1"); /* written by hand */
+        service(&c, "wish", "{\"type\":\"LoadBalancer\",\"loadBalancerIP\":\"10.0.0.4\"}", NULL);
+        service(&c, "stray", BALANCED, "10.9.9.9"); /* from another pool */
+        service(&c, "other", "{\"type\":\"LoadBalancer\",\"loadBalancerClass\":\"x/y\"}", "10.0.0.2");
+        service(&c, "plain", "{\"type\":\"ClusterIP\"}", NULL);
+        begin(&c);
+        _cleanup_free_ char *old = address(&c, "old"), *twin = address(&c, "twin");
+        T_TRUE(streq(old, "10.0.0.1") != streq(twin, "10.0.0.1"));
+        expect(&c, "other", "10.0.0.2");
+        expect(&c, "plain", "");
+        /* Five want one of four: one waits, and says why. */
+        static const char *const ours[] = {"new", "old", "twin", "wish", "stray"};
+        size_t waiting = 0;
+        for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
+            _cleanup_free_ char *a = address(&c, ours[i]);
+            waiting += !*a;
+            for (size_t j = 0; j < i; j++) {
+                _cleanup_free_ char *b = address(&c, ours[j]);
+                T_TRUE(!*a || !streq(a, b));
+            }
+        }
+        T_INT(waiting, 1);
+        T_TRUE(events(&c, "SyncLoadBalancerFailed", "failed to ensure load balancer") >= 1);
+        cluster_free(&c);
+    }
+}
+
+TEST(an_address_given_back_goes_to_who_waits)
+{
+    for (unsigned seed = 0; seed < 10; seed++) {
+        struct cluster c = cluster_new("10.0.0.1", seed);
+        begin(&c);
+        service(&c, "first", BALANCED, NULL);
+        run(&c);
+        expect(&c, "first", "10.0.0.1");
+        T_INT(events(&c, "EnsuredLoadBalancer", "Ensured load balancer"), 1);
+        service(&c, "second", BALANCED, NULL);
+        run(&c);
+        expect(&c, "second", "");
+        T_INT(events(&c, "SyncLoadBalancerFailed", "all 1 addresses of the pool are in use"), 1);
+        fake_edit(c.bench->fake, &kind_service, "a", "first", "{\"spec\":{\"type\":\"NodePort\"}}");
+        run(&c);
+        expect(&c, "first", "");
+        expect(&c, "second", "10.0.0.1");
+        fake_delete(c.bench->fake, &kind_service, "a", "second");
+        fake_edit(c.bench->fake, &kind_service, "a", "first", "{\"spec\":{\"type\":\"LoadBalancer\"}}");
+        run(&c);
+        expect(&c, "first", "10.0.0.1");
+        cluster_free(&c);
+    }
+}
+
+TEST(wishes_are_heard)
+{
+    struct cluster c = cluster_new("10.0.0.1-10.0.0.3", 3);
+    begin(&c);
+    service(&c, "one", BALANCED, NULL);
+    run(&c);
+    expect(&c, "one", "10.0.0.1");
+    fake_edit(c.bench->fake, &kind_service, "a", "one", "{\"spec\":{\"loadBalancerIP\":\"10.0.0.3\"}}");
+    run(&c);
+    expect(&c, "one", "10.0.0.3");
+    service(&c, "two", "{\"type\":\"LoadBalancer\",\"loadBalancerIP\":\"10.0.0.3\"}", NULL);
+    run(&c);
+    expect(&c, "two", "");
+    T_INT(events(&c, "SyncLoadBalancerFailed", "spec.loadBalancerIP 10.0.0.3 is in use by Service a/one"), 1);
+    fake_edit(c.bench->fake, &kind_service, "a", "two", "{\"spec\":{\"loadBalancerIP\":\"10.7.7.7\"}}");
+    run(&c);
+    expect(&c, "two", "");
+    T_INT(events(&c, "SyncLoadBalancerFailed", "spec.loadBalancerIP 10.7.7.7 is not in the pool"), 1);
+    fake_edit(c.bench->fake, &kind_service, "a", "two", "{\"spec\":{\"loadBalancerIP\":\"10.0.0.1\"}}");
+    run(&c);
+    expect(&c, "two", "10.0.0.1");
+    cluster_free(&c);
+}
+
+int main(void)
+{
+    RUN(ranges_are_read_as_people_write_them);
+    RUN(a_pool_lies_inside_a_network);
+    RUN(an_address_has_one_holder);
+    RUN(addresses_spread_and_only_those_of_a_lost_node_move);
+    RUN(services_get_what_they_had_then_what_is_free);
+    RUN(an_address_given_back_goes_to_who_waits);
+    RUN(wishes_are_heard);
+    return DONE();
+}
