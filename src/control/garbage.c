@@ -34,6 +34,7 @@ static const struct controller_watch watches[] = {{&kind_pod, map_any},
                                                   {&kind_secret, map_any},
                                                   {&kind_serviceaccount, map_any},
                                                   {&kind_lease, map_any},
+                                                  {&kind_ingress, map_any},
                                                   {&kind_node, map_any},
                                                   {&kind_namespace, map_any},
                                                   {NULL, NULL}};
@@ -75,7 +76,7 @@ static void enqueue(struct controller *c, const struct object *o)
 static struct object *owner_object(const struct garbage *g, const char *ns, const json_t *ref,
                                    const struct kind **ret_kind)
 {
-    *ret_kind = kind_by_api_version(jstr_or(ref, "apiVersion", ""), jstr_or(ref, "kind", ""));
+    *ret_kind = kind_stored(kind_by_api_version(jstr_or(ref, "apiVersion", ""), jstr_or(ref, "kind", "")));
     struct informer *i = *ret_kind ? informer_of(g, *ret_kind) : NULL;
     if (!i) {
         *ret_kind = NULL;
@@ -280,7 +281,7 @@ static void answered(struct controller *c, const char *ns, const char *key, cons
     size_t i;
     json_array_foreach(jget(doc, "metadata.ownerReferences"), i, ref) {
         const char *uid = jstr_or(ref, "uid", "");
-        if (kind_by_api_version(jstr_or(ref, "apiVersion", ""), jstr_or(ref, "kind", "")) != call->kind ||
+        if (kind_stored(kind_by_api_version(jstr_or(ref, "apiVersion", ""), jstr_or(ref, "kind", ""))) != call->kind ||
             !streq(jstr_or(ref, "name", ""), call->name) ||
             (code == 200 && streq(jstr_or(body, "metadata.uid", ""), uid)))
             continue;

@@ -32,6 +32,7 @@ static const struct controller_watch watches[] = {{&kind_namespace, NULL},
                                                   {&kind_secret, map_content},
                                                   {&kind_serviceaccount, map_content},
                                                   {&kind_lease, map_content},
+                                                  {&kind_ingress, map_content},
                                                   {NULL, NULL}};
 
 /* Asking the API whether a namespace is empty: the informers may be late. */

@@ -120,6 +120,13 @@ struct kind {
     void (*default_more)(json_t *obj);
     void (*prepare)(json_t *obj, const json_t *old);
     void (*validate)(const json_t *obj, const json_t *old, struct status_causes *causes);
+
+    /* Another version of a kind: objects are kept as `stored` and converted where requests come in and answers leave,
+     * so that nothing else knows of it. Decoding, discovery, columns and OpenAPI use this table; defaults, rules and
+     * hooks are those of `stored`. NULL: kept as it is. */
+    const struct kind *stored;
+    void (*to_stored)(json_t *obj);
+    void (*from_stored)(json_t *obj);
 };
 
 extern const struct kind *const all_kinds[]; /* NULL-terminated, in the order of discovery */
@@ -128,6 +135,11 @@ extern const struct kind *const all_kinds[]; /* NULL-terminated, in the order of
 const struct kind *kind_by_resource(const char *group, const char *version, const char *plural);
 /* By apiVersion ("v1", "apps/v1") and kind. */
 const struct kind *kind_by_api_version(const char *api_version, const char *kind_name);
+/* The version that is kept; NULL for NULL. */
+const struct kind *kind_stored(const struct kind *k);
+/* A document of version k becomes one of the version that is kept. */
+void kind_to_stored(const struct kind *k, json_t *doc);
+void kind_from_stored(const struct kind *k, json_t *doc); /* and back */
 /* "v1" or "apps/v1", into out. Returns out. */
 #define API_VERSION_SIZE 80
 char *kind_api_version(const struct kind *k, char out[API_VERSION_SIZE]);
@@ -142,4 +154,5 @@ extern const struct kind kind_tokenrequest;
 extern const struct kind kind_namespace, kind_node, kind_pod, kind_service, kind_endpoints, kind_endpointslice,
     kind_replicationcontroller, kind_replicaset, kind_deployment, kind_event, kind_configmap, kind_secret,
     kind_serviceaccount, kind_lease, kind_controllerrevision, kind_daemonset, kind_job, kind_statefulset,
-    kind_tokenreview, kind_selfsubjectreview;
+    kind_tokenreview, kind_selfsubjectreview, kind_ingress, kind_ingressclass;
+extern const struct kind kind_ingress_v1beta1, kind_ingress_extensions; /* versions of kind_ingress */

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "json/json.h"
 #include "kinds/kind.h"
 
 const struct kind *const all_kinds[] = {
@@ -26,6 +27,10 @@ const struct kind *const all_kinds[] = {
     &kind_selfsubjectreview,
     &kind_lease,
     &kind_endpointslice,
+    &kind_ingressclass,
+    &kind_ingress,
+    &kind_ingress_v1beta1,
+    &kind_ingress_extensions,
     NULL,
 };
 
@@ -44,6 +49,29 @@ const struct kind *kind_by_api_version(const char *api_version, const char *kind
         if (streq((*k)->kind, kind_name) && streq(kind_api_version(*k, text), api_version))
             return *k;
     return NULL;
+}
+
+const struct kind *kind_stored(const struct kind *k)
+{
+    return k && k->stored ? k->stored : k;
+}
+
+void kind_to_stored(const struct kind *k, json_t *doc)
+{
+    char text[API_VERSION_SIZE];
+    if (!k->stored)
+        return;
+    k->to_stored(doc);
+    jset_str(doc, "apiVersion", kind_api_version(k->stored, text));
+}
+
+void kind_from_stored(const struct kind *k, json_t *doc)
+{
+    char text[API_VERSION_SIZE];
+    if (!k->stored)
+        return;
+    k->from_stored(doc);
+    jset_str(doc, "apiVersion", kind_api_version(k, text));
 }
 
 char *kind_api_version(const struct kind *k, char out[API_VERSION_SIZE])

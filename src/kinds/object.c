@@ -73,6 +73,15 @@ struct object *object_from_bytes(const struct kind *kind, const char *bytes, siz
     return doc ? build(kind, doc, bytes, len) : NULL;
 }
 
+struct object *object_as(struct object *o, const struct kind *version)
+{
+    if (version == o->kind || version->stored != o->kind)
+        return object_ref(o);
+    _cleanup_json_ json_t *kept = object_json(o), *doc = json_deep_copy(kept);
+    kind_from_stored(version, doc);
+    return object_new(version, doc);
+}
+
 struct object *object_ref(struct object *o)
 {
     __atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);

@@ -33,6 +33,9 @@ static inline void object_unref_indirect(struct object **o)
 }
 #define _cleanup_object_ __attribute__((cleanup(object_unref_indirect), unused))
 
+/* The object as another version of its kind tells it (struct kind .stored): itself, or a converted copy. New reference.
+ */
+struct object *object_as(struct object *o, const struct kind *version);
 /* The parsed document; the caller owns the reference and must not change it (deep-copy first). Main thread only. A few
  * recently parsed ones are remembered, so that asking again soon is cheap. */
 json_t *object_json(const struct object *o);

@@ -1,6 +1,7 @@
 /* What the cluster adds to objects on their way in, and the check of the result. Upstream spreads this over admission
  * plug-ins (ServiceAccount, DefaultTolerationSeconds, Priority) and registry hooks; here it is one table. */
 #include "base/str.h"
+#include "kinds/ingress.h"
 #include "server/admit_account.h"
 #include "server/write.h"
 
@@ -64,6 +65,42 @@ static int admit_node(struct admission *a, struct err *err)
     return a->old ? 0 : alloc_node(a->server->alloc, a->doc, a->change, err);
 }
 
+/* The class marked as default; the newest of several. */
+struct default_class {
+    char *name, *created;
+};
+
+static bool consider_class(void *arg, struct object *o)
+{
+    struct default_class *best = arg;
+    _cleanup_json_ json_t *doc = object_json(o);
+    const char *mark = json_string_value(
+        json_object_get(jget(doc, "metadata.annotations"), "ingressclass.kubernetes.io/is-default-class"));
+    const char *created = jstr_or(doc, "metadata.creationTimestamp", "");
+    if (!mark || !streq(mark, "true") || (best->name && strcmp(created, best->created) <= 0))
+        return true;
+    free(best->name);
+    free(best->created);
+    *best = (struct default_class){xstrdup(o->name), xstrdup(created)};
+    return true;
+}
+
+/* An Ingress that names no class, in neither of the two ways, gets the default one (DefaultIngressClass upstream). */
+static int admit_ingress(struct admission *a, struct err *err)
+{
+    (void)err;
+    struct default_class best = {0};
+    if (a->old || jget(a->doc, "spec.ingressClassName") ||
+        json_object_get(jget(a->doc, "metadata.annotations"), INGRESS_CLASS_ANNOTATION))
+        return 0;
+    store_each(a->server->store, &kind_ingressclass, "", NULL, NULL, consider_class, &best);
+    if (best.name)
+        jset_str(a->doc, "spec.ingressClassName", best.name);
+    free(best.name);
+    free(best.created);
+    return 0;
+}
+
 static const struct {
     const struct kind *kind;
     admit_fn *run;
@@ -71,6 +108,7 @@ static const struct {
     {&kind_pod, admit_pod},
     {&kind_service, admit_service},
     {&kind_node, admit_node},
+    {&kind_ingress, admit_ingress},
 };
 
 json_t *admit(struct server *s, const struct kind *k, json_t *doc, const json_t *old, struct alloc_change *change)

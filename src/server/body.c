@@ -43,7 +43,7 @@ static const struct shape *expected_shape(const struct request *r, struct shape 
             return &shapes[i];
     if (r->handler->takes == BODY_OPTIONS)
         return &options_shape;
-    const struct kind *k = streq(r->handler->subresource, "token") ? &kind_tokenrequest : r->kind;
+    const struct kind *k = streq(r->handler->subresource, "token") ? &kind_tokenrequest : r->version;
     *own = (struct shape){"", k->kind, type_name_of_kind(k, type), k->fields};
     return own;
 }

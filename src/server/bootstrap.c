@@ -1,6 +1,6 @@
 /* What every cluster has by itself: four namespaces with their accounts, the CA, the Service of the API and that of
- * DNS. Written through the same way as everybody's objects, at every start: what is there is kept, what depends on the
- * configuration is brought up to date. */
+ * DNS, the class of the Ingresses that it serves. Written through the same way as everybody's objects, at every start:
+ * what is there is kept, what depends on the configuration is brought up to date. */
 #define LOG_AREA "server"
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "kinds/ingress.h"
 #include "server/pipeline.h"
 
 #define DNS_PORT 53
@@ -191,11 +192,22 @@ static void ensure_dns_service(struct server *s)
     ensure_service(s, &service);
 }
 
+/* --- the class of Ingresses that the cluster serves itself --- */
+
+static void ensure_ingress_class(struct server *s)
+{
+    ensure(s, &kind_ingressclass,
+           json_pack("{s:{s:s, s:{s:s}}, s:{s:s}}", "metadata", "name", "haproxy", "annotations",
+                     "ingressclass.kubernetes.io/is-default-class", "true", "spec", "controller", INGRESS_CONTROLLER),
+           false);
+}
+
 int bootstrap(struct server *s, struct err *err)
 {
     ensure_namespaces(s);
     ensure_api_service(s);
     ensure_dns_service(s);
+    ensure_ingress_class(s);
     if (ensure_ca(s, err) < 0)
         return -1;
     if (!store_latest(s->store, &kind_service, "default", "kubernetes") ||

@@ -86,9 +86,7 @@ static json_t *check_name_is_free(const struct request *r, const json_t *doc)
 
 static json_t *prepare(struct request *r, json_t *doc, struct alloc_change *change)
 {
-    json_t *status = check_body_type(r->kind, doc);
-    if (!status)
-        status = schema_decode(r->kind, doc, r->validation, &r->warnings);
+    json_t *status = read_document(r, doc);
     if (!status)
         status = check_identity(r, doc);
     if (!status && *jstr_or(doc, "metadata.resourceVersion", ""))

@@ -51,13 +51,15 @@ static void reply_text(struct request *r, int code, char *text, size_t len)
 static void reply_object(struct request *r, int code, struct object *obj)
 {
     const struct negotiated *form = &from(r)->form;
+    _cleanup_object_ struct object *seen = object_as(obj, r->version);
     size_t len;
     if (form->repr == REPR_JSON) {
         add_warnings(r);
-        http_reply_shared(r->exchange, code, "application/json", obj->bytes, obj->len, release_object, object_ref(obj));
+        http_reply_shared(r->exchange, code, "application/json", seen->bytes, seen->len, release_object,
+                          object_ref(seen));
         return;
     }
-    char *text = represent_object(form, include_of(r->query), obj, &len);
+    char *text = represent_object(form, include_of(r->query), seen, &len);
     reply_text(r, code, text, len);
 }
 
@@ -70,7 +72,14 @@ static void reply_document(struct request *r, int code, json_t *doc)
 static void reply_page(struct request *r, const struct page *page)
 {
     size_t len;
-    char *text = represent_page(&from(r)->form, include_of(r->query), r->kind, page, &len);
+    struct page seen = *page;
+    seen.objs = xcalloc(page->n + 1, sizeof(struct object *));
+    for (size_t i = 0; i < page->n; i++)
+        seen.objs[i] = object_as(page->objs[i], r->version);
+    char *text = represent_page(&from(r)->form, include_of(r->query), r->version, &seen, &len);
+    for (size_t i = 0; i < page->n; i++)
+        object_unref(seen.objs[i]);
+    free(seen.objs);
     reply_text(r, 200, text, len);
 }
 

@@ -40,12 +40,11 @@ static void patch(struct request *r, enum update_part part)
     if (!old)
         return;
     json_t *status = NULL;
-    _cleanup_json_ json_t *doc = object_json(old);
-    _cleanup_json_ json_t *result = patched(r, r->kind, doc, &status);
+    _cleanup_object_ struct object *seen = object_as(old, r->version);
+    _cleanup_json_ json_t *doc = object_json(seen);
+    _cleanup_json_ json_t *result = patched(r, r->version, doc, &status);
     if (!status)
-        status = check_body_type(r->kind, result);
-    if (!status)
-        status = schema_decode(r->kind, result, r->validation, &r->warnings);
+        status = read_document(r, result);
     if (status)
         request_reply_status(r, status);
     else

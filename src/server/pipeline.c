@@ -118,7 +118,8 @@ json_t *request_begin(struct request *r)
         return forbidden_status(r->user, r->verb, r->method, &r->what, r->path);
     if (!r->what.is_resource)
         return NULL;
-    r->kind = kind_by_resource(r->what.group, r->what.version, r->what.plural);
+    r->version = kind_by_resource(r->what.group, r->what.version, r->what.plural);
+    r->kind = kind_stored(r->version);
     if (!r->kind || !shape_fits(r))
         return status_new(STATUS_NOT_FOUND, "the server could not find the requested resource");
     json_t *status = find_handler(r);

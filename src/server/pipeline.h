@@ -52,7 +52,8 @@ struct request {
     /* request_begin() fills in: */
     struct request_path what;
     unsigned verb;
-    const struct kind *kind; /* NULL for paths that are no resource */
+    const struct kind *kind;    /* as it is kept; NULL for paths that are no resource */
+    const struct kind *version; /* as it is asked for and answered: bodies are of this one */
     const struct handler *handler;
     bool dry_run;
     enum field_validation validation;

@@ -123,9 +123,7 @@ void request_update(struct request *r, struct object *old, json_t *doc, enum upd
 
 static void update_from_body(struct request *r, enum update_part part)
 {
-    json_t *status = check_body_type(r->kind, r->body);
-    if (!status)
-        status = schema_decode(r->kind, r->body, r->validation, &r->warnings);
+    json_t *status = read_document(r, r->body);
     if (status) {
         request_reply_status(r, status);
         return;

@@ -21,7 +21,7 @@ struct frame {
 
 struct http_watch {
     struct server *server;
-    const struct kind *kind;
+    const struct kind *version;
     struct watch *watch;
     struct http_exchange *exchange;
     struct negotiated form;
@@ -110,16 +110,17 @@ static void on_event(void *arg, enum client_event type, struct object *obj, uint
     struct http_watch *hw = arg;
     if (hw->over)
         return;
-    if (!hw->starting && type != CLIENT_BOOKMARK && hw->form.repr == REPR_JSON) {
+    if (!hw->starting && type != CLIENT_BOOKMARK && hw->form.repr == REPR_JSON && !hw->version->stored) {
         const struct buf *text = frame_of(hw->server, type, obj);
         deliver(hw, text->data, text->len);
         return;
     }
     struct buf text = BUF_INIT(0);
+    _cleanup_object_ struct object *seen = obj ? object_as(obj, hw->version) : NULL;
     if (type == CLIENT_BOOKMARK)
-        represent_bookmark(&hw->form, hw->kind, rv, initial_end, &text);
+        represent_bookmark(&hw->form, hw->version, rv, initial_end, &text);
     else
-        represent_event(&hw->form, hw->include, !hw->had_columns, type_names[type], obj, &text);
+        represent_event(&hw->form, hw->include, !hw->had_columns, type_names[type], seen, &text);
     hw->had_columns |= type != CLIENT_BOOKMARK;
     if (hw->starting) {
         buf_add(&hw->batch, text.data, text.len);
@@ -160,7 +161,7 @@ void watch_http(struct request *r, const struct negotiated *form)
     json_t *status;
     struct http_watch *hw = NEW(struct http_watch);
     *hw = (struct http_watch){.server = r->server,
-                              .kind = r->kind,
+                              .version = r->version,
                               .exchange = r->exchange,
                               .form = *form,
                               .include = include_of(r->query),

@@ -26,6 +26,16 @@ json_t *check_body_type(const struct kind *k, json_t *doc)
     return NULL;
 }
 
+json_t *read_document(struct request *r, json_t *doc)
+{
+    json_t *status = check_body_type(r->version, doc);
+    if (!status)
+        status = schema_decode(r->version, doc, r->validation, &r->warnings);
+    if (!status)
+        kind_to_stored(r->version, doc);
+    return status;
+}
+
 json_t *check_identity(const struct request *r, json_t *doc)
 {
     const char *name = jstr_or(doc, "metadata.name", ""), *ns = jstr_or(doc, "metadata.namespace", "");
@@ -67,6 +77,7 @@ static void reply_dry_run(struct request *r, json_t *doc, struct alloc_change *c
 {
     alloc_rollback(change);
     if (!jhas(doc, "metadata.resourceVersion") && !r->reply) {
+        kind_from_stored(r->version, doc);
         request_reply_document(r, r->code, json_incref(doc));
         return;
     }

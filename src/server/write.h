@@ -4,6 +4,9 @@
 
 /* The body is an object of this kind: apiVersion and kind fit, or are missing and filled in. */
 json_t *check_body_type(const struct kind *k, json_t *doc);
+/* The document of a body or a patch becomes one of r->kind: apiVersion and kind fit r->version, or are missing and
+ * filled in; it is decoded and brought to the version that is kept. */
+json_t *read_document(struct request *r, json_t *doc);
 /* The body's name and namespace are those of the URL, or missing and filled in (no name in the URL: any name). */
 json_t *check_identity(const struct request *r, json_t *doc);
 
