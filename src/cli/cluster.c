@@ -16,6 +16,7 @@
 #include "client/controller.h"
 #include "control/control.h"
 #include "dns/dns.h"
+#include "ingress/ingress.h"
 #include "json/json.h"
 #include "kinds/kind.h"
 #include "lb/lb.h"
@@ -68,6 +69,7 @@ struct cluster {
     struct controllers *controllers, *scheduling;
     struct model *model;
     struct model_feed *feed;
+    struct ingress *ingress;
     struct informer *node_informer;
     struct routes *routes;
     struct lb_pool *lb_pool;
@@ -279,6 +281,8 @@ static void services_are_known(void *arg)
         dns_set_complete(n->dns);
     }
     informer_on_synced(c->node_informer, announce, c);
+    const struct ingress_config ingress = {c->nodes[0].netns_fd, c->nodes[0].ip, RUN_DIR};
+    c->ingress = ingress_new(c->loop, c->manager, c->model, &ingress);
 }
 
 static void watch_nodes(struct cluster *c)
@@ -343,6 +347,7 @@ void cluster_stop(struct cluster *c)
     informer_free(c->node_informer);
     for (int i = 0; i < c->n_nodes; i++)
         stop_node(&c->nodes[i]);
+    ingress_free(c->ingress);
     model_feed_free(c->feed);
     model_free(c->model);
     controllers_free(c->scheduling);
@@ -370,6 +375,7 @@ int cluster_teardown(const struct cluster_config *config, struct err *err)
     for (int i = 0; i < config->nodes; i++)
         if (agent_teardown(config->data_dir, RUN_DIR, nodes[i].name, err) < 0)
             result = err_wrap(err, "node %s", nodes[i].name);
+    ingress_teardown(RUN_DIR);
     lan_down(&lan); /* the proxies' tables go with the namespaces */
     _cleanup_free_ char *ca = xasprintf("%s/pki/ca.crt", config->data_dir);
     kubeconfig_remove(config->kubeconfig, &(struct pki){.ca_cert = ca});

@@ -209,6 +209,6 @@ def traces():
             same = os.stat(entry / "ns/mnt").st_ino == mine
         except OSError:
             continue
-        if any(home in command for home in HOMES) or (same and re.match(r"\S*(conmon|crun|c8s) ", command)):
+        if any(home in command for home in HOMES) or (same and re.match(r"\S*(conmon|crun|c8s|haproxy) ", command)):
             found.append(f"process {entry.name}: {command}")
     return found

@@ -1,0 +1,21 @@
+/* Ingress: what the cluster's Ingresses ask for, done by one HAProxy that answers at one address and goes straight to
+ * the endpoints of the Services. plan.h and render.h are pure; this is the writer next to them. */
+#pragma once
+#include <uv.h>
+
+#include "client/client.h"
+#include "service/model.h"
+
+struct ingress;
+struct ingress_config {
+    int netns_fd;        /* where HAProxy listens; -1: here */
+    const char *address; /* on its ports 80 and 443; also what Ingresses get as their status */
+    const char *run_dir; /* files go into its folder `ingress` */
+};
+/* Once the model is complete. HAProxy is started with the first Ingress; where it is not installed, Ingresses are told.
+ */
+struct ingress *ingress_new(uv_loop_t *loop, struct client *c, struct model *m, const struct ingress_config *config);
+/* Before the model and the client go. HAProxy ends and the files go while the loop runs on. */
+void ingress_free(struct ingress *i);
+/* What a killed program may have left. */
+void ingress_teardown(const char *run_dir);

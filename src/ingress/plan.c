@@ -1,0 +1,318 @@
+/* See plan.h. */
+#include "ingress/plan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "ingress/certs.h"
+#include "json/json.h"
+#include "kinds/ingress.h"
+
+#define KEY_MAX 4096      /* host and path: HAProxy reads lines of maps into buffers of 16 KiB */
+#define PROBLEMS_MAX 1000 /* told as events; nobody reads more */
+#define ID_NAME_MAX 120
+#define ANY_HOST "*"
+
+static void problem(struct ingress_plan *p, const json_t *ingress, const char *reason, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void problem(struct ingress_plan *p, const json_t *ingress, const char *reason, const char *fmt, ...)
+{
+    char text[800];
+    va_list ap;
+    if (p->n_problems == PROBLEMS_MAX)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    p->problems = xrealloc(p->problems, (p->n_problems + 1) * sizeof(*p->problems));
+    p->problems[p->n_problems++] = (struct ingress_problem){ingress, reason, xstrdup(text)};
+}
+
+/* --- texts that may be written into configuration --- */
+
+static bool only_of(const char *s, const char *allowed)
+{
+    return *s && strlen(s) < KEY_MAX / 2 && !s[strspn(s, allowed)];
+}
+
+static bool is_name(const char *s)
+{
+    return only_of(s, "abcdefghijklmnopqrstuvwxyz0123456789-.");
+}
+
+static bool is_host(const char *s)
+{
+    const char *wild = str_after(s, "*.");
+    return is_name(wild ? wild : s);
+}
+
+static bool is_path(const char *s)
+{
+    if (*s != '/' || strlen(s) >= KEY_MAX / 2)
+        return false;
+    for (; *s; s++)
+        if (*s <= ' ' || *s > '~')
+            return false;
+    return true;
+}
+
+/* --- backends --- */
+
+static void free_backend(void *arg)
+{
+    struct ingress_backend *b = arg;
+    free(b->name);
+    free(b->ns);
+    free(b->service);
+    free(b->port);
+    free(b);
+}
+
+/* The name of the backend, made if it is new; NULL: there can be none. Borrowed. */
+static const char *backend_name(struct ingress_plan *p, const json_t *ingress, const json_t *backend)
+{
+    const char *ns = jstr_or(ingress, "metadata.namespace", ""), *service = jstr_or(backend, "service.name", "");
+    const char *port = jstr_or(backend, "service.port.name", "");
+    char number[24];
+    bool is_number = !*port;
+    if (is_number) {
+        snprintf(number, sizeof(number), "%lld", (long long)jint(backend, "service.port.number", 0));
+        port = number;
+    }
+    if (jget(backend, "resource")) {
+        problem(p, ingress, "UnknownBackend", "resource backends are not supported");
+        return NULL;
+    }
+    if (!is_name(ns) || !is_name(service) || !is_name(port)) {
+        problem(p, ingress, "UnknownBackend", "the backend \"%.100s\" is not a port of a Service", service);
+        return NULL;
+    }
+    _cleanup_free_ char *name = xasprintf("%s:%s:%s", ns, service, port);
+    struct ingress_backend *b = map_get(&p->backends, name);
+    if (!b) {
+        b = NEW(struct ingress_backend);
+        *b = (struct ingress_backend){xstrdup(name), xstrdup(ns), xstrdup(service), xstrdup(port), !is_number};
+        map_put(&p->backends, name, b);
+    }
+    return b->name;
+}
+
+/* --- rules --- */
+
+/* The first one has it. */
+static void lead(struct map *paths, const char *host, const char *path, size_t path_len, const char *end,
+                 const char *backend)
+{
+    _cleanup_free_ char *key = xasprintf("%s%.*s%s", host, (int)path_len, path, end);
+    if (!map_get(paths, key))
+        map_put(paths, key, xstrdup(backend));
+}
+
+static void lead_prefix(struct ingress_plan *p, const char *host, const char *path, const char *backend)
+{
+    size_t len = strlen(path);
+    while (len && path[len - 1] == '/')
+        len--;
+    lead(&p->prefix, host, path, len, "/", backend);
+}
+
+static void add_path(struct ingress_plan *p, const json_t *ingress, const char *host, const json_t *row)
+{
+    const char *path = jstr_or(row, "path", ""), *type = jstr_or(row, "pathType", "");
+    if (!*path)
+        path = "/";
+    if (!is_path(path)) {
+        problem(p, ingress, "UnsupportedPath",
+                "the path \"%.200s\" cannot be in a request: it must be at most %d "
+                "printable ASCII characters, others percent-encoded",
+                path, KEY_MAX / 2);
+        return;
+    }
+    const char *backend = backend_name(p, ingress, jget(row, "backend"));
+    if (!backend)
+        return;
+    map_put(&p->hosts, host, p);
+    if (streq(type, "Exact"))
+        lead(&p->exact, host, path, strlen(path), "", backend);
+    else
+        lead_prefix(p, host, path, backend);
+}
+
+/* The host of a rule as the tables have it; NULL: not one. */
+static const char *rule_host(struct ingress_plan *p, const json_t *ingress, const json_t *rule)
+{
+    const char *host = jstr_or(rule, "host", "");
+    if (!*host)
+        return ANY_HOST;
+    if (is_host(host))
+        return host;
+    if (p)
+        problem(p, ingress, "UnsupportedHost", "\"%.200s\" is not a host name", host);
+    return NULL;
+}
+
+static void add_rules(struct ingress_plan *p, const json_t *ingress)
+{
+    size_t i, j;
+    json_t *rule, *row;
+    json_array_foreach(jget(ingress, "spec.rules"), i, rule) {
+        const char *host = rule_host(p, ingress, rule);
+        if (!host)
+            continue;
+        json_array_foreach(jget(rule, "http.paths"), j, row)
+            add_path(p, ingress, host, row);
+    }
+}
+
+/* Answers what is left over of the Ingress's own hosts, and what no Ingress matches. */
+static void add_default(struct ingress_plan *p, const json_t *ingress)
+{
+    const json_t *backend = jget(ingress, "spec.defaultBackend");
+    const char *name = backend ? backend_name(p, ingress, backend) : NULL;
+    size_t i;
+    json_t *rule;
+    if (!name)
+        return;
+    if (!p->default_backend)
+        p->default_backend = xstrdup(name);
+    json_array_foreach(jget(ingress, "spec.rules"), i, rule) {
+        const char *host = rule_host(NULL, ingress, rule);
+        if (!host)
+            continue;
+        map_put(&p->hosts, host, p);
+        lead_prefix(p, host, "/", name);
+    }
+}
+
+/* --- certificates --- */
+
+static void free_cert(void *arg)
+{
+    struct ingress_cert *c = arg;
+    free(c->pem);
+    map_done(&c->hosts);
+    free(c);
+}
+
+static char *secret_pem(const json_t *secret, struct err *err)
+{
+    size_t cert_len = 0, key_len = 0;
+    const json_t *data = jget(secret, "data");
+    const char *cert64 = json_string_value(json_object_get(data, "tls.crt"));
+    const char *key64 = json_string_value(json_object_get(data, "tls.key"));
+    if (!cert64 || !key64) {
+        err_set(err, 0, "it lacks tls.crt or tls.key");
+        return NULL;
+    }
+    _cleanup_free_ char *cert = base64_decode(cert64, strlen(cert64), &cert_len);
+    _cleanup_free_ char *key = base64_decode(key64, strlen(key64), &key_len);
+    if (cert && key)
+        return cert_bundle(cert, cert_len, key, key_len, err);
+    err_set(err, 0, "its data is not base64");
+    return NULL;
+}
+
+/* Also the name of a file: long ones are cut, and told apart by their hash. */
+static char *cert_id(const char *ns, const char *name)
+{
+    if (strlen(name) <= ID_NAME_MAX)
+        return xasprintf("%s_%s", ns, name);
+    return xasprintf("%s_%.*s_%016llx", ns, ID_NAME_MAX, name, (unsigned long long)hash_bytes(name, strlen(name)));
+}
+
+static struct ingress_cert *find_cert(struct ingress_plan *p, const json_t *ingress, const char *name,
+                                      ingress_secret_fn *find, void *arg)
+{
+    const char *ns = jstr_or(ingress, "metadata.namespace", "");
+    struct err err;
+    if (!is_name(ns) || !is_name(name))
+        return NULL;
+    _cleanup_free_ char *id = cert_id(ns, name);
+    struct ingress_cert *c = map_get(&p->certs, id);
+    if (c)
+        return c;
+    const json_t *secret = find(arg, ns, name);
+    char *pem = secret ? secret_pem(secret, &err) : NULL;
+    if (!pem) {
+        problem(p, ingress, "BadTLSSecret", "Secret \"%s\": %s; the default certificate is used", name,
+                secret ? err.msg : "there is none");
+        return NULL;
+    }
+    c = NEW(struct ingress_cert);
+    c->pem = pem;
+    map_put(&p->certs, id, c);
+    return c;
+}
+
+static void add_tls(struct ingress_plan *p, const json_t *ingress, ingress_secret_fn *find, void *arg)
+{
+    size_t i, j;
+    json_t *tls, *host;
+    json_array_foreach(jget(ingress, "spec.tls"), i, tls) {
+        const char *name = jstr_or(tls, "secretName", "");
+        struct ingress_cert *c = *name ? find_cert(p, ingress, name, find, arg) : NULL;
+        if (!c)
+            continue;
+        if (!json_array_size(jget(tls, "hosts")))
+            c->any_host = true;
+        json_array_foreach(jget(tls, "hosts"), j, host)
+            if (is_host(json_string_value(host) ?: ""))
+                map_put(&c->hosts, json_string_value(host), p);
+    }
+}
+
+/* --- all of it --- */
+
+static int compare_age(const void *a, const void *b)
+{
+    static const char *const paths[] = {"metadata.creationTimestamp", "metadata.namespace", "metadata.name"};
+    const json_t *x = *(const json_t *const *)a, *y = *(const json_t *const *)b;
+    int order = 0;
+    for (size_t i = 0; i < ARRAY_LEN(paths) && !order; i++)
+        order = strcmp(jstr_or(x, paths[i], ""), jstr_or(y, paths[i], ""));
+    return order;
+}
+
+void ingress_plan_make(struct ingress_plan *p, const json_t **ingresses, size_t n, ingress_secret_fn *secret, void *arg)
+{
+    *p = (struct ingress_plan){0};
+    if (n)
+        qsort(ingresses, n, sizeof(*ingresses), compare_age);
+    for (size_t i = 0; i < n; i++) {
+        add_rules(p, ingresses[i]);
+        add_tls(p, ingresses[i], secret, arg);
+    }
+    for (size_t i = 0; i < n; i++) /* behind every rule */
+        add_default(p, ingresses[i]);
+}
+
+void ingress_plan_done(struct ingress_plan *p)
+{
+    map_done(&p->hosts);
+    map_done_with(&p->exact, free);
+    map_done_with(&p->prefix, free);
+    map_done_with(&p->backends, free_backend);
+    map_done_with(&p->certs, free_cert);
+    free(p->default_backend);
+    for (size_t i = 0; i < p->n_problems; i++)
+        free(p->problems[i].text);
+    free(p->problems);
+    *p = (struct ingress_plan){0};
+}
+
+bool ingress_is_ours(const json_t *ingress, const char *(*class_controller)(void *arg, const char *name), void *arg)
+{
+    const json_t *annotations = jget(ingress, "metadata.annotations");
+    const char *name = jstr(ingress, "spec.ingressClassName");
+    if (!name)
+        name = json_string_value(json_object_get(annotations, INGRESS_CLASS_ANNOTATION));
+    if (!name || !*name)
+        return true;
+    const char *controller = class_controller(arg, name);
+    return controller && streq(controller, INGRESS_CONTROLLER);
+}

@@ -1,0 +1,176 @@
+/* See render.h. Requests find their backend through maps, so that the number of rules costs lookups in trees and not a
+ * chain of conditions: host (or *.its domain, or *), then host and whole path, then the longest host and path prefix.
+ * Prefixes end with a slash, and so does what is compared with them: "/foo/" begins "/foo/bar/" and not "/foobar/". */
+#include "ingress/render.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/str.h"
+
+#define NOT_FOUND "not-found"
+
+static void add_file(struct ingress_files *f, char *name_take, struct buf *text)
+{
+    f->files = xrealloc(f->files, (f->n + 1) * sizeof(*f->files));
+    char *taken = buf_take(text);
+    f->files[f->n++] = (struct ingress_file){name_take, taken ? taken : xstrdup("")};
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp((*(struct map_entry *const *)a)->key, (*(struct map_entry *const *)b)->key);
+}
+
+/* The entries in the order of their keys; NULL-terminated, the caller frees. */
+static struct map_entry **sorted(const struct map *m)
+{
+    struct map_entry **list = xcalloc(m->len + 1, sizeof(*list));
+    size_t n = 0;
+    for (struct map_entry *e = NULL; (e = map_next(m, e));)
+        list[n++] = e;
+    if (n)
+        qsort(list, n, sizeof(*list), compare_keys);
+    return list;
+}
+
+static void add_map(struct ingress_files *f, const char *name, const struct map *m, bool has_values)
+{
+    _cleanup_free_ struct map_entry **list = sorted(m);
+    struct buf out = BUF_INIT(0);
+    for (struct map_entry **e = list; *e; e++)
+        buf_addf(&out, "%s %s\n", (*e)->key, has_values ? (const char *)(*e)->value : (*e)->key);
+    add_file(f, xstrdup(name), &out);
+}
+
+static void add_certs(struct ingress_files *f, const struct map *certs, const char *dir)
+{
+    _cleanup_free_ struct map_entry **list = sorted(certs);
+    struct buf out = BUF_INIT(0);
+    for (struct map_entry **e = list; *e; e++) {
+        const struct ingress_cert *c = (*e)->value;
+        _cleanup_free_ struct map_entry **hosts = sorted(&c->hosts);
+        if (c->any_host || !*hosts)
+            buf_addf(&out, "%s/%s.pem\n", dir, (*e)->key);
+        for (struct map_entry **h = hosts; *h; h++)
+            buf_addf(&out, "%s/%s.pem %s\n", dir, (*e)->key, (*h)->key);
+        struct buf pem = BUF_INIT(0);
+        buf_adds(&pem, c->pem);
+        add_file(f, xasprintf("%s.pem", (*e)->key), &pem);
+    }
+    add_file(f, xstrdup("certs.list"), &out);
+}
+
+static void add_head(struct buf *out, const struct ingress_site *site)
+{
+    buf_adds(out, "# Written by c8s from the Ingresses of the cluster; changes are overwritten.\n\nglobal\n");
+    if (site->generation)
+        buf_addf(out, "    description generation-%lu\n", site->generation);
+    buf_addf(out,
+             "    stats socket %s/" INGRESS_SOCKET " mode 600 level admin expose-fd listeners\n"
+             "    chroot /var/lib/haproxy\n"
+             "    user haproxy\n"
+             "    group haproxy\n"
+             "    fd-hard-limit 20000\n"
+             "    hard-stop-after 30s\n"
+             "    ssl-default-bind-options ssl-min-ver TLSv1.2\n"
+             "    tune.ssl.default-dh-param 2048\n"
+             "\n"
+             "defaults\n"
+             "    mode http\n"
+             "    balance roundrobin\n"
+             "    option redispatch 1\n"
+             "    retries 3\n"
+             "    timeout connect 2s\n"
+             "    timeout client 60s\n"
+             "    timeout server 60s\n"
+             "    timeout http-request 15s\n"
+             "    timeout http-keep-alive 60s\n"
+             "    timeout tunnel 1h\n"
+             "\n",
+             site->dir);
+}
+
+static void add_frontend(struct buf *out, const struct ingress_plan *p, const struct ingress_site *site)
+{
+    const char *dir = site->dir;
+    buf_addf(out,
+             "frontend ingress\n"
+             "    bind %s:80\n"
+             "    bind %s:443 ssl crt %s/" INGRESS_DEFAULT_CERT " crt-list %s/certs.list alpn h2,http/1.1\n"
+             "    http-request set-header X-Forwarded-For %%[src]\n"
+             "    http-request set-header X-Forwarded-Host %%[req.hdr(host)]\n"
+             "    http-request set-header X-Forwarded-Port %%[dst_port]\n"
+             "    http-request set-header X-Forwarded-Proto https if { ssl_fc }\n"
+             "    http-request set-header X-Forwarded-Proto http unless { ssl_fc }\n",
+             site->address, site->address, dir, dir);
+    buf_addf(out,
+             "    http-request set-var(txn.host) req.hdr(host),field(1,:),lower\n"
+             "    http-request set-var(txn.site) var(txn.host),map_str(%s/hosts.map)\n"
+             "    http-request set-var(txn.site) var(txn.host),regsub(^[^.]+,*),map_str(%s/hosts.map) unless { "
+             "var(txn.site) -m found }\n"
+             "    http-request set-var(txn.site) str(*) unless { var(txn.site) -m found }\n"
+             "    http-request set-var-fmt(txn.at) %%[var(txn.site)]%%[path]\n"
+             "    http-request set-var(txn.to) var(txn.at),map_str(%s/exact.map)\n"
+             "    http-request set-var(txn.to) var(txn.at),concat(/),map_beg(%s/prefix.map) unless { var(txn.to) -m "
+             "found }\n"
+             "    use_backend %%[var(txn.to)] if { var(txn.to) -m found }\n"
+             "    default_backend %s\n",
+             dir, dir, dir, dir, p->default_backend ? p->default_backend : NOT_FOUND);
+    buf_adds(out, "\nbackend " NOT_FOUND "\n"
+                  "    http-request return status 404 content-type \"text/plain; charset=utf-8\" string \"404 page not "
+                  "found\\n\"\n");
+}
+
+static void add_backend(struct buf *out, const char *name, const struct slot_row *row, bool addresses)
+{
+    buf_addf(out, "\nbackend %s\n", name);
+    for (size_t i = 0; row && i < row->n; i++) {
+        char ip[IP_TEXT_SIZE];
+        const struct slot *s = &row->slots[i];
+        if (addresses && s->ip.family)
+            buf_addf(out, "    server s%zu %s%s%s:%d\n", i, s->ip.family == AF_INET6 ? "[" : "", ip_format(&s->ip, ip),
+                     s->ip.family == AF_INET6 ? "]" : "", s->port);
+        else
+            buf_addf(out, "    server s%zu 127.0.0.1:1 disabled\n", i);
+    }
+}
+
+void ingress_render(const struct ingress_plan *p, const struct slots *s, const struct ingress_site *site,
+                    bool addresses, struct ingress_files *ret)
+{
+    struct buf out = BUF_INIT(0);
+    _cleanup_free_ struct map_entry **backends = sorted(&p->backends);
+    *ret = (struct ingress_files){0};
+    add_head(&out, site);
+    add_frontend(&out, p, site);
+    for (struct map_entry **e = backends; *e; e++)
+        add_backend(&out, (*e)->key, slots_get(s, (*e)->key), addresses);
+    add_file(ret, xstrdup(INGRESS_CONFIG), &out);
+    add_map(ret, "hosts.map", &p->hosts, false);
+    add_map(ret, "exact.map", &p->exact, true);
+    add_map(ret, "prefix.map", &p->prefix, true);
+    add_certs(ret, &p->certs, site->dir);
+}
+
+void ingress_files_done(struct ingress_files *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        free(f->files[i].name);
+        free(f->files[i].text);
+    }
+    free(f->files);
+    *f = (struct ingress_files){0};
+}
+
+bool ingress_files_equal(const struct ingress_files *a, const struct ingress_files *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (!streq(a->files[i].name, b->files[i].name) || !streq(a->files[i].text, b->files[i].text))
+            return false;
+    return true;
+}

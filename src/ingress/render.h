@@ -1,0 +1,28 @@
+/* HAProxy's files from a plan and the slots of its backends, for people to read too. Pure. */
+#pragma once
+#include "ingress/plan.h"
+#include "ingress/slots.h"
+
+struct ingress_site {
+    const char *address;      /* where requests come in, ports 80 and 443 */
+    const char *dir;          /* where the files are; no blanks */
+    unsigned long generation; /* HAProxy says it, so that one knows which configuration answers; 0: left out */
+};
+
+struct ingress_file {
+    char *name; /* in .dir */
+    char *text;
+};
+struct ingress_files {
+    struct ingress_file *files;
+    size_t n;
+};
+#define INGRESS_CONFIG "haproxy.cfg"
+#define INGRESS_SOCKET "haproxy.sock"
+#define INGRESS_DEFAULT_CERT "default.pem" /* is not one of the rendered files */
+
+/* addresses: false leaves them out of the servers: two renderings without them differ only in shape. */
+void ingress_render(const struct ingress_plan *p, const struct slots *s, const struct ingress_site *site,
+                    bool addresses, struct ingress_files *ret);
+void ingress_files_done(struct ingress_files *f);
+bool ingress_files_equal(const struct ingress_files *a, const struct ingress_files *b);
