@@ -162,15 +162,24 @@ def test_path_rules(kubectl, namespace):
         assert (code, grown) == ((200, [want]) if want else (404, [])), path
 
 
-def counted(namespace):
-    """Requests each Service's backend has had."""
+def tell_haproxy(command):
     with socket.socket(socket.AF_UNIX) as s:
         s.connect("/run/c8s/ingress/haproxy.sock")
-        s.sendall(b"show stat -1 2 -1\n")
+        s.sendall(command.encode() + b"\n")
         text = b""
         while chunk := s.recv(65536):
             text += chunk
-    rows = [line.split(",") for line in text.decode().splitlines() if line.startswith(namespace + ":")]
+    return text.decode()
+
+
+def loaded_generation():
+    return re.search(r"description: (generation-\d+)", tell_haproxy("show info"))[1]
+
+
+def counted(namespace):
+    """Requests each Service's backend has had."""
+    text = tell_haproxy("show stat -1 2 -1")
+    rows = [line.split(",") for line in text.splitlines() if line.startswith(namespace + ":")]
     return {row[0].split(":")[1]: int(row[7]) for row in rows}
 
 
@@ -214,7 +223,7 @@ def test_endpoints_and_death(kubectl, namespace):
     kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(ingress))
     seen = set()
     eventually(lambda: seen.add(hits("app.test")) or len(seen) == 3, "all pods are reached")
-    before = haproxy_workers()
+    before, generation = haproxy_workers(), loaded_generation()
     kubectl("scale", "rc", "app", "--replicas=1", "-n", namespace)
 
     def alone():
@@ -223,7 +232,7 @@ def test_endpoints_and_death(kubectl, namespace):
     kubectl("scale", "rc", "app", "--replicas=4", "-n", namespace)
     seen = set()
     eventually(lambda: seen.add(hits("app.test")) or len(seen) == 4, "four pods are reached")
-    assert haproxy_workers() == before, "it was reloaded"
+    assert loaded_generation() == generation, "it was reloaded"
     kubectl("scale", "rc", "app", "--replicas=0", "-n", namespace)
     eventually(lambda: ask("app.test")[0] == 503, "nobody answers")
     kubectl("scale", "rc", "app", "--replicas=1", "-n", namespace)
