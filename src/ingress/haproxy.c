@@ -17,7 +17,8 @@
 #include "base/str.h"
 
 #define PROBE_MS 20
-#define LOAD_MS_MAX 15000 /* thousands of certificates take seconds */
+#define ANSWER_MS_MAX 2000 /* a worker that goes may take a connection and never answer it */
+#define LOAD_MS_MAX 15000  /* thousands of certificates take seconds */
 #define RESTART_MS_FIRST 100
 #define RESTART_MS_MAX 10000
 #define STEADY_MS 30000 /* after so long, the next death counts as the first */
@@ -36,6 +37,7 @@ struct ask {
     struct buf answer;
     char chunk[4096];
     void (*done)(struct haproxy *h, const char *answer); /* NULL answer: no connection */
+    int64_t started_ms;
     bool failed;
 };
 
@@ -55,7 +57,7 @@ struct haproxy {
     bool running, loading, stopping;
 };
 
-static void probe(struct haproxy *h);
+static void on_probe_due(uv_timer_t *t);
 static void send_queue(struct haproxy *h);
 
 static const char *binary(void)
@@ -150,7 +152,8 @@ static void on_connected(uv_connect_t *c, int status)
 static void ask(struct haproxy *h, char *line_take, void (*done)(struct haproxy *h, const char *answer))
 {
     struct ask *a = NEW(struct ask);
-    *a = (struct ask){.haproxy = h, .line = line_take, .answer = BUF_INIT(ANSWER_MAX), .done = done};
+    *a = (struct ask){
+        .haproxy = h, .line = line_take, .answer = BUF_INIT(ANSWER_MAX), .started_ms = clock_mono_ms(), .done = done};
     uv_pipe_init(h->loop, &a->pipe, 0);
     a->pipe.data = a->connect.data = a;
     h->handles++;
@@ -160,13 +163,23 @@ static void ask(struct haproxy *h, char *line_take, void (*done)(struct haproxy 
 
 /* --- loading --- */
 
+static void on_info(struct haproxy *h, const char *answer);
+
+static void probe(struct haproxy *h)
+{
+    ask(h, xstrdup("show info\n"), on_info);
+}
+
+/* Asks, and ends what is not answered. */
 static void on_probe_due(uv_timer_t *t)
 {
     struct haproxy *h = t->data;
-    if (h->ask) /* the answer to a command sent before */
-        uv_timer_start(t, on_probe_due, PROBE_MS, 0);
-    else
+    if (h->ask && clock_mono_ms() - h->ask->started_ms > ANSWER_MS_MAX)
+        end_ask(h->ask, true);
+    if (!h->ask && h->loading)
         probe(h);
+    if (h->ask)
+        uv_timer_start(t, on_probe_due, PROBE_MS, 0);
 }
 
 static void on_info(struct haproxy *h, const char *answer)
@@ -183,11 +196,6 @@ static void on_info(struct haproxy *h, const char *answer)
     h->loading = false;
     h->config.loaded(h->config.arg, there);
     send_queue(h);
-}
-
-static void probe(struct haproxy *h)
-{
-    ask(h, xstrdup("show info\n"), on_info);
 }
 
 /* --- the process --- */
@@ -335,6 +343,7 @@ static void send_queue(struct haproxy *h)
         if (*c == '\n' && c[1])
             *c = ';';
     ask(h, line, on_told);
+    uv_timer_start(&h->timer, on_probe_due, ANSWER_MS_MAX + PROBE_MS, 0);
 }
 
 void haproxy_command(struct haproxy *h, const char *commands)

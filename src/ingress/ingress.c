@@ -20,6 +20,8 @@
 #include "json/json.h"
 #include "kinds/kind.h"
 
+#define RETRY_MS 5000
+
 enum { INGRESSES, CLASSES, SECRETS, INFORMERS_N };
 
 struct ingress {
@@ -243,11 +245,15 @@ static void on_loaded(void *arg, bool fine)
     struct ingress *i = arg;
     i->loading = false;
     i->loaded |= fine;
-    if (fine)
+    if (fine) {
         publish_all(i);
-    else
-        log_error("HAProxy does not take the configuration %s", i->config_path);
-    soon(i);
+        soon(i);
+        return;
+    }
+    log_error("HAProxy does not take the configuration %s", i->config_path);
+    i->load_due = true;
+    if (!i->stopping)
+        uv_timer_start(&i->timer, on_timer, RETRY_MS, 0);
 }
 
 static void load_again(void *arg)
