@@ -103,12 +103,18 @@ def rss_of_cluster(cluster):
     """Resident megabytes of every process of the cluster (not of the containers' own programs)."""
     pids, total, parts = [cluster.pid()], 0, {}
     for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit() and (entry / "comm").read_text().strip() == "conmon":
-            if os.stat(entry / "ns/mnt").st_ino and b"/data/nodes/" in (entry / "cmdline").read_bytes():
+        try:
+            if (entry / "comm").read_text().strip() == "conmon" and str(cluster.data).encode() in (entry / "cmdline").read_bytes():
                 pids.append(int(entry.name))
+        except OSError:  # no process, or gone meanwhile
+            continue
     for pid in pids:
-        status = pathlib.Path(f"/proc/{pid}/status").read_text()
-        size = int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+        try:
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            continue
+        resident = re.search(r"VmRSS:\s+(\d+)", status)
+        size = int(resident[1]) / 1024 if resident else 0  # a process that ends has none
         name = re.search(r"Name:\s+(\S+)", status)[1]
         parts[name] = parts.get(name, 0) + size
         total += size
