@@ -93,11 +93,6 @@ void cluster_node_ip(int n, char out[32])
     snprintf(out, 32, LAN_NODE_IP, LAN_FIRST_NODE + n);
 }
 
-const char *cluster_url(const struct cluster *c)
-{
-    return c->url;
-}
-
 /* The LAN's description for `n` nodes; the rows borrow from nodes. */
 static struct lan describe_lan(const struct node *nodes, int n, struct lan_node *rows)
 {

@@ -25,7 +25,6 @@ struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *conf
                               struct err *err);
 /* Stops the program's part; containers, namespaces and rules stay. Runs the loop until all is closed. */
 void cluster_stop(struct cluster *c);
-const char *cluster_url(const struct cluster *c);
 
 /* Takes away what clusters leave on the machine: containers, mounts, namespaces, interfaces, rules, the kubeconfig's
  * entries. Works from the run state alone, also after a crash. */

@@ -190,14 +190,3 @@ int podnet_route(int netns_fd, const char *cidr, const char *via, struct err *er
     rtnl_close(r);
     return result;
 }
-
-int podnet_unroute(int netns_fd, const char *cidr, struct err *err)
-{
-    struct cidr range;
-    if (!cidr_parse(cidr, &range) || range.ip.family != AF_INET)
-        return err_set(err, EINVAL, "route %s", cidr);
-    struct rtnl *r = rtnl_open(netns_fd, err);
-    int result = r ? rtnl_del_route(r, range.ip.v4, range.prefix, err) : -1;
-    rtnl_close(r);
-    return result;
-}

@@ -19,4 +19,3 @@ int podnet_add(struct podnet *p, const char *key, int pod_fd, char *ret_ip, size
 int podnet_del(struct podnet *p, const char *key, struct err *err);
 /* A route in that namespace to another node's pods. */
 int podnet_route(int netns_fd, const char *cidr, const char *via, struct err *err);
-int podnet_unroute(int netns_fd, const char *cidr, struct err *err);

@@ -226,14 +226,6 @@ int rtnl_add_route(struct rtnl *r, struct in_addr dst, int prefix, struct in_add
     return change(r, m, EEXIST, err, "add route to", inet_ntop(AF_INET, &dst, text, sizeof(text)));
 }
 
-int rtnl_del_route(struct rtnl *r, struct in_addr dst, int prefix, struct err *err)
-{
-    char buffer[MESSAGE_SIZE], text[INET_ADDRSTRLEN];
-    struct nlmsghdr *m = message(buffer, RTM_DELROUTE, 0);
-    route_message(m, dst, prefix)->rtm_scope = RT_SCOPE_NOWHERE;
-    return change(r, m, ESRCH, err, "delete route to", inet_ntop(AF_INET, &dst, text, sizeof(text)));
-}
-
 struct each {
     struct rtnl *rtnl;
     rtnl_route_fn *route;

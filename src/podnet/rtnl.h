@@ -26,7 +26,6 @@ int rtnl_del_addr(struct rtnl *r, const char *ifname, struct in_addr ip, int pre
 /* gateway 0: a link route on ifname; ifname NULL: found by the gateway. Replaces a route to the same destination. */
 int rtnl_add_route(struct rtnl *r, struct in_addr dst, int prefix, struct in_addr gateway, const char *ifname,
                    struct err *err);
-int rtnl_del_route(struct rtnl *r, struct in_addr dst, int prefix, struct err *err); /* missing: fine */
 
 /* Every route of the main table with the name of its interface. */
 typedef void rtnl_route_fn(void *arg, struct in_addr dst, int prefix, const char *ifname);

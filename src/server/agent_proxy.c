@@ -244,7 +244,7 @@ static void pass_on(struct request *r, const struct agent *agent, char *target_t
     p->agent = *agent;
     p->exchange = request_take_exchange(r);
     _cleanup_free_ struct http_header *headers = upgrades ? headers_to_pass(http_headers(p->exchange)) : NULL;
-    const struct http_call_spec spec = {.netns_fd = s->node_netns,
+    const struct http_call_spec spec = {.netns_fd = -1,
                                         .ip = p->agent.ip,
                                         .port = p->agent.port,
                                         .tls = s->agent_tls,

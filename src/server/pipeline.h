@@ -88,7 +88,6 @@ struct server {
     struct tokens *tokens;
     struct http_server *http;
     SSL_CTX *tls, *agent_tls;
-    int node_netns;
     struct list requests;    /* begun, not answered */
     struct list submissions; /* writes on their way to the disk, submit.c */
     struct list watches;     /* watch.c */

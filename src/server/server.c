@@ -127,7 +127,6 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     struct server *s = NEW(struct server);
     s->loop = loop;
     s->store = store;
-    s->node_netns = -1;
     copy_config(&s->config, config);
     list_init(&s->requests);
     list_init(&s->submissions);
@@ -144,9 +143,4 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
 int server_listen(struct server *s, int netns_fd, const char *ip, int port, int *ret_port, struct err *err)
 {
     return http_server_listen(s->http, netns_fd, ip, port, ret_port, err);
-}
-
-void server_set_node_netns(struct server *s, int netns_fd)
-{
-    s->node_netns = netns_fd;
 }

@@ -27,5 +27,3 @@ int server_listen(struct server *s, int netns_fd, const char *ip, int port, int 
 void server_free(struct server *s);
 /* In-process client with the rights of this user ("system:kube-controller-manager", groups NULL-terminated). */
 struct client *server_local_client(struct server *s, const char *user, const char *const *groups);
-/* How the server reaches agents: node addresses live in this namespace (-1: here). */
-void server_set_node_netns(struct server *s, int netns_fd);
