@@ -127,9 +127,25 @@ struct kind {
     const struct kind *stored;
     void (*to_stored)(json_t *obj);
     void (*from_stored)(json_t *obj);
+
+    /* Kinds made at run time. What the store calls the rows of such a kind, "GROUP/PLURAL", whatever version is kept;
+     * NULL for built-in ones ("GROUP/VERSION/Kind"). */
+    const char *stored_as;
 };
 
-extern const struct kind *const all_kinds[]; /* NULL-terminated, in the order of discovery */
+/* NULL-terminated, in the order of discovery. Valid until a kind is listed or unlisted. */
+extern const struct kind *const *all_kinds;
+
+/* Kinds that are made at run time (CustomResourceDefinitions). Objects, watches and informers point to a kind for as
+ * long as they like, so its struct is never freed and always the same for one group, plural and version; what it says
+ * may change while it is not listed. Version NULL: the kind as it is kept; it has .stored_as. */
+struct kind *kind_reserve(const char *group, const char *plural, const char *version);
+/* By .stored_as, listed or not; NULL when nobody has reserved it. */
+const struct kind *kind_reserved(const char *stored_as);
+void kind_list(const struct kind *k); /* from now on it is found, served and described */
+void kind_unlist(const struct kind *k);
+/* Changes whenever a kind is listed or unlisted. */
+unsigned long kinds_generation(void);
 
 /* By group, version and plural (or "pods" with group ""); NULL when there is none. */
 const struct kind *kind_by_resource(const char *group, const char *version, const char *plural);
@@ -141,7 +157,7 @@ const struct kind *kind_stored(const struct kind *k);
 void kind_to_stored(const struct kind *k, json_t *doc);
 void kind_from_stored(const struct kind *k, json_t *doc); /* and back */
 /* "v1" or "apps/v1", into out. Returns out. */
-#define API_VERSION_SIZE 80
+#define API_VERSION_SIZE 320 /* a group is a DNS subdomain (253), a version a label (63) */
 char *kind_api_version(const struct kind *k, char out[API_VERSION_SIZE]);
 /* "/api/v1/namespaces/NS/pods/NAME", "/apis/apps/v1/…"; ns NULL: across namespaces or cluster-scoped; name NULL: the
  * collection; sub NULL: no subresource. The caller frees. */

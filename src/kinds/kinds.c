@@ -1,12 +1,15 @@
-/* The list of kinds and the ways to find one in it. */
+/* The list of kinds and the ways to find one in it. The built-in ones are a table; those that definitions make come and
+ * go behind it. Loop thread only. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "json/json.h"
 #include "kinds/kind.h"
 
-const struct kind *const all_kinds[] = {
+static const struct kind *const built_in[] = {
     &kind_configmap,
     &kind_endpoints,
     &kind_event,
@@ -34,22 +37,115 @@ const struct kind *const all_kinds[] = {
     NULL,
 };
 
+const struct kind *const *all_kinds = built_in;
+
+/* --- finding: by "GROUP/VERSION/PLURAL" and "GROUP/VERSION Kind" --- */
+
+#define LOOKUP_KEY_SIZE 640 /* a group of 253 bytes, a version and a plural of 63 */
+
+static struct map lookup;
+
+static void key_of_resource(char key[LOOKUP_KEY_SIZE], const char *group, const char *version, const char *plural)
+{
+    snprintf(key, LOOKUP_KEY_SIZE, "%s/%s/%s", group, version, plural);
+}
+
+static void key_of_type(char key[LOOKUP_KEY_SIZE], const char *api_version, const char *kind_name)
+{
+    snprintf(key, LOOKUP_KEY_SIZE, "%s %s", api_version, kind_name);
+}
+
+static void rebuild_lookup(void)
+{
+    map_clear(&lookup);
+    for (const struct kind *const *k = all_kinds; *k; k++) {
+        char key[LOOKUP_KEY_SIZE], api_version[API_VERSION_SIZE];
+        key_of_resource(key, (*k)->group, (*k)->version, (*k)->plural);
+        map_put(&lookup, key, (void *)*k);
+        key_of_type(key, kind_api_version(*k, api_version), (*k)->kind);
+        map_put(&lookup, key, (void *)*k);
+    }
+}
+
+static const struct kind *find(const char *key)
+{
+    if (!lookup.len)
+        rebuild_lookup();
+    return map_get(&lookup, key);
+}
+
 const struct kind *kind_by_resource(const char *group, const char *version, const char *plural)
 {
-    for (const struct kind *const *k = all_kinds; *k; k++)
-        if (streq((*k)->plural, plural) && streq((*k)->group, group) && streq((*k)->version, version))
-            return *k;
-    return NULL;
+    char key[LOOKUP_KEY_SIZE];
+    key_of_resource(key, group, version, plural);
+    return find(key);
 }
 
 const struct kind *kind_by_api_version(const char *api_version, const char *kind_name)
 {
-    char text[API_VERSION_SIZE];
-    for (const struct kind *const *k = all_kinds; *k; k++)
-        if (streq((*k)->kind, kind_name) && streq(kind_api_version(*k, text), api_version))
-            return *k;
-    return NULL;
+    char key[LOOKUP_KEY_SIZE];
+    key_of_type(key, api_version, kind_name);
+    return find(key);
 }
+
+/* --- kinds that come and go --- */
+
+static struct map reserved;       /* "GROUP/PLURAL" or "GROUP/PLURAL/VERSION" -> struct kind */
+static const struct kind **lists; /* what all_kinds points to once it is no longer built_in alone */
+static unsigned long generation;
+
+struct kind *kind_reserve(const char *group, const char *plural, const char *version)
+{
+    _cleanup_free_ char *key = xasprintf("%s/%s%s%s", group, plural, version ? "/" : "", version ? version : "");
+    struct kind *k = map_get(&reserved, key);
+    if (k)
+        return k;
+    k = NEW(struct kind);
+    *k = (struct kind){.group = xstrdup(group), .plural = xstrdup(plural), .version = "", .kind = "", .singular = ""};
+    k->stored_as = version ? NULL : xstrdup(key);
+    map_put(&reserved, key, k);
+    return k;
+}
+
+const struct kind *kind_reserved(const char *stored_as)
+{
+    return map_get(&reserved, stored_as);
+}
+
+/* The list anew without what is to go and with what is to come. */
+static void replace(const struct kind *gone, const struct kind *come)
+{
+    size_t n = 0;
+    while (all_kinds[n])
+        n++;
+    const struct kind **anew = xcalloc(n + 2, sizeof(*anew));
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++)
+        if (all_kinds[i] != gone && all_kinds[i] != come)
+            anew[len++] = all_kinds[i];
+    anew[len] = come;
+    free(lists);
+    all_kinds = lists = anew;
+    generation++;
+    map_clear(&lookup);
+}
+
+void kind_list(const struct kind *k)
+{
+    replace(NULL, k);
+}
+
+void kind_unlist(const struct kind *k)
+{
+    replace(k, NULL);
+}
+
+unsigned long kinds_generation(void)
+{
+    return generation;
+}
+
+/* --- versions and names --- */
 
 const struct kind *kind_stored(const struct kind *k)
 {

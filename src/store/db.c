@@ -151,8 +151,11 @@ static const struct kind *kind_from_text(const char *text)
     const char *slash = strrchr(text, '/');
     if (!slash)
         return NULL;
-    _cleanup_free_ char *api_version = xstrndup(text, (size_t)(slash - text));
-    return kind_by_api_version(api_version, slash + 1);
+    _cleanup_free_ char *before = xstrndup(text, (size_t)(slash - text));
+    const struct kind *k = kind_by_api_version(before, slash + 1);
+    if (k || strchr(before, '/') || !strchr(before, '.'))
+        return k;
+    return kind_reserve(before, slash + 1, NULL); /* its definition is among the rows and is going to fill it in */
 }
 
 static int load_row(struct db *db, sqlite3_stmt *st, void (*visit)(void *arg, struct object *o), void *arg,
@@ -216,8 +219,13 @@ int db_begin(struct db *db, struct err *err)
 static void bind_key(sqlite3_stmt *st, const struct object *o)
 {
     char api_version[API_VERSION_SIZE], kind_text[API_VERSION_SIZE + 80];
-    int len = snprintf(kind_text, sizeof(kind_text), "%s/%s", kind_api_version(o->kind, api_version), o->kind->kind);
-    sqlite3_bind_text(st, 1, kind_text, len, SQLITE_TRANSIENT);
+    if (o->kind->stored_as) { /* the rest of such a kind may change while the writer works */
+        sqlite3_bind_text(st, 1, o->kind->stored_as, -1, SQLITE_STATIC);
+    } else {
+        int len =
+            snprintf(kind_text, sizeof(kind_text), "%s/%s", kind_api_version(o->kind, api_version), o->kind->kind);
+        sqlite3_bind_text(st, 1, kind_text, len, SQLITE_TRANSIENT);
+    }
     sqlite3_bind_text(st, 2, o->ns, -1, SQLITE_STATIC);
     sqlite3_bind_text(st, 3, o->name, -1, SQLITE_STATIC);
 }

@@ -219,6 +219,28 @@ TEST(lookups)
     T_TRUE(!kind_by_api_version("v1", "Deployment"));
 }
 
+TEST(kinds_come_and_go)
+{
+    struct kind *kept = kind_reserve("example.com", "widgets", NULL),
+                *v1 = kind_reserve("example.com", "widgets", "v1");
+    T_TRUE(kept != v1 && kind_reserve("example.com", "widgets", NULL) == kept);
+    T_STR(kept->stored_as, "example.com/widgets");
+    T_TRUE(kind_reserved("example.com/widgets") == kept && !kind_reserved("example.com/gadgets"));
+    T_TRUE(!kind_by_resource("example.com", "v1", "widgets"));
+    unsigned long before = kinds_generation();
+    v1->version = "v1";
+    v1->kind = "Widget";
+    kind_list(v1);
+    kind_list(v1);
+    T_TRUE(kind_by_resource("example.com", "v1", "widgets") == v1);
+    T_TRUE(kind_by_api_version("example.com/v1", "Widget") == v1);
+    T_TRUE(kind_by_resource("", "v1", "pods") == &kind_pod && kinds_generation() != before);
+    kind_unlist(v1);
+    T_TRUE(!kind_by_resource("example.com", "v1", "widgets") && !kind_by_api_version("example.com/v1", "Widget"));
+    for (const struct kind *const *k = all_kinds; *k; k++)
+        T_TRUE(*k != v1);
+}
+
 TEST(paths)
 {
     static const struct {
@@ -245,6 +267,7 @@ int main(void)
     RUN(every_kind_is_complete);
     RUN(hooks_survive_empty_documents);
     RUN(lookups);
+    RUN(kinds_come_and_go);
     RUN(paths);
     return DONE();
 }
