@@ -171,4 +171,5 @@ extern const struct kind kind_namespace, kind_node, kind_pod, kind_service, kind
     kind_replicationcontroller, kind_replicaset, kind_deployment, kind_event, kind_configmap, kind_secret,
     kind_serviceaccount, kind_lease, kind_controllerrevision, kind_daemonset, kind_job, kind_statefulset,
     kind_tokenreview, kind_selfsubjectreview, kind_ingress, kind_ingressclass;
+extern const struct kind kind_role, kind_clusterrole, kind_rolebinding, kind_clusterrolebinding;
 extern const struct kind kind_ingress_v1beta1, kind_ingress_extensions; /* versions of kind_ingress */
