@@ -8,6 +8,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "http/http.h"
+#include "server/list_options.h"
 
 #define BOOKMARK_MS 60000  /* as upstream: about once a minute */
 #define TIMEOUT_MIN_S 1800 /* without timeoutSeconds: 30 to 60 minutes, at random, as upstream */
@@ -195,31 +196,53 @@ static void emit_state(struct watch *w)
 }
 
 struct watch_options {
-    int64_t rv, timeout_s;
+    uint64_t rv;
+    int64_t timeout_s;
     bool from_state;   /* begin with what is there */
     bool end_of_state; /* and say when that is over */
 };
 
+/* apimachinery ValidateListOptions, the half about watches. */
+static json_t *check_match(const struct request *r, bool initial_events)
+{
+    static const char path[] = "resourceVersionMatch";
+    _cleanup_free_ char *text = query_get(r->query, path, 0);
+    const char *match = str_or(text, "");
+    bool not_older = streq(match, "NotOlderThan");
+    struct status_causes c = {0};
+    _cleanup_json_ json_t *value = json_string(match);
+    if (initial_events && !not_older)
+        causes_add(&c, CAUSE_FORBIDDEN, path, NULL,
+                   "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+    if (*match && !initial_events)
+        causes_add(&c, CAUSE_FORBIDDEN, path, NULL,
+                   "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+    if (*match && !not_older)
+        causes_add(&c, CAUSE_NOT_SUPPORTED, path, value, "supported values: \"NotOlderThan\"");
+    json_t *status = causes_any(&c) ? status_invalid("meta.k8s.io", "ListOptions", "", &c) : NULL;
+    causes_done(&c);
+    return status;
+}
+
 static json_t *parse_options(const struct request *r, struct watch *w, struct watch_options *ret)
 {
     struct err err;
-    _cleanup_free_ char *rv = query_get(r->query, "resourceVersion", 0);
     _cleanup_free_ char *initial = query_get(r->query, "sendInitialEvents", 0);
     int64_t otherwise = TIMEOUT_MIN_S + rand_below(TIMEOUT_SPREAD_S);
     if (filter_parse(r->kind, r->query, &w->filter, &err) < 0)
         return status_new(STATUS_BAD_REQUEST, "%s", err.msg);
-    if (!query_int(r->query, "resourceVersion", 0, INT64_MAX, 0, &ret->rv))
-        return status_new(STATUS_BAD_REQUEST, "resourceVersion: Invalid value: \"%s\": must be a number", rv);
     if (!query_int(r->query, "timeoutSeconds", 0, TIMEOUT_MAX_S, otherwise, &ret->timeout_s))
         return status_new(STATUS_BAD_REQUEST, "timeoutSeconds: Invalid value: must be a number that is not negative");
     if (!ret->timeout_s)
         ret->timeout_s = otherwise;
+    json_t *status = check_match(r, initial && *initial);
+    if (!status)
+        status = check_revision(r, &ret->rv);
+    if (status)
+        return status;
     w->bookmarks = query_bool(r->query, "allowWatchBookmarks");
     ret->from_state = initial ? query_bool(r->query, "sendInitialEvents") : !ret->rv;
     ret->end_of_state = initial && ret->from_state && w->bookmarks;
-    if ((uint64_t)ret->rv > store_rv(r->server->store))
-        return status_new(STATUS_TIMEOUT, "Too large resource version: %lld, current: %llu", (long long)ret->rv,
-                          (unsigned long long)store_rv(r->server->store));
     return NULL;
 }
 
@@ -233,10 +256,10 @@ static void run(struct watch *w, const struct watch_options *o)
     w->busy--;
 }
 
-static void end_too_old(struct watch *w, int64_t rv)
+static void end_too_old(struct watch *w, uint64_t rv)
 {
-    _cleanup_json_ json_t *status = status_new(STATUS_EXPIRED, "too old resource version: %lld (%llu)", (long long)rv,
-                                               (unsigned long long)store_rv(w->server->store));
+    _cleanup_json_ json_t *status = status_new(STATUS_EXPIRED, "too old resource version: %llu (%llu)",
+                                               (unsigned long long)rv, (unsigned long long)store_rv(w->server->store));
     end(w, status);
 }
 
@@ -254,7 +277,7 @@ struct watch *watch_start(const struct request *r, const struct watch_sink *sink
         free_watch(w);
         return NULL;
     }
-    w->rv = o.from_state ? store_rv(s->store) : (uint64_t)o.rv;
+    w->rv = o.from_state ? store_rv(s->store) : o.rv;
     w->subscription = store_watch(s->store, w->kind, w->rv, on_change, w);
     if (!w->subscription) {
         end_too_old(w, o.rv);

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 
-static int key_compare(const struct object *o, const char *ns, const char *name)
+int object_key_compare(const struct object *o, const char *ns, const char *name)
 {
     int c = strcmp(o->ns, ns);
     return c ? c : strcmp(o->name, name);
@@ -17,7 +17,7 @@ static size_t block_of(const struct index *x, const char *ns, const char *name)
     size_t lo = 0, hi = x->n_blocks;
     while (hi - lo > 1) {
         size_t mid = lo + (hi - lo) / 2;
-        if (key_compare(x->blocks[mid]->items[0], ns, name) <= 0)
+        if (object_key_compare(x->blocks[mid]->items[0], ns, name) <= 0)
             lo = mid;
         else
             hi = mid;
@@ -35,7 +35,7 @@ static struct index_pos find(const struct index *x, const char *ns, const char *
     size_t hi = b->len;
     while (pos.item < hi) {
         size_t mid = pos.item + (hi - pos.item) / 2;
-        int c = key_compare(b->items[mid], ns, name);
+        int c = object_key_compare(b->items[mid], ns, name);
         if (c < 0)
             pos.item = mid + 1;
         else

@@ -20,6 +20,9 @@ struct index {
     size_t count;
 };
 
+/* The order: negative when o comes before (ns, name). */
+int object_key_compare(const struct object *o, const char *ns, const char *name);
+
 /* A place in the order; valid until the index changes. */
 struct index_pos {
     size_t block, item;

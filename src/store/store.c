@@ -12,6 +12,7 @@
 #include "store/db.h"
 #include "store/history.h"
 #include "store/index.h"
+#include "store/snapshot.h"
 #include "store/writer.h"
 
 /* Old versions kept for watches that begin in the past, over all kinds; the kind that fills it gives way. Enough for
@@ -137,7 +138,7 @@ static void catch_up_all(struct table *t)
 struct store_watch *store_watch(struct store *s, const struct kind *k, uint64_t rv, store_event_fn *fn, void *arg)
 {
     struct table *t = table_get(s, k);
-    if (rv && (rv > s->rv || rv < t->history.floor))
+    if (rv && !store_remembers(s, k, rv))
         return NULL;
     struct store_watch *w = NEW(struct store_watch);
     *w = (struct store_watch){.s = s, .table = t, .rv = rv ? rv : s->rv, .fn = fn, .arg = arg};
@@ -346,28 +347,29 @@ struct object *store_latest(const struct store *s, const struct kind *k, const c
     return w->deleted ? NULL : w->obj;
 }
 
-size_t store_each(const struct store *s, const struct kind *k, const char *ns, const char *after_ns,
-                  const char *after_name, bool (*visit)(void *arg, struct object *o), void *arg)
+bool store_remembers(const struct store *s, const struct kind *k, uint64_t rv)
+{
+    const struct table *t = table_find(s, k);
+    return rv <= s->rv && rv >= (t ? t->history.floor : s->rv_opened);
+}
+
+size_t store_each_at(const struct store *s, const struct kind *k, uint64_t rv, const char *ns, const char *after_ns,
+                     const char *after_name, bool (*visit)(void *arg, struct object *o), void *arg)
 {
     const struct table *t = table_find(s, k);
     if (!t)
         return 0;
-    struct index_pos pos = after_name ? index_seek(&t->index, str_or(after_ns, ""), after_name)
-                                      : index_seek(&t->index, str_or(ns, ""), "");
-    struct object *o = index_at(&t->index, pos);
-    if (o && after_name && streq(o->ns, str_or(after_ns, "")) && streq(o->name, after_name)) {
-        index_advance(&t->index, &pos);
-        o = index_at(&t->index, pos);
-    }
-    size_t n = 0;
-    while (o && (!ns || streq(o->ns, ns))) {
-        n++;
-        if (!visit(arg, o))
-            break;
-        index_advance(&t->index, &pos);
-        o = index_at(&t->index, pos);
-    }
+    struct snapshot past;
+    snapshot_init(&past, &t->index, &t->history, rv);
+    size_t n = snapshot_each(&past, ns, after_ns, after_name, visit, arg);
+    snapshot_done(&past);
     return n;
+}
+
+size_t store_each(const struct store *s, const struct kind *k, const char *ns, const char *after_ns,
+                  const char *after_name, bool (*visit)(void *arg, struct object *o), void *arg)
+{
+    return store_each_at(s, k, s->rv, ns, after_ns, after_name, visit, arg);
 }
 
 size_t store_count(const struct store *s, const struct kind *k, const char *ns)

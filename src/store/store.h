@@ -43,6 +43,11 @@ void store_delete(struct store *s, struct object *obj, store_done_fn *done, void
  * start); ns NULL: all namespaces. Calls visit until it returns false. Returns the number visited. */
 size_t store_each(const struct store *s, const struct kind *k, const char *ns, const char *after_ns,
                   const char *after_name, bool (*visit)(void *arg, struct object *o), void *arg);
+/* The same as it was at revision rv, which must be one that is remembered. */
+size_t store_each_at(const struct store *s, const struct kind *k, uint64_t rv, const char *ns, const char *after_ns,
+                     const char *after_name, bool (*visit)(void *arg, struct object *o), void *arg);
+/* Whether lists at rv and watches from there are possible: not still to come, and no change since then forgotten. */
+bool store_remembers(const struct store *s, const struct kind *k, uint64_t rv);
 size_t store_count(const struct store *s, const struct kind *k, const char *ns);
 
 /* Watching. `old` is what the key held before (NULL: created), so that a selector that stops or begins to match can be

@@ -1,6 +1,9 @@
 /* server: objects over HTTPS, from the first write to a restart. */
 #include "base/str.h"
+#include "server/jwt.h"
 #include "server_world.h"
+
+#define TOKEN(rv, start) "{\"v\":\"meta.k8s.io/v1\",\"rv\":" #rv ",\"start\":\"" start "\"}"
 
 /* --- the tests --- */
 
@@ -124,8 +127,35 @@ TEST(errors_have_code_reason_and_words)
          "field label not supported: spec.nothing"},
         {"GET", PODS "?limit=many", NULL, NULL, 400, "BadRequest", NULL},
         {"GET", PODS "?continue=nonsense", NULL, NULL, 400, "BadRequest",
-         "continue key is not valid: unable to read the token"},
+         "invalid continue token: continue key is not valid: unable to read the token"},
+        {"GET", PODS "?continue=e30", NULL, NULL, 400, "BadRequest",
+         "invalid continue token: continue key is not valid: server does not recognize this encoded version"},
         {"GET", PODS "?resourceVersion=999999999", NULL, NULL, 504, "Timeout", NULL},
+        {"GET", PODS "?resourceVersion=999999999&resourceVersionMatch=Exact", NULL, NULL, 504, "Timeout", NULL},
+        {"GET", PODS "?watch=1&resourceVersion=999999999", NULL, NULL, 504, "Timeout", NULL},
+        {"GET", PODS "?resourceVersion=x", NULL, NULL, 400, "BadRequest",
+         "resourceVersion: Invalid value: \"x\": strconv.ParseUint: parsing \"x\": invalid syntax"},
+        {"GET", PODS "?resourceVersionMatch=Exact", NULL, NULL, 422, "Invalid",
+         "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden "
+         "unless resourceVersion is provided"},
+        {"GET", PODS "?resourceVersionMatch=Exact&resourceVersion=0", NULL, NULL, 422, "Invalid",
+         "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch \"exact\" is "
+         "forbidden for resourceVersion \"0\""},
+        {"GET", PODS "?resourceVersionMatch=Newest&resourceVersion=1", NULL, NULL, 422, "Invalid",
+         "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Unsupported value: \"Newest\": supported "
+         "values: \"Exact\", \"NotOlderThan\", \"\""},
+        {"GET", PODS "?resourceVersionMatch=Exact&continue=x&resourceVersion=1", NULL, NULL, 422, "Invalid",
+         "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden "
+         "when continue is provided"},
+        {"GET", PODS "?sendInitialEvents=true", NULL, NULL, 422, "Invalid",
+         "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: sendInitialEvents is forbidden for "
+         "list"},
+        {"GET", PODS "?watch=1&resourceVersionMatch=NotOlderThan", NULL, NULL, 422, "Invalid",
+         "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden "
+         "for watch unless sendInitialEvents is provided"},
+        {"GET", PODS "?watch=1&sendInitialEvents=true", NULL, NULL, 422, "Invalid",
+         "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting "
+         "resourceVersionMatch to NotOlderThan"},
         {"DELETE", "/api/v1/namespaces/default", NULL, NULL, 403, "Forbidden",
          "namespaces \"default\" is forbidden: this namespace may not be deleted"},
         {"GET", PODS "/x/log", NULL, NULL, 404, "NotFound", "pods \"x\" not found"},
@@ -204,13 +234,26 @@ TEST(lists_come_in_pages)
     _cleanup_free_ char *rv = xstrdup(jstr_or(answer.doc, "metadata.resourceVersion", ""));
     size_t seen = 2;
     while (text("metadata.continue")) {
-        _cleanup_free_ char *token = url_encode(text("metadata.continue"));
-        snprintf(target, sizeof(target), "/api/v1/namespaces/kube-public/configmaps?limit=2&continue=%s", token);
+        snprintf(target, sizeof(target), "/api/v1/namespaces/kube-public/configmaps?limit=2&continue=%s",
+                 text("metadata.continue"));
+        int gone = delete ("/api/v1/namespaces/kube-public/configmaps/page-4", NULL);
+        T_INT(gone, seen == 2 ? 200 : 404);
         T_INT(get(target), 200);
         T_STR(text("metadata.resourceVersion"), rv);
         seen += json_array_size(jget(answer.doc, "items"));
     }
-    T_INT(seen, 5);
+    T_INT(seen, 5); /* what the first page's revision held, though the last of them is gone meanwhile */
+    T_INT(post("/api/v1/namespaces/kube-public/configmaps", body), 201);
+    snprintf(target, sizeof(target), "/api/v1/namespaces/kube-public/configmaps?limit=1&resourceVersion=%s", rv);
+    T_INT(get(target), 200);
+    T_STR(text("metadata.resourceVersion"), rv); /* a limit makes it that revision exactly */
+    snprintf(target, sizeof(target), "/api/v1/namespaces/kube-public/configmaps?resourceVersion=%s", rv);
+    T_INT(get(target), 200);
+    T_TRUE(!streq(text("metadata.resourceVersion"), rv)); /* not older than it */
+    snprintf(target, sizeof(target),
+             "/api/v1/namespaces/kube-public/configmaps?resourceVersionMatch=Exact&resourceVersion=%s", rv);
+    T_INT(get(target), 200);
+    T_STR(text("metadata.resourceVersion"), rv);
     T_INT(get("/api/v1/namespaces/kube-public/configmaps?labelSelector=odd%3D1"), 200);
     T_INT(json_array_size(jget(answer.doc, "items")), 2);
     T_INT(get("/api/v1/configmaps?fieldSelector=metadata.name%3Dpage-3"), 200);
@@ -219,6 +262,26 @@ TEST(lists_come_in_pages)
     T_INT(json_array_size(jget(answer.doc, "items")), 2);
     T_INT(get("/api/v1/namespaces/kube-public/configmaps"), 200);
     T_INT(json_array_size(jget(answer.doc, "items")), 3);
+}
+
+/* A revision of before this start of the server is forgotten for certain. */
+TEST(a_token_that_is_too_old_comes_back_as_one_that_goes_on_anyhow)
+{
+    static const char list[] = "/api/v1/namespaces/kube-public/configmaps";
+    char target[600];
+    _cleanup_free_ char *old = base64url_encode(TOKEN(1, "kube-public/page-0"), strlen(TOKEN(1, "kube-public/page-0")));
+    snprintf(target, sizeof(target), "%s?resourceVersion=1&resourceVersionMatch=Exact", list);
+    T_INT(get(target), 410);
+    T_STR(text("reason"), "Expired");
+    T_STR(text("message"), "The resourceVersion for the provided list is too old.");
+    snprintf(target, sizeof(target), "%s?limit=1&continue=%s", list, old);
+    T_INT(get(target), 410);
+    T_STR(text("reason"), "Expired");
+    T_TRUE(
+        str_after(text("message"), "The provided continue parameter is too old to display a consistent list result."));
+    snprintf(target, sizeof(target), "%s?limit=1&continue=%s", list, text("metadata.continue"));
+    T_INT(get(target), 200);
+    T_STR(jstr(json_array_get(jget(answer.doc, "items"), 0), "metadata.name"), "page-2");
 }
 
 TEST(tables_and_metadata)
@@ -476,6 +539,7 @@ int main(void)
     RUN(services_get_what_they_need);
     RUN(what_the_server_says_about_itself);
     RUN(a_restart_keeps_everything);
+    RUN(a_token_that_is_too_old_comes_back_as_one_that_goes_on_anyhow);
     RUN(the_world_ends);
     return DONE();
 }

@@ -501,6 +501,73 @@ TEST(list_then_watch_equals_the_final_list)
     }
 }
 
+static bool collect_values(void *arg, struct object *o)
+{
+    buf_addf(arg, "%s/%s=%s ", o->ns, o->name, value_of(o));
+    return true;
+}
+
+/* A page of random length. */
+struct last_key {
+    struct buf *text;
+    char ns[8], name[16];
+    bool more;
+};
+
+static bool collect_until_bored(void *arg, struct object *o)
+{
+    struct last_key *l = arg;
+    snprintf(l->ns, sizeof(l->ns), "%s", o->ns);
+    snprintf(l->name, sizeof(l->name), "%s", o->name);
+    collect_values(l->text, o);
+    l->more = rand() % 3 == 0;
+    return !l->more;
+}
+
+static void random_write(struct outcome *out, int step)
+{
+    static const char *const namespaces[] = {"a", "b", "c"};
+    char name[16], value[16];
+    const char *ns = namespaces[rand() % 3];
+    snprintf(name, sizeof(name), "n%d", rand() % 12);
+    snprintf(value, sizeof(value), "%d", step);
+    if (rand() % 2)
+        put(&kind_configmap, ns, name, value, out);
+    else
+        del(&kind_configmap, ns, name, out);
+    run_until(out, out->ok + 1);
+}
+
+/* Pages of the list at one revision, read while objects come and go, are together the list that was read then. */
+TEST(pages_equal_the_list_at_their_revision)
+{
+    struct outcome out = {0};
+    open_store();
+    srand(5);
+    for (int round = 0; round < 200; round++) {
+        const char *const ns = round % 2 ? "b" : NULL;
+        struct buf want = BUF_INIT(10000), got = BUF_INIT(10000);
+        for (int i = rand() % 30; i; i--)
+            random_write(&out, round);
+        store_each(s, &kind_configmap, ns, NULL, NULL, collect_values, &want);
+        uint64_t rv = store_rv(s);
+        struct last_key last = {.text = &got};
+        store_each_at(s, &kind_configmap, rv, ns, NULL, NULL, collect_until_bored, &last);
+        while (last.more) {
+            last.more = false;
+            for (int i = rand() % 5; i; i--)
+                random_write(&out, round);
+            T_TRUE(store_remembers(s, &kind_configmap, rv));
+            store_each_at(s, &kind_configmap, rv, ns, last.ns, last.name, collect_until_bored, &last);
+        }
+        T_STR(buf_str(&got), buf_str(&want));
+        buf_done(&want);
+        buf_done(&got);
+    }
+    close_store();
+    remove_files();
+}
+
 /* --- a failing disk --- */
 
 static void limit_file_size(bool limit)
@@ -569,6 +636,7 @@ int main(void)
     RUN(a_watch_may_be_stopped_from_any_callback);
     RUN(what_is_forgotten_or_still_to_come_cannot_be_watched);
     RUN(list_then_watch_equals_the_final_list);
+    RUN(pages_equal_the_list_at_their_revision);
     RUN(a_failed_transaction_fails_all_that_was_built_on_it);
     rmdir(dir);
     return DONE();
