@@ -118,8 +118,8 @@ static void set_extensions(json_t *schema, const struct field *f)
     set_text(schema, "x-kubernetes-patch-merge-key", f->merge_key);
     if (f->merge_key)
         set_text(schema, "x-kubernetes-patch-strategy", f->flags & RETAIN ? "merge,retainKeys" : "merge");
-    else if (f->flags & RETAIN)
-        set_text(schema, "x-kubernetes-patch-strategy", "retainKeys");
+    else if (f->flags & (RETAIN | REPLACE))
+        set_text(schema, "x-kubernetes-patch-strategy", f->flags & RETAIN ? "retainKeys" : "replace");
 }
 
 static void set_oneof(json_t *schema, const struct field *f, enum openapi_version v)

@@ -397,6 +397,15 @@ static const struct message {
     {"networking.v1beta1.IngressStatus", "loadBalancer=1"},
     {"networking.v1beta1.IngressTLS", "hosts=1 secretName=2"},
     {"policy.v1.Eviction", "metadata=1 deleteOptions=2"},
+    {"policy.v1.PodDisruptionBudget", "metadata=1 spec=2 status=3"},
+    {"policy.v1.PodDisruptionBudgetSpec", "minAvailable=1 selector=2 maxUnavailable=3 unhealthyPodEvictionPolicy=4"},
+    {"policy.v1.PodDisruptionBudgetStatus", "observedGeneration=1 disruptedPods=2 disruptionsAllowed=3 "
+                                            "currentHealthy=4 desiredHealthy=5 expectedPods=6 conditions=7"},
+    {"policy.v1beta1.PodDisruptionBudget", "metadata=1 spec=2 status=3"},
+    {"policy.v1beta1.PodDisruptionBudgetSpec",
+     "minAvailable=1 selector=2 maxUnavailable=3 unhealthyPodEvictionPolicy=4"},
+    {"policy.v1beta1.PodDisruptionBudgetStatus", "observedGeneration=1 disruptedPods=2 disruptionsAllowed=3 "
+                                                 "currentHealthy=4 desiredHealthy=5 expectedPods=6 conditions=7"},
     {"rbac.v1.AggregationRule", "clusterRoleSelectors=1"},
     {"rbac.v1.ClusterRole", "metadata=1 rules=2 aggregationRule=3"},
     {"rbac.v1.ClusterRoleBinding", "metadata=1 subjects=2 roleRef=3"},

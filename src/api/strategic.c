@@ -271,7 +271,7 @@ static json_t *without_values(const json_t *list, const json_t *values)
 
 static json_t *merge_value(const struct field *f, const json_t *doc, const json_t *patch, struct err *err)
 {
-    if (json_is_object(patch) && json_is_object(doc))
+    if (json_is_object(patch) && json_is_object(doc) && !(f && f->flags & REPLACE))
         return merge_map(table_of(f), doc, patch, err);
     if (json_is_array(patch) && json_is_array(doc) && f && f->type == F_LIST && f->merge_key)
         return merge_list(f, doc, patch, err);

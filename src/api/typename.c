@@ -17,6 +17,7 @@ static const struct type_row {
     {"LabelSelector", "matchExpressions", "LabelSelectorRequirement"},
     {"ServiceStatus", "conditions", "meta.v1.Condition"},
     {"ResourceAttributes", "labelSelector", "LabelSelectorAttributes"},
+    {"PodDisruptionBudgetStatus", "conditions", "meta.v1.Condition"},
     {NULL, "labelSelector", "meta.v1.LabelSelector"},
     {NULL, "namespaceSelector", "meta.v1.LabelSelector"},
     {NULL, "selector", "meta.v1.LabelSelector"},

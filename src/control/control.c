@@ -3,21 +3,10 @@
 #include "control/list.h"
 
 const struct controller_def *const all_controllers[] = {
-    &deployment_controller,
-    &daemonset_controller,
-    &job_controller,
-    &statefulset_controller,
-    &replicaset_controller,
-    &replication_controller,
-    &endpoints_controller,
-    &endpointslice_controller,
-    &endpointslicemirroring_controller,
-    &garbage_controller,
-    &namespace_controller,
-    &serviceaccount_controller,
-    &nodelifecycle_controller,
-    &tainteviction_controller,
-    &podgc_controller,
-    &rootca_controller,
-    NULL,
+    &deployment_controller,    &daemonset_controller,     &job_controller,
+    &statefulset_controller,   &replicaset_controller,    &replication_controller,
+    &endpoints_controller,     &endpointslice_controller, &endpointslicemirroring_controller,
+    &garbage_controller,       &namespace_controller,     &serviceaccount_controller,
+    &nodelifecycle_controller, &tainteviction_controller, &podgc_controller,
+    &disruption_controller,    &rootca_controller,        NULL,
 };

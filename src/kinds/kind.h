@@ -34,7 +34,8 @@ enum field_flags {
     RETAIN = 1 << 4,   /* strategic merge `retainKeys` (patchStrategy merge,retainKeys / retainKeys) */
     ATOMIC = 1 << 5,   /* list or map replaced as one in server-side apply (listType/mapType atomic) */
     NULLABLE = 1 << 6,
-    OPT = 1 << 7, /* zero values ("", 0, false, [], {}) mean missing: decoding drops them */
+    OPT = 1 << 7,     /* zero values ("", 0, false, [], {}) mean missing: decoding drops them */
+    REPLACE = 1 << 8, /* strategic merge `replace`: an object that a patch gives as a whole */
 };
 #define NO_MAX INT64_MAX /* as .max: only .min binds ("must be greater than or equal to MIN") */
 
@@ -171,5 +172,7 @@ extern const struct kind kind_namespace, kind_node, kind_pod, kind_service, kind
     kind_replicationcontroller, kind_replicaset, kind_deployment, kind_event, kind_configmap, kind_secret,
     kind_serviceaccount, kind_lease, kind_controllerrevision, kind_daemonset, kind_job, kind_statefulset,
     kind_tokenreview, kind_selfsubjectreview, kind_ingress, kind_ingressclass;
-extern const struct kind kind_role, kind_clusterrole, kind_rolebinding, kind_clusterrolebinding;
+extern const struct kind kind_role, kind_clusterrole, kind_rolebinding, kind_clusterrolebinding,
+    kind_poddisruptionbudget;
 extern const struct kind kind_ingress_v1beta1, kind_ingress_extensions; /* versions of kind_ingress */
+extern const struct kind kind_poddisruptionbudget_v1beta1;

@@ -34,6 +34,8 @@ static const struct kind *const built_in[] = {
     &kind_ingress,
     &kind_ingress_v1beta1,
     &kind_ingress_extensions,
+    &kind_poddisruptionbudget,
+    &kind_poddisruptionbudget_v1beta1,
     &kind_clusterrolebinding,
     &kind_clusterrole,
     &kind_rolebinding,

@@ -1,4 +1,4 @@
-/* DELETE: of one object, of a collection, and eviction. An object goes at once unless something holds it: finalizers, a
+/* DELETE: of one object and of a collection. An object goes at once unless something holds it: finalizers, a
  * pod's time to stop, a namespace's contents. Then it is marked with a deletionTimestamp, and the last one to let go
  * removes it. Rules: apiserver pkg/registry/rest/delete.go (BeforeDelete), pkg/registry/core/pod/strategy.go
  * (CheckGracefulDelete). */
@@ -9,25 +9,13 @@
 #include "base/str.h"
 #include "http/http.h"
 #include "server/filter.h"
-#include "server/write.h"
-
-#define GRACE_UNSET (-1)
-
-struct delete_options {
-    int64_t grace_seconds;   /* GRACE_UNSET: the object's own */
-    const char *propagation; /* "" unless Orphan, Foreground or Background was asked for */
-    const char *uid, *rv;    /* preconditions; "" for none */
-    bool dry_run;
-    json_t *storage; /* what the texts point into */
-};
+#include "server/delete.h"
 
 /* --- options --- */
 
-/* DeleteOptions in the body; single parameters of the query stand in for what the body does not say. */
-static json_t *parse_options(const struct request *r, struct delete_options *ret)
+json_t *delete_options_read(const struct request *r, const json_t *body, struct delete_options *ret)
 {
     static const char *const policies[] = {"Orphan", "Background", "Foreground"};
-    const json_t *body = r->body;
     _cleanup_free_ char *policy = query_get(r->query, "propagationPolicy", 0);
     int64_t grace;
     if (body && !json_is_object(body))
@@ -57,7 +45,7 @@ static json_t *parse_options(const struct request *r, struct delete_options *ret
                       ret->propagation);
 }
 
-static void options_done(struct delete_options *o)
+void delete_options_done(struct delete_options *o)
 {
     json_decref(o->storage);
 }
@@ -184,15 +172,18 @@ static void reply_deleted(struct request *r, struct object *obj)
     request_reply_document(r, 200, status);
 }
 
-static void reply_evicted(struct request *r, struct object *obj)
+/* Conditions are for those who see the object on its way out. */
+static void add_condition(json_t *doc, const json_t *condition)
 {
-    (void)obj;
-    request_reply_document(r, 201,
-                           json_pack("{s:s, s:s, s:{}, s:s, s:i}", "kind", "Status", "apiVersion", "v1", "metadata",
-                                     "status", "Success", "code", 201));
+    const json_t *old = jfind(jget(doc, "status.conditions"), "type", jstr_or(condition, "type", ""));
+    if (!condition || old)
+        return;
+    if (!jget(doc, "status.conditions"))
+        jset(doc, "status.conditions", json_array());
+    json_array_append(jget(doc, "status.conditions"), (json_t *)condition);
 }
 
-static void delete_one(struct request *r, const struct delete_options *o, bool evict)
+void delete_object(struct request *r, const struct delete_options *o, const json_t *condition, reply_fn *reply)
 {
     struct alloc_change change = {0};
     struct object *old = request_latest(r);
@@ -211,7 +202,7 @@ static void delete_one(struct request *r, const struct delete_options *o, bool e
     _cleanup_json_ json_t *old_doc = object_json(old);
     r->code = 200;
     r->dry_run = o->dry_run;
-    r->reply = evict ? reply_evicted : gone ? reply_deleted : NULL;
+    r->reply = reply ? reply : gone ? reply_deleted : NULL;
     if (!gone && json_equal(doc, old_doc)) {
         if (r->reply)
             r->reply(r, old);
@@ -219,6 +210,7 @@ static void delete_one(struct request *r, const struct delete_options *o, bool e
             request_reply_object(r, 200, old);
         return;
     }
+    add_condition(doc, condition);
     if (gone)
         release_numbers(r->server, r->kind, old_doc, &change);
     request_write(r, doc, gone, &change);
@@ -227,27 +219,12 @@ static void delete_one(struct request *r, const struct delete_options *o, bool e
 void handle_delete(struct request *r)
 {
     struct delete_options o = {0};
-    json_t *status = parse_options(r, &o);
+    json_t *status = delete_options_read(r, r->body, &o);
     if (status)
         request_reply_status(r, status);
     else
-        delete_one(r, &o, false);
-    options_done(&o);
-}
-
-/* POST pods/NAME/eviction: a deletion that may be refused. Nothing refuses it without disruption budgets. */
-void handle_evict(struct request *r)
-{
-    struct delete_options o = {0};
-    json_t *eviction = TAKE(r->body);
-    r->body = json_incref(jget(eviction, "deleteOptions"));
-    json_decref(eviction);
-    json_t *status = parse_options(r, &o);
-    if (status)
-        request_reply_status(r, status);
-    else
-        delete_one(r, &o, true);
-    options_done(&o);
+        delete_object(r, &o, NULL, NULL);
+    delete_options_done(&o);
 }
 
 /* --- collections --- */
@@ -320,12 +297,12 @@ void handle_delete_collection(struct request *r)
     struct delete_options o = {0};
     struct filter f = {0};
     struct err err;
-    json_t *status = parse_options(r, &o);
+    json_t *status = delete_options_read(r, r->body, &o);
     if (!status && filter_parse(r->kind, r->query, &f, &err) < 0)
         status = status_new(STATUS_BAD_REQUEST, "%s", err.msg);
     if (status) {
         request_reply_status(r, status);
-        options_done(&o);
+        delete_options_done(&o);
         return;
     }
     struct collection *c = NEW(struct collection);
@@ -340,5 +317,5 @@ void handle_delete_collection(struct request *r)
     page_done(&all);
     collection_step(c);
     filter_done(&f);
-    options_done(&o);
+    delete_options_done(&o);
 }

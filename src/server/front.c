@@ -65,7 +65,10 @@ static void reply_object(struct request *r, int code, struct object *obj)
 
 static void reply_document(struct request *r, int code, json_t *doc)
 {
-    char *text = jprint(doc);
+    char *text = jprint(doc), seconds[24];
+    snprintf(seconds, sizeof(seconds), "%lld", (long long)jint(doc, "details.retryAfterSeconds", 0));
+    if (code == 429 && !streq(seconds, "0"))
+        http_add_header(r->exchange, "Retry-After", seconds);
     reply_text(r, code, text, strlen(text));
 }
 

@@ -133,7 +133,8 @@ request_fn handle_get, handle_list, handle_watch;                       /* read.
 request_fn handle_create;                                               /* create.c */
 request_fn handle_update, handle_update_status, handle_finalize;        /* update.c */
 request_fn handle_patch, handle_patch_status;                           /* patch.c */
-request_fn handle_delete, handle_delete_collection, handle_evict;       /* delete.c */
+request_fn handle_delete, handle_delete_collection;                     /* delete.c */
+request_fn handle_evict;                                                /* evict.c */
 request_fn handle_get_scale, handle_update_scale, handle_patch_scale;   /* scale.c */
 request_fn handle_bind;                                                 /* bind.c */
 request_fn handle_token_review, handle_self_review;                     /* reviews.c */
