@@ -1,13 +1,13 @@
 /* Field selectors: `metadata.name=x,spec.nodeName!=y`, where a backslash escapes ',', '=' and itself. */
-#include <stdio.h>
-
 #include "api/selector.h"
 #include "base/alloc.h"
 #include "base/str.h"
-#include "json/json.h"
+
+/* Every kind has these two; the others are places in its field_labels. */
+enum place { PLACE_NAME = -2, PLACE_NS = -1 };
 
 struct term {
-    const struct field_label *label;
+    int place;
     char *value;
     bool negated;
 };
@@ -17,19 +17,18 @@ struct field_selector {
     size_t n;
 };
 
-/* Every kind has these two. */
-static const struct field_label common_labels[] = {{"metadata.name", "metadata.name", ""},
-                                                   {"metadata.namespace", "metadata.namespace", ""}};
-
-static const struct field_label *find_label(const struct kind *k, const char *name)
+static bool find_place(const struct kind *k, const char *name, int *ret)
 {
-    for (size_t i = 0; i < ARRAY_LEN(common_labels); i++)
-        if (streq(common_labels[i].label, name))
-            return &common_labels[i];
-    for (const struct field_label *l = k->field_labels; l && l->label; l++)
-        if (streq(l->label, name))
-            return l;
-    return NULL;
+    if (streq(name, "metadata.name") || streq(name, "metadata.namespace")) {
+        *ret = streq(name, "metadata.name") ? PLACE_NAME : PLACE_NS;
+        return true;
+    }
+    const struct field_label *l = k->field_labels;
+    while (l && l->label && !streq(l->label, name))
+        l++;
+    if (l)
+        *ret = (int)(l - k->field_labels);
+    return l && l->label;
 }
 
 /* The length up to the first unescaped `stop`. */
@@ -69,8 +68,7 @@ static int parse_term(const struct kind *k, const char *selector, char *text, st
     *op = '\0';
     if (unescape(t->value, err) < 0)
         return -1;
-    t->label = find_label(k, text);
-    if (t->label)
+    if (find_place(k, text, &t->place))
         return 0;
     if (k->field_labels)
         return err_set(err, 0, "field label not supported: %s", text);
@@ -112,26 +110,15 @@ void field_selector_free(struct field_selector *s)
     free(s);
 }
 
-static bool term_matches(const struct term *t, const json_t *obj)
+bool field_selector_matches(const struct field_selector *s, const struct object *o)
 {
-    const json_t *v = jget(obj, t->label->path);
-    char number[32];
-    const char *text = str_or(t->label->otherwise, "");
-    if (json_is_string(v)) {
-        text = json_string_value(v);
-    } else if (json_is_boolean(v)) {
-        text = json_is_true(v) ? "true" : "false";
-    } else if (json_is_integer(v)) {
-        snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(v));
-        text = number;
-    }
-    return streq(text, t->value) != t->negated;
-}
-
-bool field_selector_matches(const struct field_selector *s, const json_t *obj)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (!term_matches(&s->terms[i], obj))
+    for (size_t i = 0; i < s->n; i++) {
+        const struct term *t = &s->terms[i];
+        const char *text = t->place == PLACE_NAME ? o->name
+                           : t->place == PLACE_NS ? o->ns
+                                                  : object_field(o, (size_t)t->place);
+        if (streq(text, t->value) == t->negated)
             return false;
+    }
     return true;
 }

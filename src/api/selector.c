@@ -273,10 +273,10 @@ static bool requirement_matches(const struct requirement *r, const char *value)
     return false;
 }
 
-bool selector_matches(const struct selector *s, const json_t *labels)
+bool selector_matches(const struct selector *s, const struct object *o)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (!requirement_matches(&s->reqs[i], json_string_value(json_object_get(labels, s->reqs[i].key))))
+        if (!requirement_matches(&s->reqs[i], object_label(o, s->reqs[i].key)))
             return false;
     return true;
 }

@@ -1,9 +1,11 @@
-/* See object.h. One allocation holds the header, the bytes and the few strings that keys are made of. */
+/* See object.h. One allocation holds the header, the bytes and the few texts that keys and selectors are made of. */
 #include "kinds/object.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/str.h"
 #include "json/json.h"
 #include "kinds/kind.h"
@@ -21,31 +23,103 @@ static struct {
 static size_t cache_bytes;
 static unsigned cache_hand; /* the slot to be given up next */
 
-static char *put(char **at, const char *s, size_t len)
+static void add_text(struct buf *b, const char *s)
 {
-    char *start = *at;
-    memcpy(start, s, len);
-    start[len] = '\0';
-    *at += len + 1;
-    return start;
+    buf_add(b, s, strlen(s) + 1);
+}
+
+static void add_labels(struct buf *b, const json_t *labels)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)labels, key, value) {
+        if (!*key || !json_is_string(value)) /* validation lets neither in */
+            continue;
+        add_text(b, key);
+        add_text(b, json_string_value(value));
+    }
+    add_text(b, "");
+}
+
+static void add_field(struct buf *b, const json_t *doc, const struct field_label *label)
+{
+    const json_t *v = jget(doc, label->path);
+    char number[24];
+    const char *text = str_or(label->otherwise, "");
+    if (json_is_string(v))
+        text = json_string_value(v);
+    else if (json_is_boolean(v))
+        text = json_is_true(v) ? "true" : "false";
+    else if (json_is_integer(v)) {
+        snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(v));
+        text = number;
+    }
+    add_text(b, text);
+}
+
+/* The texts behind the struct, one after the other; where they begin. */
+struct header {
+    struct buf texts; /* the name comes first */
+    size_t ns, uid, labels, fields;
+};
+
+static void make_header(struct header *h, const struct kind *kind, const json_t *doc, const char *name)
+{
+    *h = (struct header){.texts = BUF_INIT(0)};
+    add_text(&h->texts, name);
+    h->ns = h->texts.len;
+    add_text(&h->texts, jstr_or(doc, "metadata.namespace", ""));
+    h->uid = h->texts.len;
+    add_text(&h->texts, jstr_or(doc, "metadata.uid", ""));
+    h->labels = h->texts.len;
+    add_labels(&h->texts, jget(doc, "metadata.labels"));
+    h->fields = h->texts.len;
+    for (const struct field_label *l = kind->field_labels; l && l->label; l++)
+        add_field(&h->texts, doc, l);
 }
 
 static struct object *build(const struct kind *kind, const json_t *doc, const char *bytes, size_t len)
 {
     const char *name = jstr(doc, "metadata.name"), *rv_text = jstr(doc, "metadata.resourceVersion");
-    const char *ns = jstr_or(doc, "metadata.namespace", ""), *uid = jstr_or(doc, "metadata.uid", "");
     int64_t rv;
     if (!name || !*name || !rv_text || !str_to_i64(rv_text, 0, INT64_MAX, &rv))
         return NULL;
-    size_t ns_len = strlen(ns), name_len = strlen(name), uid_len = strlen(uid);
-    struct object *o = xmalloc(sizeof(*o) + len + ns_len + name_len + uid_len + 4);
-    char *at = (char *)(o + 1);
-    *o = (struct object){.refs = 1, .kind = kind, .rv = (uint64_t)rv, .len = len};
-    o->bytes = put(&at, bytes, len);
-    o->ns = put(&at, ns, ns_len);
-    o->name = put(&at, name, name_len);
-    o->uid = put(&at, uid, uid_len);
+    struct header h;
+    make_header(&h, kind, doc, name);
+    struct object *o = xmalloc(sizeof(*o) + h.texts.len + len + 1);
+    char *texts = (char *)(o + 1), *body = texts + h.texts.len;
+    memcpy(texts, h.texts.data, h.texts.len);
+    memcpy(body, bytes, len);
+    body[len] = '\0';
+    *o = (struct object){.refs = 1, .kind = kind, .rv = (uint64_t)rv, .bytes = body, .len = len};
+    o->name = texts;
+    o->ns = texts + h.ns;
+    o->uid = texts + h.uid;
+    o->labels = texts + h.labels;
+    o->fields = texts + h.fields;
+    buf_done(&h.texts);
     return o;
+}
+
+static const char *next_text(const char *s)
+{
+    return s + strlen(s) + 1;
+}
+
+const char *object_label(const struct object *o, const char *key)
+{
+    for (const char *at = o->labels; *at; at = next_text(next_text(at)))
+        if (streq(at, key))
+            return next_text(at);
+    return NULL;
+}
+
+const char *object_field(const struct object *o, size_t field)
+{
+    const char *at = o->fields;
+    while (field--)
+        at = next_text(at);
+    return at;
 }
 
 /* The document with apiVersion and kind in front; new reference. */

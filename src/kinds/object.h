@@ -16,7 +16,9 @@ struct object {
     const char *ns; /* "" when cluster-scoped */
     const char *name;
     const char *uid;
-    const char *bytes; /* compact JSON with apiVersion and kind, NUL-terminated */
+    const char *labels; /* metadata.labels: key and value in turn, each with its NUL, an empty key at the end */
+    const char *fields; /* the texts of the kind's field labels, in their order, each with its NUL */
+    const char *bytes;  /* compact JSON with apiVersion and kind, NUL-terminated */
     size_t len;
 };
 
@@ -32,6 +34,10 @@ static inline void object_unref_indirect(struct object **o)
     object_unref(*o);
 }
 #define _cleanup_object_ __attribute__((cleanup(object_unref_indirect), unused))
+
+/* What selectors compare, without parsing. NULL: it has no such label. `field` counts in the kind's field_labels. */
+const char *object_label(const struct object *o, const char *key);
+const char *object_field(const struct object *o, size_t field);
 
 /* The object as another version of its kind tells it (struct kind .stored): itself, or a converted copy. New reference.
  */

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 #include "http/http.h"
-#include "json/json.h"
 
 /* "metadata.name=x" and nothing else: what `kubectl get NAME --watch` and every wait for one object ask for. */
 static const char *only_name(const char *selector)
@@ -43,9 +43,5 @@ bool filter_matches(const struct filter *f, const struct object *o)
 {
     if (f->name && !streq(f->name, o->name))
         return false;
-    if (!f->labels && !f->fields)
-        return true;
-    _cleanup_json_ json_t *doc = object_json(o);
-    return (!f->labels || selector_matches(f->labels, jget(doc, "metadata.labels"))) &&
-           (!f->fields || field_selector_matches(f->fields, doc));
+    return (!f->labels || selector_matches(f->labels, o)) && (!f->fields || field_selector_matches(f->fields, o));
 }

@@ -6,7 +6,7 @@
 struct filter {
     struct selector *labels;       /* NULL: all */
     struct field_selector *fields; /* NULL: all */
-    char *name;                    /* the field selector asks for just this metadata.name: no document needs parsing */
+    char *name;                    /* the field selector asks for just this metadata.name */
 };
 
 int filter_parse(const struct kind *k, const char *query, struct filter *ret, struct err *err);

@@ -35,6 +35,23 @@ TEST(cluster_scoped_key)
     T_STR(key, "n1");
 }
 
+TEST(selectors_find_what_they_compare_in_the_header)
+{
+    _cleanup_object_ struct object *o =
+        make("{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\",\"labels\":{\"app\":\"web\",\"empty\":\"\","
+             "\"web\":\"x\"}},"
+             "\"spec\":{\"nodeName\":\"n1\",\"hostNetwork\":true},\"status\":{\"phase\":\"Running\"}}");
+    T_STR(object_label(o, "app"), "web");
+    T_STR(object_label(o, "empty"), "");
+    T_STR(object_label(o, "web"), "x");
+    T_TRUE(!object_label(o, "x") && !object_label(o, ""));
+    static const char *const want[] = {"n1", "n1", "", "", "", "true", "Running", "", ""};
+    for (size_t i = 0; kind_pod.field_labels[i].label; i++)
+        T_STR(object_field(o, i), want[i]);
+    _cleanup_object_ struct object *plain = make("{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\"}}");
+    T_TRUE(!object_label(plain, "app"));
+}
+
 TEST(bytes_are_kept_as_they_are)
 {
     static const char text[] =
@@ -106,6 +123,7 @@ int main(void)
 {
     RUN(new_object_has_header_and_type);
     RUN(cluster_scoped_key);
+    RUN(selectors_find_what_they_compare_in_the_header);
     RUN(bytes_are_kept_as_they_are);
     RUN(what_is_no_object);
     RUN(parsed_documents_are_remembered);

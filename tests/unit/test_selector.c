@@ -5,6 +5,15 @@
 #include "json/json.h"
 #include "t.h"
 
+static const struct kind bare = {.group = "", .version = "v1", .kind = "Bare"};
+
+static struct object *labelled(const json_t *labels)
+{
+    _cleanup_json_ json_t *doc =
+        json_pack("{s:{s:s, s:s, s:O*}}", "metadata", "name", "x", "resourceVersion", "1", "labels", labels);
+    return object_new(&bare, doc);
+}
+
 static bool matches(const char *selector, const char *labels)
 {
     struct err err;
@@ -14,7 +23,8 @@ static bool matches(const char *selector, const char *labels)
         return false;
     }
     _cleanup_json_ json_t *l = json_loads(labels, 0, NULL);
-    bool yes = selector_matches(s, l);
+    _cleanup_object_ struct object *o = labelled(l);
+    bool yes = selector_matches(s, o);
     selector_free(s);
     return yes;
 }
@@ -55,7 +65,8 @@ TEST(label_selectors_select)
             T_FAIL("'%s' on %s is not %d", rows[i].selector, rows[i].labels, rows[i].yes);
     struct err err;
     struct selector *s = selector_parse("!a", &err);
-    T_TRUE(selector_matches(s, NULL));
+    _cleanup_object_ struct object *o = labelled(NULL);
+    T_TRUE(selector_matches(s, o));
     selector_free(s);
 }
 
@@ -144,10 +155,11 @@ TEST(random_selectors_agree_with_the_naive_reading)
             }
         }
         struct err err;
+        _cleanup_object_ struct object *o = labelled(labels);
         struct selector *s = selector_parse(text, &err);
         if (!s)
             T_FAIL("'%s': %s", text, err.msg);
-        else if (selector_matches(s, labels) != want)
+        else if (selector_matches(s, o) != want)
             T_FAIL("'%s' is not %d", text, want);
         selector_free(s);
     }
@@ -158,7 +170,7 @@ static const struct field_label labels[] = {{"spec.nodeName", "spec.nodeName", "
                                             {"spec.hostNetwork", "spec.hostNetwork", "false"},
                                             {"status.replicas", "status.replicas", "0"},
                                             {0}};
-static const struct kind thing = {.kind = "Thing", .field_labels = labels}, bare = {.kind = "Bare"};
+static const struct kind thing = {.kind = "Thing", .field_labels = labels};
 
 TEST(field_selectors_select)
 {
@@ -179,9 +191,9 @@ TEST(field_selectors_select)
         {"metadata.namespace=a\\=b\\\\", false},
         {",metadata.name=x,", true},
     };
-    _cleanup_json_ json_t *o = json_loads("{\"metadata\": {\"name\": \"x\", \"namespace\": \"ns\"}, \"spec\": "
-                                          "{\"hostNetwork\": true}, \"status\": {\"replicas\": 3}}",
-                                          0, NULL);
+    static const char text[] = "{\"metadata\": {\"name\": \"x\", \"namespace\": \"ns\", \"resourceVersion\": \"1\"}, "
+                               "\"spec\": {\"hostNetwork\": true}, \"status\": {\"replicas\": 3}}";
+    _cleanup_object_ struct object *o = object_from_bytes(&thing, text, strlen(text));
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct err err;
         struct field_selector *s = field_selector_parse(&thing, rows[i].selector, &err);
