@@ -440,14 +440,6 @@ bool h1_between_messages(const struct h1 *p)
     return p->state == IN_HEAD && p->head.len == 0;
 }
 
-const char *h1_header(const struct h1 *p, const char *name, size_t nth)
-{
-    for (size_t i = 0; i < p->n_headers; i++)
-        if (strcasecmp(p->headers[i].name, name) == 0 && nth-- == 0)
-            return p->headers[i].value;
-    return NULL;
-}
-
 /* Memory for the next head is kept, unless this one's was large. */
 #define HEAD_KEPT_MAX 2048
 

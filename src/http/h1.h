@@ -61,7 +61,6 @@ enum h1_event h1_feed_eof(struct h1 *p);
 /* After H1_END: forget the message, expect the next. */
 void h1_next(struct h1 *p);
 bool h1_between_messages(const struct h1 *p); /* nothing of the next message has been seen */
-const char *h1_header(const struct h1 *p, const char *name, size_t nth);
 /* Is `token` an element of a comma-separated header value, regardless of case? */
 bool h1_has_token(const char *value, const char *token);
 bool h1_is_token(const char *s);       /* a valid header name or method */

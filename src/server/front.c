@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "http/http.h"
+#include "json/indent.h"
 #include "server/body.h"
 #include "server/represent.h"
 #include "server/tokens.h"
@@ -45,6 +46,13 @@ static void release_object(void *obj)
 static void reply_text(struct request *r, int code, char *text, size_t len)
 {
     add_warnings(r);
+    if (wants_indent(r->query, http_get_header(r->exchange, "User-Agent"))) {
+        struct buf indented = BUF_INIT(0);
+        json_indent(text, len, &indented);
+        free(text);
+        len = indented.len;
+        text = buf_take(&indented);
+    }
     http_reply_shared(r->exchange, code, "application/json", text, len, free, text);
 }
 
@@ -53,7 +61,7 @@ static void reply_object(struct request *r, int code, struct object *obj)
     const struct negotiated *form = &from(r)->form;
     _cleanup_object_ struct object *seen = object_as(obj, r->version);
     size_t len;
-    if (form->repr == REPR_JSON) {
+    if (form->repr == REPR_JSON && !wants_indent(r->query, http_get_header(r->exchange, "User-Agent"))) {
         add_warnings(r);
         http_reply_shared(r->exchange, code, "application/json", seen->bytes, seen->len, release_object,
                           object_ref(seen));

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "http/http.h"
 
 /* A clause "type/subtype;a=b;c=d" cut out of a header. */
 struct clause {
@@ -134,6 +135,18 @@ bool accepts_first(const char *accept, const char *media_type)
         if (is_json_range(c.type))
             return false;
     }
+    return false;
+}
+
+bool wants_indent(const char *query, const char *user_agent)
+{
+    static const char *const people[] = {"curl", "Wget", "Mozilla/5.0"};
+    _cleanup_free_ char *pretty = query_get(query, "pretty", 0);
+    if (pretty && *pretty)
+        return query_bool(query, "pretty");
+    for (size_t i = 0; user_agent && i < ARRAY_LEN(people); i++)
+        if (str_after(user_agent, people[i]))
+            return true;
     return false;
 }
 

@@ -22,6 +22,9 @@ bool negotiate_discovery(const char *accept, const char **ret_version);
 /* Does the header name this media type (parameters aside) before any other we could answer? */
 bool accepts_first(const char *accept, const char *media_type);
 
+/* Is the reader a person? ?pretty= says so; without it, curl and browsers (user_agent may be NULL). */
+bool wants_indent(const char *query, const char *user_agent);
+
 enum body_type {
     BODY_JSON,
     BODY_YAML,

@@ -144,6 +144,7 @@ request_fn handle_log, handle_exec, handle_attach, handle_port_forward; /* agent
 /* Paths that are no resource: /version, /healthz, discovery, OpenAPI. Answers the exchange and frees the request.
  * routes.c */
 void serve_route(struct request *r);
+void document_free(void *document);
 
 /* For handlers that answer their exchange themselves: the request is gone, the exchange is the caller's. */
 struct http_exchange *request_take_exchange(struct request *r);

@@ -5,6 +5,7 @@
 #include "api/discovery.h"
 #include "api/openapi.h"
 #include "base/str.h"
+#include "http/gzip.h"
 #include "http/http.h"
 #include "server/pipeline.h"
 #include "server/tokens.h"
@@ -19,6 +20,7 @@
 
 struct document {
     size_t len;
+    struct document *packed; /* made when first asked for */
     char bytes[];
 };
 
@@ -43,17 +45,30 @@ static void reply_doc(struct request *r, json_t *doc)
         reply_not_found(r);
 }
 
-/* Documents that never change are made once, as text. */
-static const struct document *remember(struct server *s, const char *key, const void *bytes, size_t len)
+static struct document *document_new(const void *bytes, size_t len)
 {
     struct document *d = xmalloc(sizeof(*d) + len);
-    d->len = len;
+    *d = (struct document){.len = len};
     memcpy(d->bytes, bytes, len);
+    return d;
+}
+
+void document_free(void *arg)
+{
+    struct document *d = arg;
+    free(d->packed);
+    free(d);
+}
+
+/* Documents that never change are made once, as text. */
+static struct document *remember(struct server *s, const char *key, const void *bytes, size_t len)
+{
+    struct document *d = document_new(bytes, len);
     map_put(&s->documents, key, d);
     return d;
 }
 
-static const struct document *remember_json(struct server *s, const char *key, json_t *doc_new)
+static struct document *remember_json(struct server *s, const char *key, json_t *doc_new)
 {
     if (!doc_new)
         return NULL;
@@ -168,20 +183,39 @@ static void serve_group(struct request *r, const char *rest)
 
 /* --- what we serve: OpenAPI --- */
 
-static void reply_remembered(struct request *r, const struct document *d, const char *content_type)
+/* Packed once for everybody: worth more than the cheapest level. */
+#define DOCUMENT_GZIP_LEVEL 6
+
+static void pack(struct document *d)
 {
-    if (d)
-        reply_bytes(r, 200, content_type, d->bytes, d->len);
-    else
-        reply_not_found(r);
+    struct buf out = BUF_INIT(0);
+    gzip_pack(d->bytes, d->len, DOCUMENT_GZIP_LEVEL, &out);
+    d->packed = document_new(out.data, out.len);
+    buf_done(&out);
 }
 
-static const struct document *v2_protobuf(struct server *s)
+static void reply_remembered(struct request *r, struct document *d, const char *content_type)
+{
+    if (!d) {
+        reply_not_found(r);
+        return;
+    }
+    if (d->len > GZIP_MIN && gzip_accepted(http_get_header(r->exchange, "Accept-Encoding"))) {
+        if (!d->packed)
+            pack(d);
+        d = d->packed;
+        http_add_header(r->exchange, "Content-Encoding", "gzip");
+        http_add_header(r->exchange, "Vary", "Accept-Encoding");
+    }
+    reply_bytes(r, 200, content_type, d->bytes, d->len);
+}
+
+static struct document *v2_protobuf(struct server *s)
 {
     struct buf out = BUF_INIT(0);
     _cleanup_json_ json_t *v2 = openapi_v2();
     openapi_v2_protobuf(v2, &out);
-    const struct document *d = remember(s, "v2.pb", out.data, out.len);
+    struct document *d = remember(s, "v2.pb", out.data, out.len);
     buf_done(&out);
     return d;
 }
@@ -191,7 +225,7 @@ static void serve_openapi_v2(struct request *r, const char *rest)
     (void)rest;
     struct server *s = r->server;
     const char *accept = http_get_header(r->exchange, "Accept");
-    const struct document *d;
+    struct document *d;
     if (accepts_first(accept, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf") ||
         accepts_first(accept, OPENAPI_PROTOBUF)) {
         d = map_get(&s->documents, "v2.pb");
@@ -205,7 +239,7 @@ static void serve_openapi_v2(struct request *r, const char *rest)
 static void serve_openapi_index(struct request *r, const char *rest)
 {
     (void)rest;
-    const struct document *d = map_get(&r->server->documents, "v3");
+    struct document *d = map_get(&r->server->documents, "v3");
     reply_remembered(r, d ? d : remember_json(r->server, "v3", openapi_v3_index()), "application/json");
 }
 
@@ -222,7 +256,7 @@ static json_t *make_openapi_v3(const char *rest)
 static void serve_openapi_v3(struct request *r, const char *rest)
 {
     _cleanup_free_ char *key = xasprintf("v3/%s", rest), *hash = query_get(r->query, "hash", 0);
-    const struct document *d = map_get(&r->server->documents, key);
+    struct document *d = map_get(&r->server->documents, key);
     if (hash) /* the address changes with the content */
         http_add_header(r->exchange, "Cache-Control", "public, max-age=31536000, immutable");
     reply_remembered(r, d ? d : remember_json(r->server, key, make_openapi_v3(rest)), "application/json");

@@ -37,7 +37,7 @@ static void on_handle_closed(uv_handle_t *handle)
     tokens_free(s->tokens);
     SSL_CTX_free(s->tls);
     SSL_CTX_free(s->agent_tls);
-    map_done_with(&s->documents, free);
+    map_done_with(&s->documents, document_free);
     frame_free(s->frame);
     free_config(&s->config);
     free(s);

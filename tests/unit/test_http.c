@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -196,6 +197,38 @@ static struct http_call *call_body(const char *method, const char *target, const
 static void call(const char *method, const char *target, struct call *c)
 {
     call_body(method, target, NULL, 0, c);
+}
+
+/* --- packed answers --- */
+
+static void on_packed(void *arg, const struct err *err)
+{
+    struct call *c = arg;
+    z_stream z = {.next_in = (Bytef *)c->body.data, .avail_in = (uInt)c->body.len};
+    _cleanup_free_ char *plain = xmalloc(BIG_SIZE + 1);
+    z.next_out = (Bytef *)plain;
+    z.avail_out = BIG_SIZE + 1;
+    inflateInit2(&z, 15 + 16);
+    if (err || inflate(&z, Z_FINISH) != Z_STREAM_END || z.total_out != BIG_SIZE || memcmp(plain, big, BIG_SIZE) != 0)
+        buf_adds(&story, "broken; ");
+    else
+        buf_adds(&story, "packed; ");
+    inflateEnd(&z);
+    buf_done(&c->body);
+    answer_over();
+}
+
+TEST(large_answers_are_packed_for_who_wants_it)
+{
+    static const struct http_header headers[] = {{"Accept-Encoding", "gzip"}, {NULL, NULL}};
+    static const struct http_call_handler handler = {.data = on_data, .done = on_packed};
+    struct call c = {0};
+    world_start(NULL, NULL, 1);
+    struct http_call_spec spec = {
+        .netns_fd = -1, .ip = "127.0.0.1", .port = world.port, .method = "GET", .target = "/big", .headers = headers};
+    http_call_start(&loop, &spec, &handler, &c);
+    run();
+    T_STR(buf_str(&story), "released big; packed; ");
 }
 
 /* --- certificates, made anew --- */
@@ -706,6 +739,7 @@ int main(void)
     RUN(exchanges_plain);
     RUN(exchanges_over_tls);
     RUN(big_bodies);
+    RUN(large_answers_are_packed_for_who_wants_it);
     RUN(certificates);
     RUN(nobody_listens);
     RUN(pipelined_requests_are_answered_in_order);

@@ -84,8 +84,19 @@ TEST(content_types_of_bodies)
     T_INT(body_type("text/plain"), BODY_UNSUPPORTED);
 }
 
+TEST(people_get_it_indented)
+{
+    T_TRUE(wants_indent("", "curl/7.88.1"));
+    T_TRUE(wants_indent("pretty=true", "kubectl/v1.32"));
+    T_TRUE(wants_indent("a=b&pretty=1", NULL));
+    T_TRUE(!wants_indent("pretty=false", "curl/7.88.1"));
+    T_TRUE(!wants_indent("", "kubectl/v1.32"));
+    T_TRUE(!wants_indent("", NULL));
+}
+
 int main(void)
 {
+    RUN(people_get_it_indented);
     RUN(accept_decides_the_form);
     RUN(discovery_has_forms_of_its_own);
     RUN(the_first_acceptable_form_counts);
