@@ -173,6 +173,9 @@ static const struct message {
     {"core.v1.KeyToPath", "key=1 path=2 mode=3 user=4"},
     {"core.v1.Lifecycle", "postStart=1 preStop=2 stopSignal=3"},
     {"core.v1.LifecycleHandler", "exec=1 httpGet=2 tcpSocket=3 sleep=4"},
+    {"core.v1.LimitRange", "metadata=1 spec=2"},
+    {"core.v1.LimitRangeItem", "type=1 max=2 min=3 default=4 defaultRequest=5 maxLimitRequestRatio=6"},
+    {"core.v1.LimitRangeSpec", "limits=1"},
     {"core.v1.LinuxContainerUser", "uid=1 gid=2 supplementalGroups=3"},
     {"core.v1.LoadBalancerIngress", "ip=1 hostname=2 ipMode=3 ports=4"},
     {"core.v1.LoadBalancerStatus", "ingress=1"},
@@ -277,12 +280,17 @@ static const struct message {
     {"core.v1.ResourceClaim", "name=1 request=2"},
     {"core.v1.ResourceFieldSelector", "containerName=1 resource=2 divisor=3"},
     {"core.v1.ResourceHealth", "resourceID=1 health=2 message=6"},
+    {"core.v1.ResourceQuota", "metadata=1 spec=2 status=3"},
+    {"core.v1.ResourceQuotaSpec", "hard=1 scopes=2 scopeSelector=3"},
+    {"core.v1.ResourceQuotaStatus", "hard=1 used=2"},
     {"core.v1.ResourceRequirements", "limits=1 requests=2 claims=3"},
     {"core.v1.ResourceStatus", "name=1 resources=2"},
     {"core.v1.SELinuxOptions", "user=1 role=2 type=3 level=4"},
     {"core.v1.ScaleIOVolumeSource",
      "gateway=1 system=2 secretRef=3 sslEnabled=4 protectionDomain=5 storagePool=6 storageMode=7 volumeName=8 "
      "fsType=9 readOnly=10"},
+    {"core.v1.ScopeSelector", "matchExpressions=1"},
+    {"core.v1.ScopedResourceSelectorRequirement", "scopeName=1 operator=2 values=3"},
     {"core.v1.SeccompProfile", "type=1 localhostProfile=2"},
     {"core.v1.Secret", "metadata=1 data=2 type=3 stringData=4 immutable=5"},
     {"core.v1.SecretEnvSource", "^core.v1.LocalObjectReference=1 optional=2"},
@@ -414,6 +422,7 @@ static const struct message {
     {"rbac.v1.RoleBinding", "metadata=1 subjects=2 roleRef=3"},
     {"rbac.v1.RoleRef", "apiGroup=1 kind=2 name=3"},
     {"rbac.v1.Subject", "kind=1 apiGroup=2 name=3 namespace=4"},
+    {"scheduling.v1.PriorityClass", "metadata=1 value=2 globalDefault=3 description=4 preemptionPolicy=5"},
 };
 
 const char *protobuf_numbers(const char *type)

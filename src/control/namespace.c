@@ -32,6 +32,8 @@ static const struct controller_watch watches[] = {{&kind_namespace, NULL},
                                                   {&kind_secret, map_content},
                                                   {&kind_serviceaccount, map_content},
                                                   {&kind_lease, map_content},
+                                                  {&kind_limitrange, map_content},
+                                                  {&kind_resourcequota, map_content},
                                                   {&kind_ingress, map_content},
                                                   {NULL, NULL}};
 

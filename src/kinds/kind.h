@@ -60,10 +60,11 @@ struct field {
     const char *doc;       /* one sentence for `kubectl explain` */
 };
 
-/* A column of `kubectl get`. `cell` returns a new reference (string or integer). Priority 0 always, 1 with -o wide.
- * now_usec: wall clock, for ages. Upstream: pkg/printers/internalversion/printers.go. */
+/* A column of `kubectl get`. `cell` returns a new reference (string, integer or
+ * boolean). Priority 0 always, 1 with -o wide. now_usec: wall clock, for ages. Upstream:
+ * pkg/printers/internalversion/printers.go. */
 struct column {
-    const char *name, *type, *format; /* type: string, integer, date; format: "" or "name" */
+    const char *name, *type, *format; /* type: string, integer, boolean, date; format: "" or "name" */
     int priority;
     json_t *(*cell)(const json_t *obj, int64_t now_usec);
 };
@@ -174,5 +175,6 @@ extern const struct kind kind_namespace, kind_node, kind_pod, kind_service, kind
     kind_tokenreview, kind_selfsubjectreview, kind_ingress, kind_ingressclass;
 extern const struct kind kind_role, kind_clusterrole, kind_rolebinding, kind_clusterrolebinding,
     kind_poddisruptionbudget;
+extern const struct kind kind_limitrange, kind_resourcequota, kind_priorityclass;
 extern const struct kind kind_ingress_v1beta1, kind_ingress_extensions; /* versions of kind_ingress */
 extern const struct kind kind_poddisruptionbudget_v1beta1;

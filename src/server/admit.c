@@ -1,20 +1,29 @@
-/* What the cluster adds to objects on their way in, and the check of the result. Upstream spreads this over admission
- * plug-ins (ServiceAccount, DefaultTolerationSeconds, Priority) and registry hooks; here it is one table. */
+/* The tables of admission, in upstream's order: first what changes the object, then the rules of its kind and the
+ * numbers it gets, last what looks at the result. Plug-ins of a few lines are here. */
+#include "server/admit.h"
+
+#include <stdarg.h>
+
 #include "base/str.h"
 #include "kinds/ingress.h"
 #include "server/admit_account.h"
-#include "server/write.h"
 
-struct admission {
-    struct server *server;
-    json_t *doc;
-    const json_t *old;
-    struct status_causes causes;
-    struct alloc_change *change;
-    json_t *refusal; /* a Status, or NULL */
-};
+const char *admission_namespace(const struct admission *a)
+{
+    return jstr_or(a->doc, "metadata.namespace", "");
+}
 
-typedef int admit_fn(struct admission *a, struct err *err);
+json_t *admission_forbidden(const struct admission *a, const char *fmt, ...)
+{
+    char resource[RESOURCE_TEXT_SIZE];
+    const char *name = jstr_or(a->doc, "metadata.name", "");
+    va_list ap;
+    va_start(ap, fmt);
+    _cleanup_json_ json_t *why = json_vsprintf(fmt, ap);
+    va_end(ap);
+    return status_for(STATUS_FORBIDDEN, a->kind->group, a->kind->plural, name, "%s \"%s\" is forbidden: %s",
+                      resource_text(a->kind, resource), name, json_string_value(why));
+}
 
 static bool tolerates(const json_t *tolerations, const char *key)
 {
@@ -40,29 +49,18 @@ static void add_toleration(json_t *doc, const char *key)
                                                  "NoExecute", "tolerationSeconds", 300));
 }
 
-static int admit_pod(struct admission *a, struct err *err)
+static json_t *admit_tolerations(const struct admission *a)
 {
-    (void)err;
     if (a->old)
-        return 0;
-    a->refusal = admit_account(a->server->store, a->doc);
-    if (!jhas(a->doc, "spec.priority"))
-        jset_int(a->doc, "spec.priority", 0);
-    if (!jhas(a->doc, "spec.preemptionPolicy"))
-        jset_str(a->doc, "spec.preemptionPolicy", "PreemptLowerPriority");
+        return NULL;
     add_toleration(a->doc, "node.kubernetes.io/not-ready");
     add_toleration(a->doc, "node.kubernetes.io/unreachable");
-    return 0;
+    return NULL;
 }
 
-static int admit_service(struct admission *a, struct err *err)
+static json_t *admit_service_account(const struct admission *a)
 {
-    return alloc_service(a->server->alloc, a->doc, a->old, &a->causes, a->change, err);
-}
-
-static int admit_node(struct admission *a, struct err *err)
-{
-    return a->old ? 0 : alloc_node(a->server->alloc, a->doc, a->change, err);
+    return a->old ? NULL : admit_account(a->server->store, a->doc);
 }
 
 /* The class marked as default; the newest of several. */
@@ -86,49 +84,83 @@ static bool consider_class(void *arg, struct object *o)
 }
 
 /* An Ingress that names no class, in neither of the two ways, gets the default one (DefaultIngressClass upstream). */
-static int admit_ingress(struct admission *a, struct err *err)
+static json_t *admit_ingress(const struct admission *a)
 {
-    (void)err;
     struct default_class best = {0};
     if (a->old || jget(a->doc, "spec.ingressClassName") ||
         json_object_get(jget(a->doc, "metadata.annotations"), INGRESS_CLASS_ANNOTATION))
-        return 0;
+        return NULL;
     store_each(a->server->store, &kind_ingressclass, "", NULL, NULL, consider_class, &best);
     if (best.name)
         jset_str(a->doc, "spec.ingressClassName", best.name);
     free(best.name);
     free(best.created);
+    return NULL;
+}
+
+struct plugin {
+    const struct kind *kind;
+    admit_fn *run;
+};
+
+static const struct plugin changing[] = {
+    {&kind_pod, admit_limit_defaults}, {&kind_pod, admit_service_account}, {&kind_pod, admit_priority},
+    {&kind_pod, admit_tolerations},    {&kind_ingress, admit_ingress},
+};
+
+static const struct plugin looking[] = {
+    {&kind_pod, admit_limits},
+    {&kind_priorityclass, admit_default_priority},
+};
+
+static json_t *run(const struct plugin *plugins, size_t n, const struct admission *a)
+{
+    json_t *refusal = NULL;
+    for (size_t i = 0; i < n && !refusal; i++)
+        if (plugins[i].kind == a->kind)
+            refusal = plugins[i].run(a);
+    return refusal;
+}
+
+static int take_numbers(const struct admission *a, struct status_causes *causes, struct alloc_change *change,
+                        struct err *err)
+{
+    if (a->kind == &kind_service)
+        return alloc_service(a->server->alloc, a->doc, a->old, causes, change, err);
+    if (a->kind == &kind_node && !a->old)
+        return alloc_node(a->server->alloc, a->doc, change, err);
     return 0;
 }
 
-static const struct {
-    const struct kind *kind;
-    admit_fn *run;
-} admissions[] = {
-    {&kind_pod, admit_pod},
-    {&kind_service, admit_service},
-    {&kind_node, admit_node},
-    {&kind_ingress, admit_ingress},
-};
-
-json_t *admit(struct server *s, const struct kind *k, json_t *doc, const json_t *old, struct alloc_change *change)
+static json_t *check_rules(const struct admission *a, struct alloc_change *change)
 {
-    struct admission a = {.server = s, .doc = doc, .old = old, .change = change};
+    struct status_causes causes = {0};
     struct err err;
     json_t *status = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(admissions) && !status; i++)
-        if (admissions[i].kind == k)
-            status = admissions[i].run(&a, &err) < 0
-                         ? status_new(STATUS_INTERNAL, "Internal error occurred: %s", err.msg)
-                         : a.refusal;
-    if (!status) {
-        schema_validate(k, doc, old, &a.causes);
-        if (causes_any(&a.causes))
-            status = status_invalid(k->group, k->kind, jstr_or(doc, "metadata.name", ""), &a.causes);
+    if (take_numbers(a, &causes, change, &err) < 0) {
+        status = status_new(STATUS_INTERNAL, "Internal error occurred: %s", err.msg);
+    } else {
+        schema_validate(a->kind, a->doc, a->old, &causes);
+        if (causes_any(&causes))
+            status = status_invalid(a->kind->group, a->kind->kind, jstr_or(a->doc, "metadata.name", ""), &causes);
     }
+    causes_done(&causes);
+    return status;
+}
+
+json_t *admit(struct request *r, json_t *doc, const json_t *old, enum update_part part, struct alloc_change *change)
+{
+    const struct admission a = {
+        .server = r->server, .kind = r->kind, .doc = doc, .old = old, .part = part, .warnings = &r->warnings};
+    json_t *status = run(changing, ARRAY_LEN(changing), &a);
+    if (!status && part == UPDATE_MAIN && r->kind->prepare)
+        r->kind->prepare(doc, old);
+    if (!status)
+        status = check_rules(&a, change);
+    if (!status)
+        status = run(looking, ARRAY_LEN(looking), &a);
     if (status)
         alloc_rollback(change);
-    causes_done(&a.causes);
     return status;
 }
 

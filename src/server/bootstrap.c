@@ -1,6 +1,6 @@
 /* What every cluster has by itself: four namespaces with their accounts, the CA, the Service of the API and that of
- * DNS, the class of the Ingresses that it serves. Written through the same way as everybody's objects, at every start:
- * what is there is kept, what depends on the configuration is brought up to date. */
+ * DNS, the class of the Ingresses that it serves, two priority classes. Written through the same way as everybody's
+ * objects, at every start: what is there is kept, what depends on the configuration is brought up to date. */
 #define LOG_AREA "server"
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "kinds/ingress.h"
+#include "kinds/priorityclass.h"
 #include "server/pipeline.h"
 
 #define DNS_PORT 53
@@ -202,12 +203,22 @@ static void ensure_ingress_class(struct server *s)
            false);
 }
 
+static void ensure_priorities(struct server *s)
+{
+    for (const struct system_priority *p = system_priorities; p->name; p++)
+        ensure(s, &kind_priorityclass,
+               json_pack("{s:{s:s}, s:i, s:s}", "metadata", "name", p->name, "value", p->value, "description",
+                         p->description),
+               false);
+}
+
 int bootstrap(struct server *s, struct err *err)
 {
     ensure_namespaces(s);
     ensure_api_service(s);
     ensure_dns_service(s);
     ensure_ingress_class(s);
+    ensure_priorities(s);
     if (ensure_ca(s, err) < 0)
         return -1;
     if (!store_latest(s->store, &kind_service, "default", "kubernetes") ||

@@ -100,10 +100,8 @@ static json_t *prepare(struct request *r, json_t *doc, struct alloc_change *chan
     generate_name(r, doc);
     stamp(r->kind, doc);
     schema_default(r->kind, doc);
-    if (r->kind->prepare)
-        r->kind->prepare(doc, NULL);
     status = check_name_is_free(r, doc);
-    return status ? status : admit(r->server, r->kind, doc, NULL, change);
+    return status ? status : admit(r, doc, NULL, UPDATE_MAIN, change);
 }
 
 void handle_create(struct request *r)

@@ -98,9 +98,7 @@ void request_update(struct request *r, struct object *old, json_t *doc, enum upd
     keep_server_owned(doc, old_doc);
     if (!status) {
         schema_default(r->kind, doc);
-        if (part == UPDATE_MAIN && r->kind->prepare)
-            r->kind->prepare(doc, old_doc);
-        status = admit(r->server, r->kind, doc, old_doc, &change);
+        status = admit(r, doc, old_doc, part, &change);
     }
     if (status) {
         request_reply_status(r, status);

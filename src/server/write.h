@@ -10,14 +10,14 @@ json_t *read_document(struct request *r, json_t *doc);
 /* The body's name and namespace are those of the URL, or missing and filled in (no name in the URL: any name). */
 json_t *check_identity(const struct request *r, json_t *doc);
 
-/* The last look before a write: fills in what the cluster gives (addresses, ports, pod ranges, service accounts) and
- * validates. old NULL: created. After a Status the change is empty again. admit.c */
-json_t *admit(struct server *s, const struct kind *k, json_t *doc, const json_t *old, struct alloc_change *change);
+enum update_part { UPDATE_MAIN, UPDATE_STATUS, UPDATE_FINALIZE };
+/* Everything between defaults and the write: the plug-ins of admission, the kind's `prepare`, the numbers that the
+ * cluster gives, the rules of the kind. old NULL: created. After a Status the change is empty again. admit.c */
+json_t *admit(struct request *r, json_t *doc, const json_t *old, enum update_part part, struct alloc_change *change);
 
 /* Marks what a deleted object held for release. admit.c */
 void release_numbers(struct server *s, const struct kind *k, const json_t *doc, struct alloc_change *change);
 
-enum update_part { UPDATE_MAIN, UPDATE_STATUS, UPDATE_FINALIZE };
 /* Everything between a new version decoded from a body or made by a patch and the answer. doc is taken. update.c */
 void request_update(struct request *r, struct object *old, json_t *doc, enum update_part part);
 

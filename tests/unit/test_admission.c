@@ -1,0 +1,106 @@
+/* server: what admission gives to objects and what it refuses, asked for over the API. */
+#include "base/str.h"
+#include "server_world.h"
+
+#define NAMESPACES "/api/v1/namespaces"
+#define LIMITED_PODS NAMESPACES "/limited/pods"
+#define CLASSES "/apis/scheduling.k8s.io/v1/priorityclasses"
+#define POD(name, rest)                                                                                                \
+    "{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"" rest "}]}}"
+#define RESOURCES(text) ",\"resources\":{" text "}"
+
+TEST(a_namespace_to_limit)
+{
+    T_INT(post(NAMESPACES, "{\"metadata\":{\"name\":\"limited\"}}"), 201);
+    T_INT(post(NAMESPACES "/limited/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}"), 201);
+}
+
+TEST(pods_have_the_priority_of_their_class)
+{
+    T_INT(get(CLASSES "/system-node-critical"), 200);
+    T_INT(jint(answer.doc, "value", 0), 2000001000);
+    T_INT(post(LIMITED_PODS, POD("none", "")), 201);
+    T_INT(jint(answer.doc, "spec.priority", -1), 0);
+    T_STR(text("spec.preemptionPolicy"), "PreemptLowerPriority");
+    T_INT(post(CLASSES, "{\"metadata\":{\"name\":\"high\"},\"value\":1000,\"preemptionPolicy\":\"Never\"}"), 201);
+    T_INT(post(LIMITED_PODS,
+               "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"priorityClassName\":\"high\",\"containers\":[{\"name\":"
+               "\"c\",\"image\":\"i\"}]}}"),
+          201);
+    T_INT(jint(answer.doc, "spec.priority", 0), 1000);
+    T_STR(text("spec.preemptionPolicy"), "Never");
+    T_INT(post(LIMITED_PODS,
+               "{\"metadata\":{\"name\":\"q\"},\"spec\":{\"priorityClassName\":\"low\",\"containers\":[{\"name\":"
+               "\"c\",\"image\":\"i\"}]}}"),
+          403);
+    T_STR(text("message"), "pods \"q\" is forbidden: no PriorityClass with name low was found");
+}
+
+TEST(one_class_is_the_default)
+{
+    T_INT(post(CLASSES, "{\"metadata\":{\"name\":\"usual\"},\"value\":7,\"globalDefault\":true}"), 201);
+    T_INT(post(CLASSES, "{\"metadata\":{\"name\":\"other\"},\"value\":8,\"globalDefault\":true}"), 403);
+    T_STR(text("message"), "priorityclasses.scheduling.k8s.io \"other\" is forbidden: PriorityClass usual is already "
+                           "marked as default. Only one default can exist");
+    T_INT(post(LIMITED_PODS, POD("usual", "")), 201);
+    T_STR(text("spec.priorityClassName"), "usual");
+    T_INT(jint(answer.doc, "spec.priority", 0), 7);
+    T_INT(delete (CLASSES "/usual", NULL), 200);
+}
+
+TEST(limit_ranges_give_and_refuse)
+{
+    T_INT(post(NAMESPACES "/limited/limitranges",
+               "{\"metadata\":{\"name\":\"mem\"},\"spec\":{\"limits\":[{\"type\":\"Container\",\"default\":{\"memory\":"
+               "\"512Mi\"},\"defaultRequest\":{\"memory\":\"256Mi\"},\"max\":{\"memory\":\"1Gi\"},\"min\":{\"memory\":"
+               "\"500Mi\"}}]}}"),
+          422); /* what is given by default must itself be allowed */
+    T_INT(post(NAMESPACES "/limited/limitranges",
+               "{\"metadata\":{\"name\":\"mem\"},\"spec\":{\"limits\":[{\"type\":\"Container\",\"default\":{\"memory\":"
+               "\"512Mi\"},\"defaultRequest\":{\"memory\":\"256Mi\"},\"max\":{\"memory\":\"1Gi\"}}]}}"),
+          201);
+    T_INT(post(LIMITED_PODS, POD("given", "")), 201);
+    const json_t *container = json_array_get(jget(answer.doc, "spec.containers"), 0);
+    T_JSON(jget(container, "resources"), "{\"limits\":{\"memory\":\"512Mi\"},\"requests\":{\"memory\":\"256Mi\"}}");
+    T_STR(json_string_value(json_object_get(jget(answer.doc, "metadata.annotations"), "kubernetes.io/limit-ranger")),
+          "LimitRanger plugin set: memory request for container c; memory limit for container c");
+    T_STR(text("status.qosClass"), "Burstable");
+    T_INT(post(LIMITED_PODS,
+               POD("large", RESOURCES("\"limits\":{\"memory\":\"1.5Gi\"},\"requests\":{\"memory\":\"800Mi\"}"))),
+          403);
+    T_STR(text("message"),
+          "pods \"large\" is forbidden: maximum memory usage per Container is 1Gi, but limit is 1536Mi");
+    T_INT(delete (NAMESPACES "/limited/limitranges/mem", NULL), 200);
+}
+
+TEST(every_broken_limit_is_told)
+{
+    T_INT(post(NAMESPACES "/limited/limitranges",
+               "{\"metadata\":{\"name\":\"cpu\"},\"spec\":{\"limits\":[{\"type\":\"Pod\",\"min\":{\"cpu\":\"200m\"},"
+               "\"max\":{\"cpu\":\"1\"},\"maxLimitRequestRatio\":{\"cpu\":\"2\"}}]}}"),
+          201);
+    T_INT(post(LIMITED_PODS, POD("bad", RESOURCES("\"limits\":{\"cpu\":\"2\"},\"requests\":{\"cpu\":\"100m\"}"))), 403);
+    T_STR(text("message"),
+          "pods \"bad\" is forbidden: [minimum cpu usage per Pod is 200m, but request is 100m, maximum cpu usage per "
+          "Pod is 1, but limit is 2, cpu max limit to request ratio per Pod is 2, but provided ratio is 20.000000]");
+    T_INT(post(LIMITED_PODS, POD("silent", "")), 403);
+    T_TRUE(strstr(text("message"), "minimum cpu usage per Pod is 200m.  No request is specified") != NULL);
+    T_INT(delete (NAMESPACES "/limited/limitranges/cpu", NULL), 200);
+}
+
+TEST(the_world_ends)
+{
+    end_world();
+}
+
+int main(void)
+{
+    make_world();
+    RUN(a_namespace_to_limit);
+    RUN(pods_have_the_priority_of_their_class);
+    RUN(one_class_is_the_default);
+    RUN(limit_ranges_give_and_refuse);
+    RUN(every_broken_limit_is_told);
+    RUN(the_world_ends);
+    return DONE();
+}
