@@ -72,6 +72,11 @@ static bool is_claim(const struct kind *k)
     return !*k->group && streq(k->plural, "persistentvolumeclaims");
 }
 
+bool quota_reads(const struct kind *k)
+{
+    return k == &kind_pod || k == &kind_service || is_claim(k);
+}
+
 bool quota_counts(const char *resource, const struct kind *k)
 {
     const char *side, *counted = str_after(resource, "count/"), *rest;

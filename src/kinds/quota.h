@@ -9,6 +9,8 @@ bool quota_counts(const char *resource, const struct kind *k);
 bool quota_covers(const json_t *quota, const struct kind *k, const json_t *obj);
 /* How much of the resource the object takes; nothing for kinds that do not count. */
 struct quantity quota_usage(const char *resource, const struct kind *k, const json_t *obj);
+/* Whether the two above look into objects of the kind; for the others obj may be NULL. */
+bool quota_reads(const struct kind *k);
 /* What a quota that covers the pod wants every container to state and one does not ("limits.cpu for: a,b; …"), or
  * NULL. The caller frees. */
 char *quota_unstated(const json_t *quota, const json_t *pod);

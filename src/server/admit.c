@@ -99,7 +99,7 @@ static json_t *admit_ingress(const struct admission *a)
 }
 
 struct plugin {
-    const struct kind *kind;
+    const struct kind *kind; /* NULL: every kind */
     admit_fn *run;
 };
 
@@ -111,13 +111,14 @@ static const struct plugin changing[] = {
 static const struct plugin looking[] = {
     {&kind_pod, admit_limits},
     {&kind_priorityclass, admit_default_priority},
+    {NULL, admit_quota}, /* last: only what nobody else refuses is counted */
 };
 
 static json_t *run(const struct plugin *plugins, size_t n, const struct admission *a)
 {
     json_t *refusal = NULL;
     for (size_t i = 0; i < n && !refusal; i++)
-        if (plugins[i].kind == a->kind)
+        if (!plugins[i].kind || plugins[i].kind == a->kind)
             refusal = plugins[i].run(a);
     return refusal;
 }

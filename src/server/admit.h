@@ -20,4 +20,5 @@ json_t *admission_forbidden(const struct admission *a, const char *fmt, ...) __a
 const char *admission_namespace(const struct admission *a);
 
 admit_fn admit_priority, admit_default_priority; /* admit_priority.c */
+admit_fn admit_quota;                            /* admit_quota.c */
 admit_fn admit_limit_defaults, admit_limits;     /* admit_limits.c */

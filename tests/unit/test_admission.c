@@ -88,6 +88,70 @@ TEST(every_broken_limit_is_told)
     T_INT(delete (NAMESPACES "/limited/limitranges/cpu", NULL), 200);
 }
 
+TEST(quotas_refuse_what_is_too_much)
+{
+    T_INT(post(NAMESPACES "/limited/resourcequotas", "{\"metadata\":{\"name\":\"compute\"},\"spec\":{\"hard\":{"
+                                                     "\"requests.cpu\":\"1\",\"limits.memory\":\"4Gi\"}}}"),
+          201);
+    T_INT(post(LIMITED_PODS, POD("silent", "")), 403);
+    T_STR(
+        text("message"),
+        "pods \"silent\" is forbidden: failed quota: compute: must specify limits.memory for: c; requests.cpu for: c");
+    T_INT(post(LIMITED_PODS, POD("one", RESOURCES("\"limits\":{\"cpu\":\"600m\",\"memory\":\"800Mi\"}"))), 201);
+    T_INT(post(LIMITED_PODS, POD("two", RESOURCES("\"limits\":{\"cpu\":\"600m\",\"memory\":\"1Gi\"}"))), 403);
+    T_STR(text("message"), "pods \"two\" is forbidden: exceeded quota: compute, requested: requests.cpu=600m, used: "
+                           "requests.cpu=600m, limited: requests.cpu=1");
+    T_INT(delete (LIMITED_PODS "/one", NULL), 200);
+    T_INT(post(LIMITED_PODS, POD("two", RESOURCES("\"limits\":{\"cpu\":\"600m\",\"memory\":\"1Gi\"}"))), 201);
+    T_INT(delete (NAMESPACES "/limited/resourcequotas/compute", NULL), 200);
+}
+
+TEST(quotas_count_services_by_what_they_hold)
+{
+    static const char services[] = NAMESPACES "/limited/services";
+    T_INT(post(NAMESPACES "/limited/resourcequotas", "{\"metadata\":{\"name\":\"objects\"},\"spec\":{\"hard\":{"
+                                                     "\"services\":\"2\",\"services.nodeports\":\"1\"}}}"),
+          201);
+    T_INT(post(services, "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"ports\":[{\"port\":80}]}}"), 201);
+    T_INT(post(services, "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":80}]}}"),
+          201);
+    T_INT(post(services, "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"ports\":[{\"port\":80}]}}"), 403);
+    T_STR(text("message"), "services \"c\" is forbidden: exceeded quota: objects, requested: services=1, used: "
+                           "services=2, limited: services=2");
+    T_INT(merge(NAMESPACES "/limited/services/a", "{\"spec\":{\"type\":\"NodePort\"}}"), 403);
+    T_STR(text("message"), "services \"a\" is forbidden: exceeded quota: objects, requested: services.nodeports=1, "
+                           "used: services.nodeports=1, limited: services.nodeports=1");
+    T_INT(delete (NAMESPACES "/limited/resourcequotas/objects", NULL), 200);
+}
+
+/* Asked for in one turn of the loop, before any of them is on the disk. */
+static void on_created(void *arg, int code, const json_t *body)
+{
+    int *count = arg;
+    (void)body;
+    count[code == 201 ? 0 : 1]++;
+}
+
+TEST(no_two_pass_where_one_may)
+{
+    int count[2] = {0}; /* made, refused */
+    T_INT(post(NAMESPACES "/limited/resourcequotas",
+               "{\"metadata\":{\"name\":\"maps\"},\"spec\":{\"hard\":{\"configmaps\":\"3\"}}}"),
+          201);
+    for (int i = 0; i < 10; i++) {
+        _cleanup_json_ json_t *map =
+            json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", "v1", "kind", "ConfigMap", "metadata", "generateName", "m-");
+        client_create(world.client, &kind_configmap, "limited", map, on_created, count);
+    }
+    uv_timer_start(&world.alarm, on_alarm, TIME_LIMIT_MS, 0);
+    while (count[0] + count[1] < 10)
+        uv_run(&world.loop, UV_RUN_ONCE);
+    uv_timer_stop(&world.alarm);
+    T_INT(count[0], 3);
+    T_INT(get(NAMESPACES "/limited/configmaps"), 200);
+    T_INT(json_array_size(jget(answer.doc, "items")), 3);
+}
+
 TEST(the_world_ends)
 {
     end_world();
@@ -101,6 +165,9 @@ int main(void)
     RUN(one_class_is_the_default);
     RUN(limit_ranges_give_and_refuse);
     RUN(every_broken_limit_is_told);
+    RUN(quotas_refuse_what_is_too_much);
+    RUN(quotas_count_services_by_what_they_hold);
+    RUN(no_two_pass_where_one_may);
     RUN(the_world_ends);
     return DONE();
 }
