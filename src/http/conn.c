@@ -261,3 +261,8 @@ X509 *conn_peer_cert(const struct conn *c)
 {
     return c->has_tls ? tls_peer_cert(&c->tls) : NULL;
 }
+
+bool conn_agreed_on(const struct conn *c, const char *protocol)
+{
+    return c->has_tls && tls_agreed_on(&c->tls, protocol);
+}

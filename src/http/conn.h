@@ -32,6 +32,7 @@ void conn_on_release(struct conn *c, void (*release)(void *arg), void *arg);
 uv_loop_t *conn_loop(const struct conn *c);
 void conn_peer_ip(const struct conn *c, char *out, size_t size); /* "" when unknown */
 X509 *conn_peer_cert(const struct conn *c);
+bool conn_agreed_on(const struct conn *c, const char *protocol); /* by ALPN */
 
 /* Sends the pieces in order. The last one is not copied when release is set: release(arg) is called when it has left.
  */

@@ -290,6 +290,15 @@ static void feed(struct http1_session *h, const char **bytes, size_t *len)
     }
 }
 
+static void on_open(void *arg)
+{
+    struct http1_session *h = arg;
+    if (!h->s.server || !conn_agreed_on(h->s.conn, "h2"))
+        return;
+    http2_session_new(h->s.server, TAKE(h->s.conn));
+    session_free(h);
+}
+
 static void on_data(void *arg, const char *bytes, size_t len)
 {
     struct http1_session *h = arg;
@@ -373,7 +382,7 @@ static void close_session(struct http_session *s)
 struct http_session *http1_session_new(uv_stream_t *listener, SSL_CTX *tls)
 {
     static const struct conn_handler handler = {
-        .data = on_data, .eof = on_eof, .drained = on_drained, .failed = on_failed};
+        .open = on_open, .data = on_data, .eof = on_eof, .drained = on_drained, .failed = on_failed};
     struct http1_session *h = NEW(struct http1_session);
     h->x.carrier = &carrier;
     h->s.close = close_session;

@@ -1,5 +1,5 @@
 /* The server side of http.h, for the files that make it: http_server.c (listeners and lives), http_exchange.c (one
- * request and its answer, whatever carries them), http1_session.c (HTTP/1.1 connections). */
+ * request and its answer, whatever carries them), http1_session.c and http2_session.c (connections). */
 #pragma once
 #include "base/buf.h"
 #include "base/list.h"
@@ -21,7 +21,8 @@ struct http_server {
     http_refusal_fn *refusal;
     void *arg;
     struct list listeners, sessions, upgraded;
-    size_t refs; /* the owner, listeners, connections */
+    uv_timer_t tick;
+    size_t refs; /* the owner, the clock, listeners, connections */
     size_t n_conns;
     bool closed;
 };
@@ -32,10 +33,14 @@ struct http_session {
     struct http_server *server; /* NULL once that is being freed */
     struct conn *conn;          /* NULL once upgraded */
     void (*close)(struct http_session *s);
+    void (*tick)(struct http_session *s, uint64_t now); /* optional: every TICK_MS */
 };
 
 /* Accepts a connection; NULL when it is already gone. */
 struct http_session *http1_session_new(uv_stream_t *listener, SSL_CTX *tls);
+
+/* For a connection whose TLS handshake has agreed on HTTP/2. */
+void http2_session_new(struct http_server *server, struct conn *conn);
 
 /* How an answer travels. What ends the exchange frees it or makes it ready for the next request. */
 struct http_carrier {

@@ -12,6 +12,9 @@
 #define CONNECTIONS_MAX 4096
 #define BACKLOG 1024
 
+/* How often stalled streams and idle connections are looked for; their limits are longer. */
+#define TICK_MS 5000
+
 struct listener {
     struct list link;
     uv_tcp_t tcp;
@@ -23,6 +26,22 @@ static void server_unref(void *arg)
     struct http_server *s = arg;
     if (--s->refs == 0)
         free(s);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct http_server *s = timer->data;
+    uint64_t now = uv_now(s->loop);
+    LIST_EACH(it, &s->sessions) {
+        struct http_session *session = container_of(it, struct http_session, link);
+        if (session->tick)
+            session->tick(session, now);
+    }
+}
+
+static void on_tick_closed(uv_handle_t *timer)
+{
+    server_unref(timer->data);
 }
 
 static void conn_released(void *arg)
@@ -99,7 +118,11 @@ int http_server_listen(struct http_server *s, int netns_fd, const char *ip, int 
 struct http_server *http_server_new(uv_loop_t *loop, SSL_CTX *tls, http_handler_fn *handler, void *arg)
 {
     struct http_server *s = NEW(struct http_server);
-    *s = (struct http_server){.loop = loop, .tls = tls, .handler = handler, .arg = arg, .refs = 1};
+    *s = (struct http_server){.loop = loop, .tls = tls, .handler = handler, .arg = arg, .refs = 2};
+    uv_timer_init(loop, &s->tick);
+    s->tick.data = s;
+    uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
+    uv_unref((uv_handle_t *)&s->tick); /* alone it is no reason to go on */
     list_init(&s->listeners);
     list_init(&s->sessions);
     list_init(&s->upgraded);
@@ -126,5 +149,6 @@ void http_server_free(struct http_server *s)
         session->close(session);
     }
     duplex_cut_all(&s->upgraded);
+    uv_close((uv_handle_t *)&s->tick, on_tick_closed);
     server_unref(s);
 }

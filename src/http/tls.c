@@ -165,6 +165,14 @@ X509 *tls_peer_cert(const struct tls *t)
     return SSL_get_verify_result(t->ssl) == X509_V_OK ? SSL_get0_peer_certificate(t->ssl) : NULL;
 }
 
+bool tls_agreed_on(const struct tls *t, const char *protocol)
+{
+    const unsigned char *chosen;
+    unsigned len;
+    SSL_get0_alpn_selected(t->ssl, &chosen, &len);
+    return len == strlen(protocol) && memcmp(chosen, protocol, len) == 0;
+}
+
 /* --- contexts --- */
 
 /* A bad client certificate does not end the handshake: the request is then an anonymous one, which the server room
@@ -176,10 +184,10 @@ static int accept_any_client(int ok, X509_STORE_CTX *store)
     return 1;
 }
 
-static int choose_http11(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
-                         unsigned int in_len, void *arg)
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
+                           unsigned int in_len, void *arg)
 {
-    static const unsigned char offer[] = "\x08http/1.1";
+    static const unsigned char offer[] = "\x02h2\x08http/1.1";
     (void)ssl;
     (void)arg;
     unsigned char *chosen = NULL;
@@ -223,7 +231,7 @@ SSL_CTX *tls_server_ctx(const char *cert, const char *key, const char *client_ca
     SSL_CTX *ctx = new_ctx(TLS_server_method());
     if (load_key_pair(ctx, cert, key, err) < 0)
         return NULL;
-    SSL_CTX_set_alpn_select_cb(ctx, choose_http11, NULL);
+    SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     /* Resumption by tickets, which cost the server no memory. */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"c8s", 3);

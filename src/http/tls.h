@@ -30,3 +30,4 @@ int tls_write(struct tls *t, const void *bytes, size_t len, struct err *err); /*
 void tls_close_notify(struct tls *t);
 /* The peer's certificate if it was verified against the context's CA, else NULL; borrowed. */
 X509 *tls_peer_cert(const struct tls *t);
+bool tls_agreed_on(const struct tls *t, const char *protocol); /* by ALPN */

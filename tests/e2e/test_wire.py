@@ -2,7 +2,10 @@
 import base64
 import gzip
 import json
+import socket
+import ssl
 import subprocess
+import threading
 
 import pytest
 
@@ -34,6 +37,14 @@ class Curl:
         """The answer's head, lower case."""
         return self(path, "-D", "-", "-o", "/dev/null", *options).decode().lower()
 
+    def connect(self, protocol):
+        """A TLS connection of our own."""
+        context = ssl.create_default_context(cafile=self.files["--cacert"])
+        context.load_cert_chain(self.files["--cert"], self.files["--key"])
+        context.set_alpn_protocols([protocol])
+        host, port = self.server.removeprefix("https://").split(":")
+        return context.wrap_socket(socket.create_connection((host, int(port)), timeout=PATIENCE), server_hostname=host)
+
 
 @pytest.fixture(scope="module")
 def curl(cluster):
@@ -62,3 +73,112 @@ def test_large_answers_are_packed_and_people_get_them_indented(curl):
     assert curl("/api/v1/namespaces/default?pretty=false").decode().startswith('{"')
     assert curl("/api/v1/namespaces/default", "-A", "kubectl").decode().startswith('{"')
     assert curl("/api/v1/namespaces/nobody?pretty=true", "-A", "kubectl").decode().startswith('{\n  "kind": "Status"')
+
+
+def frame(kind, flags, stream, payload=b""):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def literal(name, value):
+    """A header of HPACK without table or Huffman."""
+    return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def request(stream, path):
+    return frame(1, 5, stream, b"".join(literal(*h) for h in (
+        (b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"c8s"), (b":path", path))))
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0)
+
+
+def until_closed(connection):
+    """What the server still says."""
+    said = b""
+    try:
+        while more := connection.recv(65536):
+            said += more
+    except ConnectionError:
+        pass
+    return said
+
+
+def test_http2(curl, kubectl_new):
+    assert curl.head("/version", "--http2").startswith("http/2 200")
+    assert curl.head("/version", "--http1.1").startswith("http/1.1 200")
+    assert json.loads(curl("/api/v1/namespaces?labelSelector=a", "--http2"))["items"] == []
+    assert curl("/openapi/v2", "--http2") == curl("/openapi/v2", "--http1.1")
+    assert curl("/api/v1/namespaces/nobody", "--http2", "-w", "%{http_code}").endswith(b"404")
+    body = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "h2"}, "data": {"a": "x" * 900000}})
+    as_json = ("-H", "Content-Type: application/json", "--data-binary", "@-")
+    maps = "/api/v1/namespaces/default/configmaps"
+    assert json.loads(curl(maps, "--http2", *as_json, body=body.encode()))["metadata"]["uid"]
+    assert len(curl(maps + "/h2", "--http2")) > 900000
+    too_large = json.loads(curl(maps, "--http2", *as_json, body=b"x" * 3200000))
+    assert too_large["code"] == 413 and too_large["reason"] == "RequestEntityTooLarge"
+    assert curl(maps + "/h2", "--http2", "-X", "DELETE")
+    kubectl_new("create", "namespace", "h2-watched")
+    watch = subprocess.Popen(curl.argv("/api/v1/namespaces?watch=1&fieldSelector=metadata.name=h2-watched", "--http2", "-N"),
+                             stdout=subprocess.PIPE, text=True)
+    try:
+        assert json.loads(watch.stdout.readline())["type"] == "ADDED"
+        kubectl_new("label", "namespace", "h2-watched", "seen=yes")
+        assert json.loads(watch.stdout.readline())["object"]["metadata"]["labels"]["seen"] == "yes"
+    finally:
+        watch.kill()
+        watch.wait()
+        kubectl_new("delete", "namespace", "h2-watched", "--wait=false")
+
+
+def flood(connection, frames):
+    """Sends them all, or as many as are taken; what the server said."""
+    said = []
+    reader = threading.Thread(target=lambda: said.append(until_closed(connection)))
+    reader.start()
+    try:
+        for f in frames:
+            connection.sendall(f)
+    except OSError:
+        pass
+    reader.join(PATIENCE)
+    return said[0]
+
+
+def test_floods_end_with_their_connection(curl, kubectl_new):
+    enhance_your_calm, refused_stream = (11).to_bytes(4, "big"), (7).to_bytes(4, "big")
+    with curl.connect("h2") as pings:
+        assert pings.selected_alpn_protocol() == "h2"
+        assert enhance_your_calm in flood(pings, [PREFACE] + [frame(6, 0, 0, b"12345678") * 100] * 100)
+    with curl.connect("h2") as resets:
+        flood(resets, [PREFACE] + [request(s, b"/version") + frame(3, 0, s, (8).to_bytes(4, "big")) for s in range(1, 4001, 2)])
+    with curl.connect("h2") as watches:  # more than a connection may have
+        watches.sendall(PREFACE + b"".join(request(s, b"/api/v1/pods?watch=1") for s in range(1, 301, 2)))
+        seen = b""
+        while refused_stream not in seen:
+            more = watches.recv(65536)
+            assert more
+            seen += more
+    assert "default" in kubectl_new("get", "namespaces")
+
+
+def test_who_stalls_is_dropped(curl):
+    """Half a head, half a body; the other clients do not notice."""
+    stalled = []
+    for said in (b"GET /version HT", b"POST /api/v1/namespaces HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{"):
+        connection = curl.connect("http/1.1")
+        connection.sendall(said)
+        stalled.append(connection)
+    with_h2 = curl.connect("h2")
+    with_h2.sendall(PREFACE + frame(1, 4, 1, request(1, b"/version")[9:]))
+    assert curl("/healthz") == b"ok"
+    for connection in stalled:
+        assert until_closed(connection) == b""
+        connection.close()
+    seen = b""
+    while frame(3, 0, 1, (8).to_bytes(4, "big")) not in seen:  # that stream alone
+        more = with_h2.recv(65536)
+        assert more
+        seen += more
+    with_h2.sendall(request(3, b"/version"))
+    assert with_h2.recv(65536)
+    with_h2.close()
