@@ -19,6 +19,7 @@
 struct kernel {
     int netns_fd;
     int family;
+    unsigned transactions;
     struct nft_ctx *nft;
 };
 
@@ -84,10 +85,16 @@ int kernel_run(struct kernel *k, const char *commands, struct err *err)
     pthread_mutex_lock(&nft_lock);
     int r = nft_run_cmd_from_buffer(k->nft, commands);
     int result = r ? nft_error(k->nft, err) : 0;
+    k->transactions += !r;
     pthread_mutex_unlock(&nft_lock);
     if (strlen(commands) > TRIM_ABOVE)
         malloc_trim(0);
     return result;
+}
+
+unsigned kernel_transactions(const struct kernel *k)
+{
+    return k->transactions;
 }
 
 /* A context of its own: what it has read of the kernel would only be in the writer's way. */

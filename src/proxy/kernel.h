@@ -10,5 +10,7 @@ struct kernel *kernel_new(int netns_fd, int family, struct err *err);
 void kernel_free(struct kernel *k);
 /* One transaction. */
 int kernel_run(struct kernel *k, const char *commands, struct err *err);
+/* How many have been made so far. */
+unsigned kernel_transactions(const struct kernel *k);
 /* Ends the UDP flows and forgets the affinities that lead elsewhere than their targets. */
 int kernel_clear_stale(struct kernel *k, struct rechecks *r, struct err *err);

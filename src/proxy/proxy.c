@@ -6,11 +6,13 @@
 #define LOG_AREA "proxy"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "proxy/guard.h"
 #include "proxy/health.h"
 #include "proxy/kernel.h"
 
 #define RETRY_MS_FIRST 100
 #define RETRY_MS_MAX 30000
+#define REPAIR_MS 100 /* who changes our table does it in several steps; all is written again after them */
 
 /* What goes to the worker and comes back. */
 struct job {
@@ -18,7 +20,7 @@ struct job {
     struct proxy *proxy;
     struct buf commands;
     struct rechecks rechecks;
-    bool full;
+    bool full, interfered;
     int result, stale_result;
     struct err err;
 };
@@ -29,6 +31,7 @@ struct proxy {
     struct ip node_ip;
     struct site site;
     struct kernel *kernel;
+    struct guard *guard;
     struct ruleset *rules;
     struct model_reader *reader;
     struct health *health;
@@ -64,6 +67,7 @@ static void destroy_when_idle(struct proxy *p)
 {
     if (!p->closing || p->job || !p->timer_closed)
         return;
+    guard_free(p->guard);
     rechecks_done(&p->owed);
     ruleset_free(p->rules);
     kernel_free(p->kernel);
@@ -81,9 +85,25 @@ static void job_free(struct job *j)
 static void run_job(uv_work_t *work)
 {
     struct job *j = work->data;
-    j->result = j->commands.len ? kernel_run(j->proxy->kernel, buf_str(&j->commands), &j->err) : 0;
+    struct kernel *k = j->proxy->kernel;
+    unsigned before = kernel_transactions(k);
+    guard_begin(j->proxy->guard);
+    j->result = j->commands.len ? kernel_run(k, buf_str(&j->commands), &j->err) : 0;
     if (j->result == 0 && !rechecks_empty(&j->rechecks))
-        j->stale_result = kernel_clear_stale(j->proxy->kernel, &j->rechecks, &j->err);
+        j->stale_result = kernel_clear_stale(k, &j->rechecks, &j->err);
+    j->interfered = guard_end(j->proxy->guard, kernel_transactions(k) - before);
+}
+
+static void on_touched(void *arg)
+{
+    struct proxy *p = arg;
+    if (p->closing)
+        return;
+    if (!p->need_full)
+        log_warn("node %s: somebody else changed table %s; all rules are written again", p->node_name, TABLE);
+    p->need_full = true;
+    if (!p->job && !p->retry_ms)
+        uv_timer_start(&p->timer, on_timer, REPAIR_MS, 0);
 }
 
 static void back_off(struct proxy *p, struct job *j)
@@ -112,6 +132,8 @@ static void job_done(uv_work_t *work, int status)
         if (p->retry_ms)
             log_info("node %s: rules applied again", p->node_name);
         p->retry_ms = 0;
+        if (j->interfered && !j->full) /* what it was is not known; not twice in a row for somebody who goes on */
+            on_touched(p);
         on_model_changed(p); /* whatever came meanwhile; an empty turn costs nothing */
     }
     job_free(j);
@@ -175,7 +197,9 @@ static bool rules_are_applied(void *arg)
 struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_config *config, struct err *err)
 {
     struct proxy *p = NEW(struct proxy);
-    if (parse_config(p, config, err) < 0 || !(p->kernel = kernel_new(config->netns_fd, p->site.family, err))) {
+    if (parse_config(p, config, err) < 0 || !(p->kernel = kernel_new(config->netns_fd, p->site.family, err)) ||
+        !(p->guard = guard_new(loop, config->netns_fd, p->site.family, TABLE, on_touched, p, err))) {
+        kernel_free(p->kernel);
         free(p->node_name);
         free(p);
         return NULL;

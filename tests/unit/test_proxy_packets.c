@@ -458,14 +458,56 @@ TEST(dns_on_the_node_is_left_alone)
     T_STR(ask(NODE, SOCK_DGRAM, DNS_IP, 53), "53");
 }
 
-TEST(rules_taken_away_come_back_and_a_restart_keeps_them)
+static void on_too_late(uv_timer_t *t)
+{
+    (void)t;
+    T_FAIL("nobody repairs the rules");
+    exit(1);
+}
+
+/* Until the guard has heard of it and all is repaired. */
+static void wait_for_repair(void)
+{
+    static uv_timer_t limit;
+    uv_timer_init(&loop, &limit);
+    uv_timer_start(&limit, on_too_late, 10000, 0);
+    while (proxy_settled(proxy))
+        uv_run(&loop, UV_RUN_ONCE);
+    settle();
+    uv_close((uv_handle_t *)&limit, NULL);
+    uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+TEST(rules_changed_by_others_come_back_by_themselves)
+{
+    service(CLUSTER);
+    endpoints("b");
+    T_INT(system("nft flush ruleset"), 0);
+    wait_for_repair();
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "b<" CLIENT);
+    T_INT(system("nft flush map ip c8s svc"), 0);
+    wait_for_repair();
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "b<" CLIENT);
+}
+
+TEST(tables_of_others_are_left_alone_and_mean_nothing)
+{
+    service(CLUSTER);
+    endpoints("b");
+    T_INT(system("nft 'add table ip other; add chain ip other c; add rule ip other c accept; add table inet c8s'"), 0);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    T_TRUE(proxy_settled(proxy));
+    T_INT(system("nft flush table ip c8s"), 0); /* makes it write everything again */
+    wait_for_repair();
+    T_INT(system("nft list chain ip other c | grep -q accept && nft list table inet c8s >/dev/null"), 0);
+    T_INT(system("nft delete table ip other && nft delete table inet c8s"), 0);
+}
+
+TEST(rules_outlive_a_restart)
 {
     struct err err;
     service(CLUSTER);
-    endpoints("ab");
-    proxy_teardown(-1); /* by somebody else, as it were */
     endpoints("b");
-    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "b<" CLIENT);
     proxy_free(proxy);
     while (uv_run(&loop, UV_RUN_NOWAIT))
         ;
@@ -560,7 +602,9 @@ int main(void)
     RUN(session_affinity);
     RUN(more_endpoints_than_exact_chains);
     RUN(dns_on_the_node_is_left_alone);
-    RUN(rules_taken_away_come_back_and_a_restart_keeps_them);
+    RUN(rules_changed_by_others_come_back_by_themselves);
+    RUN(tables_of_others_are_left_alone_and_mean_nothing);
+    RUN(rules_outlive_a_restart);
     proxy_free(proxy);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
