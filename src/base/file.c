@@ -54,13 +54,27 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
+static int sync_folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    _cleanup_free_ char *folder = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+    _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -1 : fsync(fd);
+}
+
+int file_replace(const char *from, const char *to, struct err *err)
+{
+    return rename(from, to) < 0 || sync_folder_of(to) < 0 ? err_set(err, errno, "write %s", to) : 0;
+}
+
 int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
 {
     _cleanup_free_ char *beside = xasprintf("%s.new-%d", path, (int)gettid());
     _cleanup_close_ int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0)
         return err_set(err, errno, "create %s", beside);
-    if (fchmod(fd, mode) < 0 || write_all(fd, data, len) < 0 || fsync(fd) < 0 || rename(beside, path) < 0) {
+    if (fchmod(fd, mode) < 0 || write_all(fd, data, len) < 0 || fsync(fd) < 0 || rename(beside, path) < 0 ||
+        sync_folder_of(path) < 0) {
         err_set(err, errno, "write %s", path);
         (void)unlink(beside);
         return -1;

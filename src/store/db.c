@@ -33,11 +33,14 @@ static const char *const statement_text[S_N] = {
 };
 
 #define SCHEMA_VERSION 1
+#define BUSY_MS 5000 /* a reader that begins or ends may hold the file for an instant */
 
-/* EXCLUSIVE keeps the WAL's index in our own memory: no -shm file, and nobody else can write by mistake. A checkpoint
- * every 16 MB of WAL moves a page that changed often only once. */
-static const char pragmas[] = "PRAGMA locking_mode = EXCLUSIVE;"
+/* Others may read while we write, which is how backups are made; nobody else writes, the lock sees to that. A
+ * checkpoint every 16 MB of WAL moves a page that changed often only once. What deleted objects held is given back at
+ * the next start; until then it is used again. */
+static const char pragmas[] = "PRAGMA auto_vacuum = INCREMENTAL;" /* of a new file; an old one stays as it is */
                               "PRAGMA journal_mode = WAL;"
+                              "PRAGMA incremental_vacuum;"
                               "PRAGMA synchronous = FULL;"
                               "PRAGMA wal_autocheckpoint = 4096;"
                               "PRAGMA journal_size_limit = 33554432;";
@@ -59,24 +62,24 @@ static int sql_error(const struct db *db, const char *what, struct err *err)
                    sqlite3_extended_errcode(db->sql));
 }
 
-static int take_lock(struct db *db, struct err *err)
+int db_lock(const char *path, struct err *err)
 {
-    _cleanup_free_ char *lock_path = xasprintf("%s.lock", db->path);
-    db->lock_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (db->lock_fd < 0)
+    _cleanup_free_ char *lock_path = xasprintf("%s.lock", path);
+    _cleanup_close_ int fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
         return err_set(err, errno, "open %s", lock_path);
     char pid[16];
-    if (flock(db->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK)
             return err_set(err, errno, "lock %s", lock_path);
-        ssize_t n = pread(db->lock_fd, pid, sizeof(pid) - 1, 0);
+        ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
         pid[n > 0 ? n : 0] = '\0';
-        return err_set(err, 0, "%s is in use by another c8s (pid %s)", db->path, n > 0 ? pid : "unknown");
+        return err_set(err, 0, "%s is in use by another c8s (pid %s)", path, n > 0 ? pid : "unknown");
     }
     int len = snprintf(pid, sizeof(pid), "%d", getpid());
-    if (ftruncate(db->lock_fd, 0) < 0 || pwrite(db->lock_fd, pid, (size_t)len, 0) != len)
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)len, 0) != len)
         return err_set(err, errno, "write %s", lock_path);
-    return 0;
+    return TAKE_FD(fd);
 }
 
 static int check_version(struct db *db, struct err *err)
@@ -106,6 +109,7 @@ static int open_sql(struct db *db, struct err *err)
                 SQLITE_OPEN_NOMUTEX; /* one thread at a time: the loop's while opening, then the writer */
     if (sqlite3_open_v2(db->path, &db->sql, flags, NULL) != SQLITE_OK)
         return sql_error(db, "open", err);
+    sqlite3_busy_timeout(db->sql, BUSY_MS);
     if (sqlite3_exec(db->sql, pragmas, NULL, NULL, NULL) != SQLITE_OK)
         return sql_error(db, "open", err);
     if (check_version(db, err) < 0)
@@ -123,8 +127,8 @@ struct db *db_open(const char *path, struct err *err)
 {
     struct db *db = NEW(struct db);
     db->path = xstrdup(path);
-    db->lock_fd = -1;
-    if (take_lock(db, err) < 0 || open_sql(db, err) < 0) {
+    db->lock_fd = db_lock(path, err);
+    if (db->lock_fd < 0 || open_sql(db, err) < 0) {
         db_close(db);
         return NULL;
     }

@@ -11,7 +11,10 @@
 
 struct db;
 
-/* Takes the lock PATH.lock first: one process at a time. */
+/* Takes the lock PATH.lock, which lives as long as the returned descriptor; -1 with one clear line when another process
+ * has it. */
+int db_lock(const char *path, struct err *err);
+/* Takes the lock: one process writes. Others may read meanwhile (backup.h). */
 struct db *db_open(const char *path, struct err *err);
 void db_close(struct db *db);
 /* Gives every object (borrowed) to visit; the revision counter in ret_rv, 1 in a new database. */

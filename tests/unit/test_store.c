@@ -39,7 +39,7 @@ static void close_store(void)
 
 static void remove_files(void)
 {
-    static const char *const suffixes[] = {"", "-wal", "-journal", ".lock"};
+    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
         _cleanup_free_ char *file = xasprintf("%s%s", path, suffixes[i]);
         unlink(file);

@@ -162,7 +162,7 @@ int main(void)
         return 1;
     snprintf(path, sizeof(path), "%s/state.db", dir);
     RUN(every_acknowledged_write_survives_a_kill);
-    static const char *const suffixes[] = {"", "-wal", ".lock"};
+    static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
         _cleanup_free_ char *file = xasprintf("%s%s", path, suffixes[i]);
         unlink(file);
