@@ -1,6 +1,8 @@
 /* store: what is durable, what is pending, what watchers see and in which order, and what a failing disk leaves behind.
  */
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +16,8 @@
 #include "store/index.h"
 #include "store/store.h"
 #include "t.h"
+
+enum { CHURN = 30000 };
 
 static uv_loop_t loop;
 static char dir[64], path[96];
@@ -187,6 +191,12 @@ TEST(a_second_process_is_refused_in_one_line)
     remove_files();
 }
 
+static void put_later(const char *name)
+{
+    static struct outcome ignored;
+    put(&kind_configmap, "a", name, "1", &ignored);
+}
+
 TEST(a_file_that_is_no_database_is_refused)
 {
     FILE *f = fopen(path, "w");
@@ -197,6 +207,42 @@ TEST(a_file_that_is_no_database_is_refused)
     T_TRUE(!store_open(&loop, path, &err));
     T_TRUE(strstr(err.msg, path) == err.msg && strstr(err.msg, "not a database"));
     remove_files();
+}
+
+/* Cut off or overwritten somewhere: one line that names the file, or it opens with all that was there. */
+TEST(a_damaged_file_is_refused_in_one_line)
+{
+    for (int damage = 0; damage < 12; damage++) {
+        open_store();
+        for (int i = 0; i < 300; i++) {
+            char name[16];
+            snprintf(name, sizeof(name), "c%d", i);
+            put_later(name);
+        }
+        close_store();
+        struct stat st;
+        T_TRUE(stat(path, &st) == 0);
+        if (damage % 2) {
+            T_INT(truncate(path, st.st_size * damage / 12), 0);
+        } else {
+            FILE *f = fopen(path, "r+");
+            fseek(f, st.st_size * damage / 12, SEEK_SET);
+            for (int i = 0; i < 8192; i++)
+                fputc(0xa5, f);
+            fclose(f);
+        }
+        struct err err = {0};
+        uv_loop_init(&loop);
+        s = store_open(&loop, path, &err);
+        if (s)
+            T_INT(store_count(s, &kind_configmap, NULL), 300);
+        else
+            T_TRUE(strstr(err.msg, path) == err.msg && !strchr(err.msg, '\n'));
+        store_close(s);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        uv_loop_close(&loop);
+        remove_files();
+    }
 }
 
 /* --- lists --- */
@@ -618,6 +664,78 @@ TEST(a_failed_transaction_fails_all_that_was_built_on_it)
     remove_files();
 }
 
+/* A file system of 2 MB of our own. */
+static bool mount_small(void)
+{
+    return geteuid() == 0 && unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("tmpfs", dir, "tmpfs", 0, "size=2m") == 0;
+}
+
+TEST(a_full_disk_fails_writes_until_there_is_room)
+{
+    if (!mount_small())
+        return; /* needs root */
+    struct outcome out = {0};
+    char *large = xmalloc(200001);
+    memset(large, 'x', 200000);
+    large[200000] = '\0';
+    open_store();
+    put_now(&kind_configmap, "a", "small", "1");
+    _cleanup_free_ char *filler = xasprintf("%s/filler", dir);
+    FILE *f = fopen(filler, "w");
+    for (int i = 0; i < 1000000; i++)
+        fputc('x', f);
+    fclose(f);
+    int n = 0;
+    while (!out.failed && n < 20) {
+        char name[16];
+        snprintf(name, sizeof(name), "large%d", n);
+        put(&kind_configmap, "a", name, large, &out);
+        run_until(&out, ++n);
+    }
+    T_INT(out.failed, 1);
+    T_TRUE(strstr(out.last_error, "full") || strstr(out.last_error, "disk I/O error"));
+    T_STR(value_of(store_get(s, &kind_configmap, "a", "small")), "1");
+    unlink(filler);
+    put_now(&kind_configmap, "a", "small", "2");
+    close_store();
+    open_store();
+    T_STR(value_of(store_get(s, &kind_configmap, "a", "small")), "2");
+    close_store();
+    remove_files();
+    umount(dir);
+    free(large);
+}
+
+/* The same few objects written over and over: the file does not grow with the number of writes. */
+TEST(churn_does_not_grow_the_file)
+{
+    struct outcome out = {0};
+    struct stat st, wal;
+    _cleanup_free_ char *wal_path = xasprintf("%s-wal", path);
+    char name[16], value[1001];
+    open_store();
+    for (int i = 0; i < CHURN; i++) {
+        memset(value, 'a' + i % 26, sizeof(value) - 1);
+        value[sizeof(value) - 1] = '\0';
+        snprintf(name, sizeof(name), "c%d", i % 200);
+        if (i % 400 < 200)
+            put(&kind_configmap, "a", name, value, &out);
+        else
+            del(&kind_configmap, "a", name, &out);
+        if (i % 200 == 199)
+            run_until(&out, i + 1);
+    }
+    T_TRUE(stat(path, &st) == 0 && stat(wal_path, &wal) == 0);
+    T_TRUE(st.st_size < 2 << 20);
+    T_TRUE(wal.st_size < 40 << 20);
+    close_store();
+    open_store(); /* and what nobody uses any more is given back */
+    close_store();
+    T_TRUE(stat(path, &st) == 0 && st.st_size < 100 << 10);
+    remove_files();
+}
+
 int main(void)
 {
     snprintf(dir, sizeof(dir), "/tmp/c8s-test-store-XXXXXX");
@@ -629,6 +747,7 @@ int main(void)
     RUN(closing_waits_for_what_was_submitted);
     RUN(a_second_process_is_refused_in_one_line);
     RUN(a_file_that_is_no_database_is_refused);
+    RUN(a_damaged_file_is_refused_in_one_line);
     RUN(lists_are_ordered_by_namespace_then_name);
     RUN(index_behaves_like_a_naive_array);
     RUN(watches_see_changes_in_order_after_the_index_and_before_the_answer);
@@ -638,6 +757,8 @@ int main(void)
     RUN(list_then_watch_equals_the_final_list);
     RUN(pages_equal_the_list_at_their_revision);
     RUN(a_failed_transaction_fails_all_that_was_built_on_it);
+    RUN(churn_does_not_grow_the_file);
+    RUN(a_full_disk_fails_writes_until_there_is_room); /* the last: it has a mount namespace of its own from then on */
     rmdir(dir);
     return DONE();
 }
