@@ -1,4 +1,4 @@
-/* What portforward.c shares with the protocol above it. */
+/* What portforward.c shares with the protocols above it: forward_spdy.c and forward_channels.c. */
 #pragma once
 #include "base/list.h"
 #include "http/duplex.h"
@@ -12,18 +12,36 @@ struct tunnel {
     int port;
     struct conn *conn; /* NULL: not begun, or over */
     bool begun, opened, client_done, far_done;
-    bool slow; /* the far side does not take what the client sends */
-    /* SPDY */
-    char *request_id;
-    uint32_t data, error; /* streams; 0: not there yet */
-    unsigned looks;       /* at it while only one of them was */
+    bool slow;            /* the far side does not take what the client sends */
+    uint32_t data, error; /* streams or channels; SPDY: 0: not there yet */
+    char *request_id;     /* SPDY */
+    unsigned looks;       /* at it while only one of the streams was there */
 };
 
+struct forward_protocol {
+    void (*start)(struct forward *f);
+    int (*feed)(struct forward *f, const void *bytes, size_t len); /* -1: the session is over */
+    void (*write)(struct tunnel *t, const void *bytes, size_t len);
+    /* Nothing more follows. why: what the client is told, NULL: nothing is wrong. */
+    void (*end)(struct tunnel *t, const char *why);
+    void (*reset)(struct tunnel *t);
+    void (*look)(struct forward *f); /* every half minute: pings, forgets halves of pairs */
+    void (*done)(struct forward *f);
+};
+extern const struct forward_protocol forward_spdy, forward_spdy_in_ws, forward_channels;
+
+/* A channel is a byte, and each connection has two. */
+#define FORWARD_PORTS_MAX 100
+
 struct forward {
+    const struct forward_protocol *protocol;
     struct duplex *duplex;
-    struct spdy *spdy;
-    struct ws *ws; /* around SPDY, or NULL */
-    bool bad;      /* what came out of the WebSocket was no SPDY */
+    struct spdy *spdy; /* or NULL */
+    struct ws *ws;     /* around SPDY, or by itself */
+    bool bad;          /* what came out of the WebSocket breaks the rules of what is in it */
+    int channel;       /* of the WebSocket message being read; -1: not known yet */
+    uint16_t ports[FORWARD_PORTS_MAX];
+    size_t n_ports, n_open; /* of channels: asked for; not yet over */
     struct list tunnels;
     unsigned n_slow;
     bool choked;
@@ -36,13 +54,3 @@ void tunnel_free(struct tunnel *t);
 void tunnel_begin(struct tunnel *t); /* connects to its port; the tunnel may be gone afterwards */
 /* From the client; len 0: it sends no more. */
 void tunnel_input(struct tunnel *t, const void *bytes, size_t len);
-
-/* forward_spdy.c */
-void forward_start(struct forward *f, bool in_ws);
-int forward_feed(struct forward *f, const void *bytes, size_t len); /* -1: the session is over */
-void forward_write(struct tunnel *t, const void *bytes, size_t len);
-/* Nothing more follows. why: what the client is told, NULL: nothing is wrong. */
-void forward_end(struct tunnel *t, const char *why);
-void forward_reset(struct tunnel *t);
-void forward_look(struct forward *f); /* every half minute: pings, forgets halves of pairs */
-void forward_done(struct forward *f);

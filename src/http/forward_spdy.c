@@ -22,6 +22,14 @@ static void on_send(void *arg, const void *bytes, size_t len)
         duplex_write(f->duplex, bytes, len);
 }
 
+/* Its error stream ends properly: newer kubectls take a text there, or a reset, for the end of the session. */
+static void reset(struct tunnel *t)
+{
+    struct spdy *s = t->forward->spdy;
+    spdy_write(s, t->error, "", 0, true);
+    spdy_reset(s, t->data, SPDY_CANCEL);
+}
+
 /* --- pairs --- */
 
 static const char *value_of(const struct http_header *headers, const char *name)
@@ -90,7 +98,7 @@ static void on_data(void *arg, uint32_t stream, const void *bytes, size_t len)
         tunnel_input(t, bytes, len);
         return;
     }
-    forward_reset(t); /* bytes before there is a place for errors */
+    reset(t); /* bytes before there is a place for errors */
     tunnel_free(t);
 }
 
@@ -109,28 +117,21 @@ static void on_reset(void *arg, uint32_t stream, uint32_t status)
     (void)status;
     if (!t)
         return;
-    forward_reset(t);
+    reset(t);
     tunnel_free(t);
 }
 
-void forward_write(struct tunnel *t, const void *bytes, size_t len)
+static void write_data(struct tunnel *t, const void *bytes, size_t len)
 {
     spdy_write(t->forward->spdy, t->data, bytes, len, false);
 }
 
 /* kubectl waits for the end of the error stream before it closes its side. */
-void forward_end(struct tunnel *t, const char *why)
+static void end(struct tunnel *t, const char *why)
 {
     struct spdy *s = t->forward->spdy;
     spdy_write(s, t->error, str_or(why, ""), why ? strlen(why) : 0, true);
     spdy_write(s, t->data, "", 0, true);
-}
-
-void forward_reset(struct tunnel *t)
-{
-    struct spdy *s = t->forward->spdy;
-    spdy_write(s, t->error, "", 0, true);
-    spdy_reset(s, t->data, SPDY_CANCEL);
 }
 
 /* --- the session --- */
@@ -149,38 +150,47 @@ static void on_ws_send(void *arg, const void *bytes, size_t len)
     duplex_write(f->duplex, bytes, len);
 }
 
-void forward_start(struct forward *f, bool in_ws)
+static void start(struct forward *f)
 {
-    static const struct ws_handler ws_handler = {.send = on_ws_send, .piece = on_piece};
     static const struct spdy_handler handler = {
         .send = on_send, .opened = on_opened, .data = on_data, .fin = on_fin, .reset = on_reset};
     f->spdy = spdy_new(SPDY_SERVER, false, &handler, f);
-    if (in_ws)
-        f->ws = ws_new(&ws_handler, f);
 }
 
-int forward_feed(struct forward *f, const void *bytes, size_t len)
+static void start_in_ws(struct forward *f)
+{
+    static const struct ws_handler handler = {.send = on_ws_send, .piece = on_piece};
+    f->ws = ws_new(&handler, f);
+    start(f);
+}
+
+static int feed(struct forward *f, const void *bytes, size_t len)
 {
     if (!f->ws)
         return spdy_feed(f->spdy, bytes, len);
     return ws_feed(f->ws, bytes, len) < 0 || f->bad ? -1 : 0;
 }
 
-void forward_look(struct forward *f)
+static void look(struct forward *f)
 {
     LIST_EACH(it, &f->tunnels) {
         struct tunnel *t = container_of(it, struct tunnel, link);
         if (t->begun || ++t->looks < LOOKS_MAX)
             continue;
-        forward_reset(t);
+        reset(t);
         tunnel_free(t);
     }
     if (!duplex_pending(f->duplex))
         spdy_ping(f->spdy);
 }
 
-void forward_done(struct forward *f)
+static void done(struct forward *f)
 {
     spdy_free(f->spdy);
     ws_free(f->ws);
 }
+
+const struct forward_protocol forward_spdy = {
+    .start = start, .feed = feed, .write = write_data, .end = end, .reset = reset, .look = look, .done = done};
+const struct forward_protocol forward_spdy_in_ws = {
+    .start = start_in_ws, .feed = feed, .write = write_data, .end = end, .reset = reset, .look = look, .done = done};

@@ -7,10 +7,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/netns.h"
+#include "base/str.h"
 #include "http/forward_internal.h"
+#include "http/h1.h"
 #include "http/upgrade.h"
 
 /* Of all sessions: each holds a descriptor. */
@@ -23,6 +26,8 @@
 #define LAST_STALL_MS 60000
 /* Proxies and NATs forget connections that are silent for a minute or more. */
 #define LOOK_MS 30000
+
+#define TUNNELLED "SPDY/3.1+portforward.k8s.io"
 
 static int tunnels; /* begun and not over, of all sessions */
 
@@ -71,7 +76,7 @@ void tunnel_free(struct tunnel *t)
 static void far_end(struct tunnel *t, const char *why)
 {
     if (!t->far_done)
-        forward_end(t, why);
+        t->forward->protocol->end(t, why);
     t->far_done = true;
 }
 
@@ -85,7 +90,7 @@ static void on_far_data(void *arg, const char *bytes, size_t len)
 {
     struct tunnel *t = arg;
     struct forward *f = t->forward;
-    forward_write(t, bytes, len);
+    f->protocol->write(t, bytes, len);
     if (duplex_pending(f->duplex) <= PENDING_MAX)
         return;
     LIST_EACH(it, &f->tunnels) {
@@ -143,7 +148,7 @@ static void on_failed(void *arg, const struct err *why)
     if (why && !t->opened)
         tell_refused(t, why->code);
     else if (why)
-        forward_reset(t);
+        t->forward->protocol->reset(t);
     if (!why || t->opened || t->client_done)
         tunnel_free(t);
 }
@@ -198,7 +203,7 @@ static void on_data(void *arg, const void *bytes, size_t len)
     struct forward *f = arg;
     if (!len)
         duplex_cut(f->duplex); /* clients don't half-close connections: it is going */
-    else if (forward_feed(f, bytes, len) < 0)
+    else if (f->protocol->feed(f, bytes, len) < 0)
         duplex_close(f->duplex);
     if (duplex_pending(f->duplex) > CHOKE_PENDING) {
         f->choked = true;
@@ -218,14 +223,19 @@ static void on_drained(void *arg)
     }
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void forward_free(struct forward *f)
 {
-    struct forward *f = handle->data;
-    forward_done(f);
     free(f->netns);
     free(f->pod);
     free(f->uid);
     free(f);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct forward *f = handle->data;
+    f->protocol->done(f);
+    forward_free(f);
 }
 
 static void on_closed(void *arg)
@@ -239,31 +249,59 @@ static void on_closed(void *arg)
 
 static void on_look(uv_timer_t *timer)
 {
-    forward_look(timer->data);
+    struct forward *f = timer->data;
+    f->protocol->look(f);
+}
+
+/* ?port=80,443&port=8080: which connections the channels of a WebSocket are. */
+static int read_ports(struct forward *f, const char *query)
+{
+    for (size_t nth = 0;; nth++) {
+        _cleanup_free_ char *value = query_get(query, "port", nth);
+        if (!value)
+            return 0;
+        _cleanup_free_ char **parts = str_split(value, ',', NULL);
+        for (char **part = parts; *part; part++) {
+            int64_t port;
+            if (f->n_ports == FORWARD_PORTS_MAX || !str_to_i64(*part, 1, UINT16_MAX, &port))
+                return -1;
+            f->ports[f->n_ports++] = (uint16_t)port;
+        }
+    }
+}
+
+static bool wants_channels(const struct http_exchange *x)
+{
+    return strcasecmp(str_or(http_get_header(x, "Upgrade"), ""), "websocket") == 0 &&
+           !h1_has_token(str_or(http_get_header(x, "Sec-WebSocket-Protocol"), ""), TUNNELLED);
 }
 
 void portforward_serve(struct http_exchange *x, const struct forward_target *target)
 {
     static const struct duplex_handler handler = {.data = on_data, .closed = on_closed, .drained = on_drained};
     static const struct stream_protocol over_spdy[] = {{"portforward.k8s.io", 1}, {NULL}};
-    static const struct stream_protocol over_ws[] = {{"SPDY/3.1+portforward.k8s.io", 1}, {NULL}};
+    static const struct stream_protocol over_ws[] = {{TUNNELLED, 1}, {"v4.channel.k8s.io", 4}, {"", 4}, {NULL}};
     struct upgrade u;
     struct forward *f = NEW(struct forward);
     list_init(&f->tunnels);
     f->netns = xstrdup_or_null(target->netns);
     f->pod = xstrdup(target->pod);
     f->uid = xstrdup(target->uid);
+    if (read_ports(f, http_query(x)) < 0 || (!f->n_ports && wants_channels(x))) {
+        static const char why[] = "query parameter \"port\" is required, with numbers from 1 to 65535\n";
+        http_reply(x, 400, "text/plain; charset=utf-8", why, sizeof(why) - 1);
+        forward_free(f);
+        return;
+    }
     if (!upgrade_accept(x, over_spdy, over_ws, &u)) {
-        free(f->netns);
-        free(f->pod);
-        free(f->uid);
-        free(f);
+        forward_free(f);
         return;
     }
     f->duplex = u.duplex;
     uv_timer_init(duplex_loop(f->duplex), &f->timer);
     f->timer.data = f;
-    forward_start(f, u.is_ws);
+    f->protocol = !u.is_ws ? &forward_spdy : u.protocol == over_ws ? &forward_spdy_in_ws : &forward_channels;
+    f->protocol->start(f);
     uv_timer_start(&f->timer, on_look, LOOK_MS, LOOK_MS);
     duplex_start(f->duplex, &handler, f);
 }

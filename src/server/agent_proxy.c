@@ -358,6 +358,20 @@ void handle_attach(struct request *r)
     stream(r, "attach", false);
 }
 
+/* PodPortForwardOptions has `ports`, for the kubelet each is a `port`. */
+static char *port_query(const char *query)
+{
+    struct buf out = BUF_INIT(0);
+    for (size_t i = 0;; i++) {
+        _cleanup_free_ char *ports = query_get(query, "ports", i);
+        if (!ports)
+            break;
+        _cleanup_free_ char *encoded = url_encode(ports);
+        buf_addf(&out, "%sport=%s", out.len ? "&" : "", encoded);
+    }
+    return out.len ? buf_take(&out) : xstrdup("");
+}
+
 void handle_port_forward(struct request *r)
 {
     struct agent agent;
@@ -365,8 +379,10 @@ void handle_port_forward(struct request *r)
     json_t *status = get_pod(r, &pod);
     if (!status)
         status = find_agent(r, pod, &agent);
-    if (status)
+    if (status) {
         request_reply_status(r, status);
-    else
-        pass_on(r, &agent, agent_target(r, "portForward", NULL, r->query), true);
+        return;
+    }
+    _cleanup_free_ char *query = port_query(r->query);
+    pass_on(r, &agent, agent_target(r, "portForward", NULL, query), true);
 }

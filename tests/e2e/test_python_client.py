@@ -2,7 +2,9 @@
 import pytest
 from kubernetes import client, config, watch
 from kubernetes.client.rest import ApiException
-from kubernetes.stream import stream
+from kubernetes.stream import portforward, stream
+
+from harness import PATIENCE
 
 
 @pytest.fixture
@@ -41,11 +43,10 @@ def test_every_kind_can_be_listed_and_read_back(core):
     assert core.list_node().items[0].status.node_info.kubelet_version.startswith("v1.")
 
 
-def test_watch_and_exec_through_the_python_client(core):
+def test_watch_exec_and_port_forward_through_the_python_client(core):
     before = core.list_namespaced_pod("default").metadata.resource_version
     core.create_namespaced_pod("default", {"metadata": {"name": "py"}, "spec": {
-        "terminationGracePeriodSeconds": 0, "containers": [{"name": "c", "image": "ubuntu", "command": ["sleep", "infinity"],
-                                                            "imagePullPolicy": "IfNotPresent"}]}})
+        "terminationGracePeriodSeconds": 0, "containers": [{"name": "c", "image": "nginx", "imagePullPolicy": "IfNotPresent"}]}})
     try:
         seen = []
         watcher = watch.Watch()
@@ -60,5 +61,13 @@ def test_watch_and_exec_through_the_python_client(core):
         said = stream(core.connect_get_namespaced_pod_exec, "py", "default", command=["echo", "hello"], stdout=True,
                       stderr=True, stdin=False, tty=False)
         assert said == "hello\n"
+        forward = portforward(core.connect_get_namespaced_pod_portforward, "py", "default", ports="81,80")
+        web, nobody = forward.socket(80), forward.socket(81)
+        web.settimeout(PATIENCE)
+        nobody.settimeout(PATIENCE)
+        web.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert b"Welcome to nginx" in b"".join(iter(lambda: web.recv(65536), b""))
+        assert nobody.recv(1) == b""
+        assert "connection refused" in forward.error(81) and not forward.error(80)
     finally:
         core.delete_namespaced_pod("py", "default")

@@ -33,7 +33,7 @@ static void serve(void *arg, struct http_exchange *x)
 
 /* --- the far side: one connection at a time matters --- */
 
-static enum { FAR_ECHOES, FAR_BREAKS, FAR_SPEAKS_FIRST } far_mode;
+static enum { FAR_ECHOES, FAR_BREAKS, FAR_SPEAKS_FIRST, FAR_SAYS_WHAT_IT_HEARD } far_mode;
 static uv_tcp_t far_listener;
 static int far_port, closed_port;
 static struct buf far_got;
@@ -75,6 +75,8 @@ static void far_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
         buf_add(&far_got, buf->base, (size_t)n);
         if (far_mode == FAR_ECHOES)
             far_say(s, buf->base, (size_t)n, false);
+        else if (far_mode == FAR_SAYS_WHAT_IT_HEARD)
+            far_say(s, buf->base, (size_t)n, true);
     }
 }
 
@@ -109,7 +111,7 @@ struct client {
     void (*go)(struct client *c);
     struct duplex *duplex;
     struct spdy *spdy;
-    bool in_ws, hangs_up;
+    bool in_ws, hangs_up, channels;
     struct buf frames; /* WebSocket, not yet taken apart */
     struct {
         uint32_t id;
@@ -187,7 +189,9 @@ static void client_data(void *arg, const void *bytes, size_t len)
         }
         if (b->len < head + n)
             return;
-        if ((p[0] & 15) == 2)
+        if ((p[0] & 15) == 2 && c->channels)
+            buf_add(&c->streams[p[head]].got, p + head + 1, n - 1);
+        else if ((p[0] & 15) == 2)
             T_INT(spdy_feed(c->spdy, b->data + head, n), 0);
         buf_drop_front(b, head + n);
     }
@@ -259,8 +263,11 @@ static const char *run(const struct http_header *headers, struct client *c)
     closed_port = listen_on(&closed, NULL); /* bound: nobody else gets it; nobody listens */
     server = http_server_new(&loop, NULL, serve, NULL);
     T_INT(http_server_listen(server, -1, "127.0.0.1", 0, &port, &err), 0);
+    char path[80] = "/portForward";
+    if (c->channels)
+        snprintf(path, sizeof(path), "/portForward?port=%d,%d", far_port, closed_port);
     struct http_call_spec spec = {
-        .netns_fd = -1, .ip = "127.0.0.1", .port = port, .method = "GET", .target = "/portForward", .headers = headers};
+        .netns_fd = -1, .ip = "127.0.0.1", .port = port, .method = "GET", .target = path, .headers = headers};
     http_call_start(&loop, &spec, &handler, c);
     uv_timer_start(&watchdog, on_watchdog, 20000, 0);
     uv_unref((uv_handle_t *)&watchdog);
@@ -417,6 +424,45 @@ TEST(back_pressure)
     T_INT(far_got.len, 3000001);
 }
 
+static void say_on_channel(struct client *c)
+{
+    static const char heard[] = "\x82\x86\0\0\0\0\0heard", nowhere[] = "\x82\x82\0\0\0\0\2x";
+    static const char *const names[] = {"data", "error", "lost data", "lost error"};
+    for (c->n = 0; c->n < 4; c->n++)
+        c->streams[c->n].name = names[c->n];
+    duplex_write(c->duplex, heard, sizeof(heard) - 1);
+    duplex_write(c->duplex, nowhere, sizeof(nowhere) - 1);
+}
+
+static const char *port_bytes(int port)
+{
+    static char bytes[3];
+    snprintf(bytes, sizeof(bytes), "%c%c", port & 0xff, port >> 8);
+    return bytes;
+}
+
+/* The session ends with the last connection; a refused one before does not end it. */
+TEST(channels_of_a_websocket)
+{
+    static const struct http_header headers[] = {{"Connection", "Upgrade"},
+                                                 {"Upgrade", "websocket"},
+                                                 {"Sec-WebSocket-Version", "13"},
+                                                 {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
+                                                 {"Sec-WebSocket-Protocol", "v4.channel.k8s.io"},
+                                                 {NULL, NULL}};
+    far_mode = FAR_SAYS_WHAT_IT_HEARD;
+    run(headers, &(struct client){.go = say_on_channel, .channels = true});
+    struct buf want = BUF_INIT(0);
+    buf_addf(&want, "v4.channel.k8s.io; data=%sheard; ", port_bytes(far_port));
+    buf_addf(&want, "error=%s; ", port_bytes(far_port));
+    buf_addf(&want, "lost data=%s; ", port_bytes(closed_port));
+    buf_addf(&want, "lost error=%serror forwarding port %d to pod p, uid u: ", port_bytes(closed_port), closed_port);
+    T_TRUE(strncmp(buf_str(&story), want.data, want.len) == 0);
+    T_TRUE(strstr(buf_str(&story), "connection refused"));
+    buf_done(&want);
+    T_STR(run(headers, &(struct client){.go = NULL}), "400; ");
+}
+
 TEST(no_agreement)
 {
     static const struct http_header other[] = {{"Connection", "Upgrade"},
@@ -441,6 +487,7 @@ int main(void)
     RUN(a_client_that_goes_takes_its_connections_along);
     RUN(streams_that_make_no_pair);
     RUN(back_pressure);
+    RUN(channels_of_a_websocket);
     RUN(no_agreement);
     buf_done(&story);
     buf_done(&far_got);
