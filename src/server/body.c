@@ -3,7 +3,9 @@
 
 #include "api/protobuf.h"
 #include "api/typename.h"
+#include "base/buf.h"
 #include "base/str.h"
+#include "json/duplicates.h"
 #include "json/yaml.h"
 #include "kinds/fields.h"
 
@@ -50,6 +52,8 @@ static const struct shape *expected_shape(const struct request *r, struct shape 
 
 /* --- reading --- */
 
+#define DUPLICATES_TEXT_MAX (16 << 10) /* of the message that lists them */
+
 /* The first bytes of a body for a message: as text if it looks like JSON, else in hexadecimal. */
 static char *summary(const char *bytes, size_t len)
 {
@@ -75,7 +79,8 @@ static json_t *unsupported_body(const struct request *r)
                       "the body of the request was in an unknown format - accepted media types include: %s", accepted);
 }
 
-static json_t *parse(const struct request *r, const struct shape *shape, const char *bytes, size_t len, struct err *err)
+static json_t *parse(const struct request *r, const struct shape *shape, const char *bytes, size_t len,
+                     json_t **ret_duplicates, struct err *err)
 {
     switch (r->body_type) {
     case BODY_YAML:
@@ -83,8 +88,33 @@ static json_t *parse(const struct request *r, const struct shape *shape, const c
     case BODY_PROTOBUF:
         return protobuf_decode(shape->type, shape->fields, bytes, len, err);
     default:
-        return jparse(bytes, len, err);
+        return jparse_last(bytes, len, ret_duplicates, err);
     }
+}
+
+/* duplicates: places where the body names a member twice; the last has counted. */
+static json_t *check_duplicates(struct request *r, const struct shape *shape, const json_t *duplicates)
+{
+    struct buf text = BUF_INIT(DUPLICATES_TEXT_MAX);
+    size_t i;
+    json_t *place;
+    json_array_foreach((json_t *)duplicates, i, place) {
+        _cleanup_free_ char *complaint = xasprintf("duplicate field \"%s\"", json_string_value(place));
+        buf_addf(&text, "%s%s", i ? ", " : "", complaint);
+        if (r->validation == VALIDATION_WARN && !r->warnings)
+            r->warnings = json_array();
+        if (r->validation == VALIDATION_WARN)
+            json_array_append_new(r->warnings, json_string(complaint));
+    }
+    json_t *status =
+        r->validation != VALIDATION_STRICT ? NULL
+        : r->handler->takes == BODY_PATCH
+            ? status_new(STATUS_BAD_REQUEST, "strict decoding error: %s", buf_str(&text))
+            : status_new(STATUS_BAD_REQUEST,
+                         "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s", shape->kind,
+                         r->version ? r->version->version : "v1", shape->kind, buf_str(&text));
+    buf_done(&text);
+    return status;
 }
 
 json_t *read_body(struct request *r, const char *content_type, const char *bytes, size_t len)
@@ -99,9 +129,10 @@ json_t *read_body(struct request *r, const char *content_type, const char *bytes
     if (r->body_type == BODY_UNSUPPORTED || patch != (r->body_type > BODY_PROTOBUF))
         return unsupported_body(r);
     const struct shape *shape = expected_shape(r, &own, type);
-    r->body = parse(r, shape, bytes, len, &err);
+    _cleanup_json_ json_t *duplicates = NULL;
+    r->body = parse(r, shape, bytes, len, &duplicates, &err);
     if (r->body)
-        return NULL;
+        return duplicates ? check_duplicates(r, shape, duplicates) : NULL;
     if (patch)
         return status_new(STATUS_BAD_REQUEST, "error decoding patch: %s", err.msg);
     _cleanup_free_ char *shown = summary(bytes, len);

@@ -200,6 +200,16 @@ TEST(unknown_fields_are_warned_of)
     T_TRUE(!jhas(answer.doc, "dota"));
 }
 
+TEST(of_members_named_twice_the_last_counts)
+{
+    T_INT(post(MAPS, "{\"metadata\":{\"name\":\"twice\"},\"data\":{\"a\":\"1\",\"a\":\"2\"}}"), 201);
+    T_STR(answer.warning, "299 - \"duplicate field \\\"data.a\\\"\"");
+    T_STR(jstr(answer.doc, "data.a"), "2");
+    T_INT(post(MAPS "?fieldValidation=Strict", "{\"metadata\":{\"name\":\"strict\",\"name\":\"strict\"}}"), 400);
+    T_STR(jstr(answer.doc, "message"), "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: "
+                                       "strict decoding error: duplicate field \"metadata.name\"");
+}
+
 TEST(yaml_is_read_too)
 {
     T_INT(ask_as(world.admin, "POST", MAPS, NULL, "application/yaml",
@@ -526,6 +536,7 @@ int main(void)
     RUN(errors_have_code_reason_and_words);
     RUN(bodies_that_are_no_objects);
     RUN(unknown_fields_are_warned_of);
+    RUN(of_members_named_twice_the_last_counts);
     RUN(yaml_is_read_too);
     RUN(anonymous_may_look_at_little);
     RUN(lists_come_in_pages);
