@@ -21,5 +21,6 @@ const struct controller_def *const all_controllers[] = {
     &disruption_controller,
     &rootca_controller,
     &resourcequota_controller,
+    &roleaggregation_controller,
     NULL,
 };

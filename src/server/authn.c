@@ -9,6 +9,7 @@
 /* A certificate of ours names one or two organisations. */
 #define GROUPS_MAX 32
 
+/* last_group NULL: none. */
 static struct user *make(const char *name, const char *const *groups, const char *last_group)
 {
     struct user *u = NEW(struct user);
@@ -16,14 +17,14 @@ static struct user *make(const char *name, const char *const *groups, const char
     size_t n = 0, size = 0;
     for (const char *const *g = groups; g && *g; g++, n++)
         size += strlen(*g) + 1;
-    size += strlen(last_group) + 1;
+    size += last_group ? strlen(last_group) + 1 : 0;
     u->groups = xmalloc((n + 2) * sizeof(*u->groups) + size);
     char *text = (char *)(u->groups + n + 2);
-    for (size_t i = 0; i <= n; i++) {
+    memset(u->groups, 0, (n + 2) * sizeof(*u->groups));
+    for (size_t i = 0; i < n + (last_group != NULL); i++) {
         u->groups[i] = text;
         text = stpcpy(text, i < n ? groups[i] : last_group) + 1;
     }
-    u->groups[n + 1] = NULL;
     return u;
 }
 
@@ -64,6 +65,11 @@ struct user *user_from_cert(X509 *cert)
 struct user *user_new(const char *name, const char *const *groups)
 {
     return make(name, groups, "system:authenticated");
+}
+
+struct user *user_exactly(const char *name, const char *const *groups)
+{
+    return make(name, groups, NULL);
 }
 
 void user_free(struct user *u)

@@ -1,111 +1,69 @@
-/* See authz.h. The names and groups are upstream's; what an agent needs is what pods on its node need. */
+/* See authz.h. The order is upstream's: system:masters, Node, RBAC. */
 #include "server/authz.h"
 
-#include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "api/status.h"
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/str.h"
+#include "server/pipeline.h"
+#include "server/rbac.h"
 
-#define V_READ (V_GET | V_LIST | V_WATCH)
-#define V_WRITE (V_CREATE | V_UPDATE | V_PATCH)
-
-/* Lists are separated by blanks; "*" stands for everything, a path ending in '*' for all that begin so. A rule gives a
- * user or a group the verbs on the resources ("pods", "pods/status") of a group, or on paths. */
-struct rule {
-    const char *user, *group;
-    unsigned verbs;
-    const char *api_group, *resources;
-    const char *paths;
-};
-
-static const struct rule rules[] = {
-    {.group = "system:masters", .verbs = V_ALL, .api_group = "*", .resources = "*", .paths = "*"},
-    {.user = "system:kube-controller-manager", .verbs = V_ALL, .api_group = "*", .resources = "*", .paths = "*"},
-    {.user = "system:kube-scheduler", .verbs = V_ALL, .api_group = "*", .resources = "*", .paths = "*"},
-
-    {.group = "system:nodes",
-     .verbs = V_READ,
-     .api_group = "",
-     .resources = "pods services endpoints nodes namespaces configmaps secrets serviceaccounts"},
-    {.group = "system:nodes", .verbs = V_READ, .api_group = "discovery.k8s.io", .resources = "endpointslices"},
-    {.group = "system:nodes", .verbs = V_WRITE, .api_group = "", .resources = "events nodes nodes/status pods/status"},
-    {.group = "system:nodes", .verbs = V_CREATE | V_DELETE, .api_group = "", .resources = "pods"},
-    {.group = "system:nodes", .verbs = V_CREATE, .api_group = "", .resources = "serviceaccounts/token"},
-    {.group = "system:nodes",
-     .verbs = V_READ | V_WRITE | V_DELETE,
-     .api_group = "coordination.k8s.io",
-     .resources = "leases"},
-
-    {.group = "system:authenticated", .verbs = V_GET, .paths = "/api /api/* /apis /apis/* /openapi/*"},
-    {.group = "system:authenticated", .verbs = V_GET, .paths = "/version /healthz /livez /readyz"},
-    {.group = "system:authenticated",
-     .verbs = V_CREATE,
-     .api_group = "authentication.k8s.io",
-     .resources = "selfsubjectreviews"},
-    {.group = "system:serviceaccounts", .verbs = V_GET, .paths = "/.well-known/openid-configuration /openid/v1/jwks"},
-    {.group = "system:unauthenticated", .verbs = V_GET, .paths = "/version /healthz /livez /readyz"},
-};
-
-static bool listed(const char *list, const char *item)
+/* Health is nobody's secret: whoever looks after us asks before there are any roles. */
+static bool is_health(const struct action *a)
 {
-    size_t len = strlen(item);
-    for (const char *s = list; s && *s;) {
-        size_t n = strcspn(s, " ");
-        bool prefix = s[n - 1] == '*';
-        if (prefix ? strncmp(s, item, n - 1) == 0 : n == len && memcmp(s, item, n) == 0)
-            return true;
-        s += n + (s[n] == ' ');
+    return !a->is_resource && (streq(a->path, "/healthz") || streq(a->path, "/livez") || streq(a->path, "/readyz"));
+}
+
+const char *node_of_user(const struct user *u)
+{
+    const char *name = str_after(u->name, "system:node:");
+    return name && *name && user_in_group(u, "system:nodes") ? name : NULL;
+}
+
+/* "RBAC: TEXT" or "RBAC: [TEXT, TEXT]"; NULL when there is nothing to say. */
+static char *join_errors(const json_t *errors)
+{
+    struct buf out = BUF_INIT(0);
+    size_t i, n = json_array_size(errors);
+    const json_t *text;
+    json_array_foreach(errors, i, text)
+        buf_addf(&out, "%s%s", i ? ", " : n > 1 ? "RBAC: [" : "RBAC: ", json_string_value(text));
+    buf_adds(&out, n > 1 ? "]" : "");
+    return n ? buf_take(&out) : NULL;
+}
+
+bool authorized(struct server *s, const struct user *u, const struct action *a, char **ret_reason)
+{
+    _cleanup_free_ char *reason = NULL, *why = NULL;
+    const char *node = node_of_user(u);
+    bool allowed = (u->in_process && !node) || user_in_group(u, "system:masters") || is_health(a) ||
+                   (node && node_allows(s, node, a, &why));
+    if (!allowed) {
+        json_t *errors = json_array();
+        allowed = rbac_allows(s->rbac, u, a, &reason, errors);
+        if (!allowed)
+            reason = why ? TAKE(why) : join_errors(errors);
+        json_decref(errors);
     }
-    return false;
+    if (ret_reason)
+        *ret_reason = TAKE(reason);
+    return allowed;
 }
 
-static bool is_for(const struct rule *r, const struct user *u)
+json_t *forbidden_status(const struct user *u, const struct action *a, const char *reason)
 {
-    return r->user ? streq(r->user, u->name) : user_in_group(u, r->group);
-}
-
-/* A GET of a path is a list by its shape (no name); both read. */
-static bool covers_path(const struct rule *r, unsigned verb, const char *path)
-{
-    bool reads = verb & V_READ;
-    return r->paths && (reads ? (r->verbs & V_READ) != 0 : (r->verbs & verb) != 0) && listed(r->paths, path);
-}
-
-static bool covers_resource(const struct rule *r, unsigned verb, const char *api_group, const char *resource)
-{
-    return r->resources && (r->verbs & verb) && (streq(r->api_group, "*") || streq(r->api_group, api_group)) &&
-           listed(r->resources, resource);
-}
-
-bool authorized(const struct user *u, unsigned verb, const struct request_path *what, const char *path)
-{
-    _cleanup_free_ char *resource =
-        *what->subresource ? xasprintf("%s/%s", what->plural, what->subresource) : xstrdup(what->plural);
-    for (const struct rule *r = rules; r < rules + ARRAY_LEN(rules); r++)
-        if (is_for(r, u) &&
-            (what->is_resource ? covers_resource(r, verb, what->group, resource) : covers_path(r, verb, path)))
-            return true;
-    return false;
-}
-
-json_t *forbidden_status(const struct user *u, unsigned verb, const char *method, const struct request_path *what,
-                         const char *path)
-{
-    if (!what->is_resource) {
-        char lower[16] = "";
-        for (size_t i = 0; i < sizeof(lower) - 1 && method[i]; i++)
-            lower[i] = (char)tolower((unsigned char)method[i]);
-        return status_new(STATUS_FORBIDDEN, "forbidden: User \"%s\" cannot %s path \"%s\"", u->name, lower, path);
-    }
-    _cleanup_free_ char *subject = *what->group ? xasprintf("%s.%s", what->plural, what->group) : xstrdup(what->plural);
-    _cleanup_free_ char *object = *what->name ? xasprintf("%s \"%s\"", subject, what->name) : xstrdup(subject);
-    _cleanup_free_ char *scope =
-        *what->ns ? xasprintf("in the namespace \"%s\"", what->ns) : xstrdup("at the cluster scope");
-    return status_for(STATUS_FORBIDDEN, what->group, what->plural, what->name,
-                      "%s is forbidden: User \"%s\" cannot %s resource \"%s%s%s\" in API group \"%s\" %s", object,
-                      u->name, verb_name(verb), what->plural, *what->subresource ? "/" : "", what->subresource,
-                      what->group, scope);
+    const char *colon = reason ? ": " : "";
+    reason = str_or(reason, "");
+    if (!a->is_resource)
+        return status_new(STATUS_FORBIDDEN, "forbidden: User \"%s\" cannot %s path \"%s\"%s%s", u->name, a->verb,
+                          a->path, colon, reason);
+    _cleanup_free_ char *subject = *a->group ? xasprintf("%s.%s", a->resource, a->group) : xstrdup(a->resource);
+    _cleanup_free_ char *object = *a->name ? xasprintf("%s \"%s\"", subject, a->name) : xstrdup(subject);
+    _cleanup_free_ char *scope = *a->ns ? xasprintf("in the namespace \"%s\"", a->ns) : xstrdup("at the cluster scope");
+    return status_for(STATUS_FORBIDDEN, a->group, a->resource, a->name,
+                      "%s is forbidden: User \"%s\" cannot %s resource \"%s%s%s\" in API group \"%s\" %s%s%s", object,
+                      u->name, a->verb, a->resource, *a->subresource ? "/" : "", a->subresource, a->group, scope, colon,
+                      reason);
 }

@@ -1,5 +1,5 @@
-/* What every cluster has by itself: four namespaces with their accounts, the CA, the Service of the API and that of
- * DNS, the class of the Ingresses that it serves, two priority classes. Written through the same way as everybody's
+/* What every cluster has by itself: four namespaces with their accounts, roles, the CA, the Service of the API and that
+ * of DNS, the class of the Ingresses that it serves, two priority classes. Written through the same way as everybody's
  * objects, at every start: what is there is kept, what depends on the configuration is brought up to date. */
 #define LOG_AREA "server"
 #include <arpa/inet.h>
@@ -12,6 +12,7 @@
 #include "kinds/ingress.h"
 #include "kinds/priorityclass.h"
 #include "server/pipeline.h"
+#include "server/rbac_bootstrap.h"
 
 #define DNS_PORT 53
 #define API_SERVICE_PORT 443
@@ -49,6 +50,7 @@ static void run(struct server *s, const char *method, char *path_take, enum body
     static const char *const groups[] = {"system:masters", NULL};
     struct boot_request *b = NEW(struct boot_request);
     b->user = user_new("system:apiserver", groups);
+    b->user->in_process = true;
     b->r = (struct request){.server = s,
                             .door = &boot_door,
                             .user = b->user,
@@ -212,9 +214,18 @@ static void ensure_priorities(struct server *s)
                false);
 }
 
+/* --- roles --- */
+
+static void write_role(struct server *s, const struct kind *k, json_t *doc_new, bool create)
+{
+    const char *ns = jstr(doc_new, "metadata.namespace"), *name = create ? NULL : jstr(doc_new, "metadata.name");
+    run(s, create ? "POST" : "PUT", kind_path(k, ns, name, NULL), BODY_JSON, doc_new);
+}
+
 int bootstrap(struct server *s, struct err *err)
 {
     ensure_namespaces(s);
+    rbac_bootstrap(s, write_role);
     ensure_api_service(s);
     ensure_dns_service(s);
     ensure_ingress_class(s);

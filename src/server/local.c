@@ -301,6 +301,7 @@ struct client *server_local_client(struct server *s, const char *user, const cha
     c->base = (struct client){.ops = &local_ops, .loop = s->loop};
     c->server = s;
     c->user = user_new(user, groups);
+    c->user->in_process = true;
     list_init(&c->watches);
     list_init(&c->calls);
     list_append(&s->clients, &c->link);

@@ -16,6 +16,10 @@ static const struct handler handlers[] = {
     {"", V_WATCH, NULL, BODY_NONE, false, handle_watch},
     {"", V_CREATE, &kind_tokenreview, BODY_OBJECT, false, handle_token_review},
     {"", V_CREATE, &kind_selfsubjectreview, BODY_OBJECT, false, handle_self_review},
+    {"", V_CREATE, &kind_selfsubjectaccessreview, BODY_OBJECT, false, handle_access_review},
+    {"", V_CREATE, &kind_subjectaccessreview, BODY_OBJECT, false, handle_access_review},
+    {"", V_CREATE, &kind_localsubjectaccessreview, BODY_OBJECT, false, handle_access_review},
+    {"", V_CREATE, &kind_selfsubjectrulesreview, BODY_OBJECT, false, handle_rules_review},
     {"", V_CREATE, NULL, BODY_OBJECT, false, handle_create},
     {"", V_UPDATE, NULL, BODY_OBJECT, false, handle_update},
     {"", V_PATCH, NULL, BODY_PATCH, false, handle_patch},
@@ -106,6 +110,60 @@ static json_t *read_options(struct request *r)
                       validation);
 }
 
+/* --- rights --- */
+
+/* Lists that select one name ask for that object alone; a right to it by name is enough. */
+static void read_selection(struct request *r)
+{
+    if (!(r->verb & (V_LIST | V_WATCH | V_DELETECOLLECTION)) || !r->what.is_resource)
+        return;
+    r->fields = query_get(r->query, "fieldSelector", 0);
+    const char *name = r->fields ? str_after(r->fields, "metadata.name=") : NULL;
+    if (name && *name && !strpbrk(name, ",=!"))
+        r->selected = xstrdup(name);
+}
+
+/* The method of a path that is no resource, in small letters. */
+static const char *method_verb(unsigned verb)
+{
+    static const char *const verbs[][2] = {{"get", "get"},     {"list", "get"},   {"watch", "get"},
+                                           {"create", "post"}, {"update", "put"}, {"deletecollection", "delete"}};
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (streq(verbs[i][0], verb_name(verb)))
+            return verbs[i][1];
+    return verb_name(verb);
+}
+
+struct action request_action(const struct request *r)
+{
+    const struct request_path *w = &r->what;
+    if (!w->is_resource)
+        return (struct action){.verb = method_verb(r->verb),
+                               .group = "",
+                               .resource = "",
+                               .subresource = "",
+                               .ns = "",
+                               .name = "",
+                               .fields = "",
+                               .path = r->path};
+    return (struct action){.verb = verb_name(r->verb),
+                           .is_resource = true,
+                           .group = w->group,
+                           .resource = w->plural,
+                           .subresource = w->subresource,
+                           .ns = w->ns,
+                           .name = r->selected ? r->selected : w->name,
+                           .fields = str_or(r->fields, ""),
+                           .path = ""};
+}
+
+static json_t *check_rights(struct request *r)
+{
+    const struct action a = request_action(r);
+    _cleanup_free_ char *reason = NULL;
+    return authorized(r->server, r->user, &a, &reason) ? NULL : forbidden_status(r->user, &a, reason);
+}
+
 json_t *request_begin(struct request *r)
 {
     list_append(&r->server->requests, &r->link);
@@ -114,15 +172,15 @@ json_t *request_begin(struct request *r)
     r->verb = request_verb(r->method, *r->what.name, query_bool(r->query, "watch"));
     if (!r->verb)
         return status_new(STATUS_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");
-    if (!authorized(r->user, r->verb, &r->what, r->path))
-        return forbidden_status(r->user, r->verb, r->method, &r->what, r->path);
-    if (!r->what.is_resource)
-        return NULL;
+    read_selection(r);
+    json_t *status = check_rights(r);
+    if (status || !r->what.is_resource)
+        return status;
     r->version = kind_by_resource(r->what.group, r->what.version, r->what.plural);
     r->kind = kind_stored(r->version);
     if (!r->kind || !shape_fits(r))
         return status_new(STATUS_NOT_FOUND, "the server could not find the requested resource");
-    json_t *status = find_handler(r);
+    status = find_handler(r);
     return status ? status : read_options(r);
 }
 
@@ -140,6 +198,8 @@ void request_free(struct request *r)
     free(r->method);
     free(r->path);
     free(r->query);
+    free(r->fields);
+    free(r->selected);
     r->door->free(r);
 }
 

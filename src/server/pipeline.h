@@ -13,6 +13,7 @@
 #include "server/alloc.h"
 #include "server/authn.h"
 #include "server/negotiate.h"
+#include "server/policy.h"
 #include "server/request.h"
 #include "server/server.h"
 
@@ -55,6 +56,8 @@ struct request {
     const struct kind *kind;    /* as it is kept; NULL for paths that are no resource */
     const struct kind *version; /* as it is asked for and answered: bodies are of this one */
     const struct handler *handler;
+    char *fields;   /* fieldSelector of a list or watch, or NULL */
+    char *selected; /* the one name that it asks for, or NULL */
     bool dry_run;
     enum field_validation validation;
 
@@ -86,6 +89,7 @@ struct server {
     struct server_config config; /* texts are copies */
     struct alloc *alloc;
     struct tokens *tokens;
+    struct rbac *rbac;
     struct http_server *http;
     SSL_CTX *tls, *agent_tls;
     struct list requests;    /* begun, not answered */
@@ -109,6 +113,8 @@ struct server {
  * back with handler NULL. */
 json_t *request_begin(struct request *r);
 void request_handle(struct request *r);
+/* What it wants to do; borrowed from it. */
+struct action request_action(const struct request *r);
 
 /* The answers. obj and page are borrowed, doc and status are taken. */
 void request_reply_object(struct request *r, int code, struct object *obj);
@@ -138,6 +144,7 @@ request_fn handle_evict;                                                /* evict
 request_fn handle_get_scale, handle_update_scale, handle_patch_scale;   /* scale.c */
 request_fn handle_bind;                                                 /* bind.c */
 request_fn handle_token_review, handle_self_review;                     /* reviews.c */
+request_fn handle_access_review, handle_rules_review;                   /* access_reviews.c */
 request_fn handle_token_request;                                        /* token_request.c */
 request_fn handle_log, handle_exec, handle_attach, handle_port_forward; /* agent_proxy.c */
 

@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "server/reviews.h"
 #include "server/tokens.h"
-#include "server/write.h"
 
-static json_t *decode(struct request *r)
+json_t *review_decode(struct request *r)
 {
     json_t *status = check_body_type(r->kind, r->body);
     if (!status)
@@ -25,7 +25,7 @@ static json_t *user_info(const struct user *u)
     return info;
 }
 
-static void reply(struct request *r, json_t *answer_new)
+void review_reply(struct request *r, json_t *answer_new)
 {
     if (!jget(r->body, "metadata"))
         jset(r->body, "metadata", json_object());
@@ -49,21 +49,21 @@ static json_t *review_token(struct request *r, const char *token)
 
 void handle_token_review(struct request *r)
 {
-    json_t *status = decode(r);
+    json_t *status = review_decode(r);
     const char *token = jstr_or(r->body, "spec.token", "");
     if (!status && !*token)
         status = status_new(STATUS_BAD_REQUEST, "token is required for TokenReview in authentication");
     if (status)
         request_reply_status(r, status);
     else
-        reply(r, review_token(r, token));
+        review_reply(r, review_token(r, token));
 }
 
 void handle_self_review(struct request *r)
 {
-    json_t *status = decode(r);
+    json_t *status = review_decode(r);
     if (status)
         request_reply_status(r, status);
     else
-        reply(r, json_pack("{s:o}", "userInfo", user_info(r->user)));
+        review_reply(r, json_pack("{s:o}", "userInfo", user_info(r->user)));
 }

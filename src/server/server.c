@@ -4,6 +4,7 @@
 #include "http/http.h"
 #include "server/expire.h"
 #include "server/pipeline.h"
+#include "server/rbac.h"
 #include "server/submit.h"
 #include "server/tokens.h"
 #include "server/watch.h"
@@ -64,6 +65,7 @@ void server_free(struct server *s)
     abandon_requests(s);
     http_server_free(s->http);
     watches_done(s);
+    rbac_free(TAKE(s->rbac));
     uv_handle_t *const handles[] = {(uv_handle_t *)&s->run_queue, (uv_handle_t *)&s->watch_timer,
                                     (uv_handle_t *)&s->expire_timer};
     s->open_handles = ARRAY_LEN(handles);
@@ -134,6 +136,7 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     watches_init(s);
     expire_init(s);
     s->tokens = tokens_new(config->pki ? config->pki->sa_key : NULL, config->cluster_domain, err);
+    s->rbac = rbac_new(store);
     if (s->tokens && make_alloc(s, err) == 0 && make_http(s, err) == 0 && bootstrap(s, err) == 0)
         return s;
     server_free(s);

@@ -171,7 +171,7 @@ TEST(reviews_say_who)
 
 struct question {
     int code;
-    char message[200];
+    char message[400];
     bool done;
 };
 
@@ -203,9 +203,11 @@ TEST(a_node_acts_for_its_own_pods)
     _cleanup_free_ char *ref = xasprintf(
         "\"boundObjectRef\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"name\":\"placed\",\"uid\":\"%s\"}", uid);
     check_node(here, ref, 201, "");
-    check_node(there, ref, 403,
-               "serviceaccounts \"default\" is forbidden: node requested token bound to a pod scheduled on a different "
-               "node");
+    check_node(
+        there, ref, 403,
+        "serviceaccounts \"default\" is forbidden: User \"system:node:there\" cannot create resource "
+        "\"serviceaccounts/token\" in API group \"\" in the namespace \"default\": no relationship found between "
+        "node 'there' and this object");
     check_node(here, "", 403, "serviceaccounts \"default\" is forbidden: node requested token not bound to a pod");
     check_node(here, "\"boundObjectRef\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"name\":\"placed\"}", 403,
                "serviceaccounts \"default\" is forbidden: node requested token with a pod binding without a uid");
@@ -290,6 +292,7 @@ TEST(the_account_must_exist)
 int main(void)
 {
     make_world();
+    T_INT(post(MAPS, "{\"metadata\":{\"name\":\"first\"}}"), 201); /* the default roles are durable before this is */
     RUN(a_token_is_its_account);
     RUN(a_bad_token_is_nobody);
     RUN(a_token_dies_with_its_account);
