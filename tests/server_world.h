@@ -127,7 +127,8 @@ static inline void on_done(void *arg, const struct err *err)
 
 static const struct http_call_handler reply_handler = {.head = on_head, .data = on_data, .done = on_done};
 
-static const char *bearer_header; /* what questions carry as Authorization, when set */
+static const char *bearer_header;       /* what questions carry as Authorization, when set */
+static struct http_header extra_header; /* one more that they carry, when set */
 
 static inline struct http_call *call(struct reply *r, SSL_CTX *who, const char *method, const char *target,
                                      const char *accept, const char *content_type, const char *body)
@@ -135,6 +136,7 @@ static inline struct http_call *call(struct reply *r, SSL_CTX *who, const char *
     const struct http_header headers[] = {
         {"Accept", accept ? accept : "*/*"},
         {bearer_header ? "Authorization" : "X-Nothing", bearer_header ? bearer_header : ""},
+        {extra_header.name ? extra_header.name : "X-Nothing", extra_header.name ? extra_header.value : ""},
         {content_type ? "Content-Type" : NULL, content_type},
         {0}};
     const struct http_call_spec spec = {.netns_fd = -1,

@@ -109,6 +109,13 @@ static const struct plugin changing[] = {
 };
 
 static const struct plugin looking[] = {
+    {&kind_role, admit_role},
+    {&kind_clusterrole, admit_role},
+    {&kind_rolebinding, admit_binding},
+    {&kind_clusterrolebinding, admit_binding},
+    {&kind_node, admit_node},
+    {&kind_lease, admit_node_lease},
+    {&kind_pod, admit_node_pod},
     {&kind_pod, admit_limits},
     {&kind_priorityclass, admit_default_priority},
     {NULL, admit_quota}, /* last: only what nobody else refuses is counted */
@@ -151,8 +158,13 @@ static json_t *check_rules(const struct admission *a, struct alloc_change *chang
 
 json_t *admit(struct request *r, json_t *doc, const json_t *old, enum update_part part, struct alloc_change *change)
 {
-    const struct admission a = {
-        .server = r->server, .kind = r->kind, .doc = doc, .old = old, .part = part, .warnings = &r->warnings};
+    const struct admission a = {.server = r->server,
+                                .kind = r->kind,
+                                .doc = doc,
+                                .old = old,
+                                .part = part,
+                                .user = r->user,
+                                .warnings = &r->warnings};
     json_t *status = run(changing, ARRAY_LEN(changing), &a);
     if (!status && part == UPDATE_MAIN && r->kind->prepare)
         r->kind->prepare(doc, old);

@@ -9,7 +9,8 @@ struct admission {
     json_t *doc;       /* changed by the plug-ins of the first table */
     const json_t *old; /* NULL: created */
     enum update_part part;
-    json_t **warnings; /* array of texts, or NULL until there is one */
+    const struct user *user; /* who asks */
+    json_t **warnings;       /* array of texts, or NULL until there is one */
 };
 
 /* Returns the Status that refuses the object, or NULL. */
@@ -19,6 +20,8 @@ typedef json_t *admit_fn(const struct admission *a);
 json_t *admission_forbidden(const struct admission *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *admission_namespace(const struct admission *a);
 
-admit_fn admit_priority, admit_default_priority; /* admit_priority.c */
-admit_fn admit_quota;                            /* admit_quota.c */
-admit_fn admit_limit_defaults, admit_limits;     /* admit_limits.c */
+admit_fn admit_priority, admit_default_priority;       /* admit_priority.c */
+admit_fn admit_quota;                                  /* admit_quota.c */
+admit_fn admit_node, admit_node_lease, admit_node_pod; /* admit_node.c */
+admit_fn admit_role, admit_binding;                    /* admit_roles.c */
+admit_fn admit_limit_defaults, admit_limits;           /* admit_limits.c */

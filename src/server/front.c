@@ -6,6 +6,7 @@
 #include "http/http.h"
 #include "json/indent.h"
 #include "server/body.h"
+#include "server/impersonate.h"
 #include "server/represent.h"
 #include "server/tokens.h"
 #include "server/watch_http.h"
@@ -133,7 +134,10 @@ void serve_exchange(void *arg, struct http_exchange *x)
     r->method = xstrdup(http_method(x));
     r->path = xstrdup(http_path(x));
     r->query = xstrdup(http_query(x));
-    json_t *status = hr->user ? request_begin(r) : status_new(STATUS_UNAUTHORIZED, "Unauthorized");
+    json_t *status = hr->user ? impersonate(arg, x, &hr->user) : status_new(STATUS_UNAUTHORIZED, "Unauthorized");
+    r->user = hr->user;
+    if (!status)
+        status = request_begin(r);
     if (!status && r->handler && !r->handler->connects)
         status = read_headers(hr);
     if (status)

@@ -1,6 +1,7 @@
 /* server: who asks, and what they may. */
 #include "server/authz.h"
 
+#include "server/admit.h"
 #include "server/pipeline.h"
 #include "server_world.h"
 
@@ -209,6 +210,114 @@ TEST(reviews_answer_as_the_server_would)
     T_INT(post(REVIEWS "/selfsubjectrulesreviews", "{\"spec\":{}}"), 400);
 }
 
+/* --- acting as somebody, giving rights away, nodes --- */
+
+static int ask_acting(const char *header, const char *value, const char *method, const char *target, const char *body)
+{
+    extra_header = (struct http_header){header, value};
+    int code = ask_as(world.admin, method, target, NULL, "application/json", body);
+    extra_header = (struct http_header){0};
+    return code;
+}
+
+TEST(one_may_act_as_somebody)
+{
+    T_INT(ask_acting("Impersonate-User", "jane", "GET", PODS, NULL), 403);
+    T_STR(text("message"), "pods is forbidden: User \"jane\" cannot list resource \"pods\" in API group \"\" in the "
+                           "namespace \"default\"");
+    T_INT(ask_acting("Impersonate-User", "system:serviceaccount:default:a", "POST",
+                     "/apis/authentication.k8s.io/v1/selfsubjectreviews", "{}"),
+          201);
+    T_JSON(jget(answer.doc, "status.userInfo"),
+           "{\"username\":\"system:serviceaccount:default:a\",\"groups\":[\"system:serviceaccounts\","
+           "\"system:serviceaccounts:default\",\"system:authenticated\"]}");
+    T_INT(ask_acting("Impersonate-Group", "team", "GET", PODS, NULL), 500);
+    extra_header = (struct http_header){"Impersonate-User", "jane"};
+    T_INT(ask_as(world.anonymous, "GET", "/version", NULL, NULL, NULL), 403);
+    extra_header = (struct http_header){0};
+    T_STR(text("message"), "users \"jane\" is forbidden: User \"system:anonymous\" cannot impersonate resource "
+                           "\"users\" in API group \"\" at the cluster scope");
+}
+
+#define RULE(verbs, resources) "\"rules\":[{\"verbs\":[" verbs "],\"apiGroups\":[\"\"],\"resources\":[" resources "]}]"
+
+TEST(nobody_gives_away_what_they_lack)
+{
+    T_INT(post(ROLES, "{\"metadata\":{\"name\":\"maker\"},\"rules\":[{\"verbs\":[\"*\"],\"apiGroups\":["
+                      "\"rbac.authorization.k8s.io\"],\"resources\":[\"roles\",\"rolebindings\"],\"resourceNames\":[]},"
+                      "{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}]}"),
+          201);
+    T_INT(post(ROLES,
+               "{\"metadata\":{\"name\":\"writer\"},\"rules\":[{\"verbs\":[\"create\",\"update\"],\"apiGroups\":["
+               "\"rbac.authorization.k8s.io\"],\"resources\":[\"roles\",\"rolebindings\"]},"
+               "{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}]}"),
+          201);
+    T_INT(post(ROLE_BINDINGS, "{\"metadata\":{\"name\":\"w\"},\"roleRef\":" BOUND(
+                                  "Role", "writer") ",\"subjects\":[" BOUND("User", "wendy") "]}"),
+          201);
+    const struct {
+        const char *method, *path, *body;
+        int code;
+        const char *message;
+    } cases[] = {
+        {"POST", ROLES, "{\"metadata\":{\"name\":\"less\"}," RULE("\"get\"", "\"pods\"") "}", 201, NULL},
+        {"POST", ROLES, "{\"metadata\":{\"name\":\"more\"}," RULE("\"get\",\"list\"", "\"pods\",\"secrets\"") "}", 403,
+         "roles.rbac.authorization.k8s.io \"more\" is forbidden: user \"wendy\" (groups=[\"system:authenticated\"]) is "
+         "attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"pods\"], "
+         "Verbs:[\"list\"]}\n{APIGroups:[\"\"], Resources:[\"secrets\"], Verbs:[\"get\" \"list\"]}"},
+        {"PUT", ROLES "/maker", "{\"metadata\":{\"name\":\"maker\"}," RULE("\"*\"", "\"*\"") "}", 403, NULL},
+        {"POST", ROLE_BINDINGS, "{\"metadata\":{\"name\":\"b\"},\"roleRef\":" BOUND("Role", "less") ",\"subjects\":[]}",
+         201, NULL},
+        {"POST", ROLE_BINDINGS,
+         "{\"metadata\":{\"name\":\"c\"},\"roleRef\":" BOUND("ClusterRole", "cluster-admin") ",\"subjects\":[]}", 403,
+         NULL},
+        {"POST", ROLE_BINDINGS,
+         "{\"metadata\":{\"name\":\"d\"},\"roleRef\":" BOUND("Role", "nowhere") ",\"subjects\":[]}", 404,
+         "roles.rbac.authorization.k8s.io \"nowhere\" not found"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        T_INT(ask_acting("Impersonate-User", "wendy", cases[i].method, cases[i].path, cases[i].body), cases[i].code);
+        if (cases[i].message)
+            T_STR(text("message"), cases[i].message);
+    }
+}
+
+TEST(a_node_changes_only_itself)
+{
+    struct user *node = user_new("system:node:n1", nodes);
+    _cleanup_json_ json_t *other = json_pack("{s:{s:s}}", "metadata", "name", "n2");
+    _cleanup_json_ json_t *self = json_pack("{s:{s:s, s:{s:s, s:s}}}", "metadata", "name", "n1", "labels",
+                                            "kubernetes.io/hostname", "n1", "node-restriction.kubernetes.io/a", "b");
+    _cleanup_json_ json_t *tainted = json_deep_copy(self);
+    jset(tainted, "spec", json_pack("{s:[{s:s}]}", "taints", "key", "k"));
+    const struct {
+        admit_fn *run;
+        const struct kind *kind;
+        json_t *doc;
+        const json_t *old;
+        const char *message;
+    } cases[] = {
+        {admit_node, &kind_node, other, NULL,
+         "nodes \"n2\" is forbidden: node \"n1\" is not allowed to modify node \"n2\""},
+        {admit_node, &kind_node, self, NULL,
+         "nodes \"n1\" is forbidden: is not allowed to set the following labels: node-restriction.kubernetes.io/a"},
+        {admit_node, &kind_node, self, self, NULL},
+        {admit_node, &kind_node, self, tainted,
+         "nodes \"n1\" is forbidden: node \"n1\" is not allowed to modify taints"},
+        {admit_node_lease, &kind_lease, other, NULL,
+         "leases.coordination.k8s.io \"n2\" is forbidden: can only access node lease with the same name as the "
+         "requesting node"},
+        {admit_node_pod, &kind_pod, self, other, "pods \"n1\" is forbidden: cannot update labels through pod status"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct admission a = {
+            .server = world.server, .kind = cases[i].kind, .doc = cases[i].doc, .old = cases[i].old, .user = node};
+        _cleanup_json_ json_t *status = cases[i].run(&a);
+        T_STR(jstr_or(status, "message", "fine"), cases[i].message ? cases[i].message : "fine");
+    }
+    user_free(node);
+}
+
 /* --- certificates --- */
 
 static void add_entry(X509_NAME *name, const char *field, const char *value)
@@ -250,6 +359,9 @@ int main(void)
     RUN(roles_give_rights_as_long_as_they_are_bound);
     RUN(a_node_sees_what_its_pods_need);
     RUN(reviews_answer_as_the_server_would);
+    RUN(one_may_act_as_somebody);
+    RUN(nobody_gives_away_what_they_lack);
+    RUN(a_node_changes_only_itself);
     RUN(the_certificate_names_user_and_groups);
     RUN(without_a_name_one_is_anonymous);
     end_world();
