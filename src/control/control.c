@@ -6,6 +6,7 @@ const struct controller_def *const all_controllers[] = {
     &deployment_controller,
     &daemonset_controller,
     &job_controller,
+    &cronjob_controller,
     &statefulset_controller,
     &replicaset_controller,
     &replication_controller,

@@ -6,28 +6,69 @@
 #include "kinds/checks.h"
 #include "kinds/fields.h"
 #include "kinds/jobspec.h"
-#include "kinds/labels.h"
 #include "kinds/podspec.h"
-#include "kinds/rules.h"
 
-/* Upstream: maxParallelismForIndexedJob, completionsSoftLimit. */
-#define INDEXED_MAX 100000
+static const struct field exit_codes_fields[] = {
+    {"containerName", F_STR, .doc = "Container that is looked at; missing: all."},
+    {"operator", F_STR, REQ, .oneof = ONE_OF("In", "NotIn"), .doc = "In or NotIn."},
+    {"values", F_LIST, UNIQUE, .sub = int_item, .max_len = 255, .list_keys = "", .doc = "Exit codes, ascending."},
+    {0},
+};
 
-#define UID_LABEL "batch.kubernetes.io/controller-uid"
+static const struct field condition_pattern_fields[] = {
+    {"type", F_STR, .check = check_qualified_name, .doc = "Type of the pod's condition."},
+    {"status", F_STR, REQ, .dflt = "\"True\"", .oneof = ONE_OF("False", "True", "Unknown"),
+     .doc = "True, False or Unknown."},
+    {0},
+};
+
+static const struct field failure_rule_fields[] = {
+    {"action", F_STR, REQ, .oneof = ONE_OF("Count", "FailIndex", "FailJob", "Ignore"),
+     .doc = "FailJob, FailIndex, Ignore (the pod does not count) or Count (it counts as usual)."},
+    {"onExitCodes", F_OBJECT, .sub = exit_codes_fields, .doc = "Matches pods by how their containers ended."},
+    {"onPodConditions", F_LIST, OPT | ATOMIC, LIST_OF(condition_pattern_fields), .max_len = 20,
+     .doc = "Matches pods that have one of these conditions."},
+    {0},
+};
+
+static const struct field failure_policy_fields[] = {
+    {"rules", F_LIST, ATOMIC, LIST_OF(failure_rule_fields), .max_len = 20,
+     .doc = "The first one that matches a failed pod counts."},
+    {0},
+};
+
+static const struct field success_rule_fields[] = {
+    {"succeededIndexes", F_STR, .max_len = 65536,
+     .doc = "Indexes of which all, or succeededCount, must succeed: \"0,3-5\"."},
+    {"succeededCount", F_INT, .max = NO_MAX, .doc = "How many must succeed."},
+    {0},
+};
+
+static const struct field success_policy_fields[] = {
+    {"rules", F_LIST, ATOMIC, LIST_OF(success_rule_fields), .max_len = 20,
+     .doc = "The Job is done when one of them is met."},
+    {0},
+};
 
 const struct field job_spec_fields[] = {
     {"parallelism", F_INT, .max = NO_MAX, .doc = "How many pods may run at once."},
     {"completions", F_INT, .max = NO_MAX, .doc = "How many pods must succeed; missing: the first success is enough."},
     {"activeDeadlineSeconds", F_INT64, .max = NO_MAX, .doc = "Seconds after which the Job fails."},
-    {"backoffLimit", F_INT, .dflt = "6", .max = NO_MAX, .doc = "How many pods may fail before the Job fails."},
+    {"podFailurePolicy", F_OBJECT, .sub = failure_policy_fields, .doc = "What failed pods mean for the Job."},
+    {"successPolicy", F_OBJECT, .sub = success_policy_fields, .doc = "When an Indexed Job is done early."},
+    {"backoffLimit", F_INT, .max = NO_MAX, .doc = "How many pods may fail before the Job fails; 6 if missing."},
+    {"backoffLimitPerIndex", F_INT, .max = NO_MAX, .doc = "How many pods of an index may fail before the index fails."},
+    {"maxFailedIndexes", F_INT, .max = NO_MAX, .doc = "How many indexes may fail before the Job fails."},
     {"selector", F_OBJECT, ATOMIC, .sub = label_selector_fields,
      .doc = "Labels of the pods that count; made by the server."},
     {"manualSelector", F_BOOL, .doc = "The selector is the user's business."},
     {"template", F_OBJECT, REQ, .sub = pod_template_spec_fields, .doc = "The pods to be run."},
     {"ttlSecondsAfterFinished", F_INT, .max = NO_MAX, .doc = "Seconds after its end until the Job is deleted."},
-    {"completionMode", F_STR, .dflt = "\"NonIndexed\"", .oneof = ONE_OF("NonIndexed", "Indexed"),
+    {"completionMode", F_STR, .oneof = ONE_OF("NonIndexed", "Indexed"),
      .doc = "Indexed gives every pod a number of its own, from 0 to completions - 1."},
-    {"suspend", F_BOOL, .dflt = "false", .doc = "No pod runs while this is true."},
+    {"suspend", F_BOOL, .doc = "No pod runs while this is true."},
+    {"podReplacementPolicy", F_STR,
+     .doc = "TerminatingOrFailed or Failed: when another pod is made for one that is being deleted."},
     {"managedBy", F_STR, .check = check_qualified_name,
      .doc = "Who runs the Job; missing or kubernetes.io/job-controller: this cluster."},
     {0},
@@ -59,6 +100,7 @@ static const struct field job_status_fields[] = {
     {"failed", F_INT, OPT, .doc = "Pods that have failed."},
     {"terminating", F_INT, .doc = "Pods that are ending."},
     {"completedIndexes", F_STR, OPT, .doc = "Numbers that are done: \"0,3-5\"."},
+    {"failedIndexes", F_STR, .doc = "Numbers that have failed: \"0,3-5\"."},
     {"uncountedTerminatedPods", F_OBJECT, .sub = uncounted_fields,
      .doc = "Pods that have ended and are not yet in the numbers."},
     {"ready", F_INT, .doc = "Active pods that are ready."},
@@ -141,21 +183,34 @@ static const struct field_label field_labels[] = {
 
 /* --- defaults --- */
 
-void job_spec_default(json_t *spec)
+static void default_member(json_t *spec, const char *name, json_t *value)
 {
-    if (!spec)
-        return;
+    if (json_object_get(spec, name))
+        json_decref(value);
+    else
+        json_object_set_new(spec, name, value);
+}
+
+static void job_spec_default(json_t *spec)
+{
+    bool per_index = jget(spec, "backoffLimitPerIndex") != NULL;
     pod_spec_default(jget(spec, "template.spec"));
-    if (!jget(spec, "parallelism") && !jget(spec, "completions"))
-        jset_int(spec, "completions", 1);
     if (!jget(spec, "parallelism"))
-        jset_int(spec, "parallelism", 1);
+        default_member(spec, "completions", json_integer(1));
+    default_member(spec, "parallelism", json_integer(1));
+    default_member(spec, "backoffLimit", json_integer(per_index ? INT32_MAX : 6));
+    default_member(spec, "completionMode", json_string("NonIndexed"));
+    default_member(spec, "suspend", json_false());
+    default_member(spec, "manualSelector", json_false());
+    default_member(spec, "podReplacementPolicy",
+                   json_string(jget(spec, "podFailurePolicy") ? "Failed" : "TerminatingOrFailed"));
 }
 
 static void default_more(json_t *obj)
 {
     json_t *labels = jget(obj, "spec.template.metadata.labels");
-    job_spec_default(jget(obj, "spec"));
+    if (jget(obj, "spec"))
+        job_spec_default(jget(obj, "spec"));
     if (json_object_size(labels) && !json_object_size(jget(obj, "metadata.labels")))
         jset(obj, "metadata.labels", json_deep_copy(labels));
 }
@@ -183,74 +238,6 @@ static void prepare(json_t *obj, const json_t *old)
         json_object_set_new(jget(obj, "spec.selector.matchLabels"), UID_LABEL, json_string(uid));
 }
 
-/* --- rules --- */
-
-void job_spec_validate(const json_t *spec, const char *path, struct status_causes *causes)
-{
-    char pod_path[RULE_PATH_SIZE];
-    const char *policy = jstr_or(spec, "template.spec.restartPolicy", "");
-    snprintf(pod_path, sizeof(pod_path), "%s.template.spec", path);
-    if (jget(spec, "template.spec"))
-        pod_spec_validate(jget(spec, "template.spec"), pod_path, causes);
-    if (!*policy || streq(policy, "Always"))
-        rule_broken(causes, CAUSE_REQUIRED, NULL, "valid values: \"OnFailure\", \"Never\"", "%s.restartPolicy",
-                    pod_path);
-    if (!streq(jstr_or(spec, "completionMode", ""), "Indexed"))
-        return;
-    if (!jget(spec, "completions"))
-        rule_broken(causes, CAUSE_REQUIRED, NULL, "when completion mode is Indexed", "%s.completions", path);
-    if (jint(spec, "parallelism", 0) > INDEXED_MAX)
-        rule_broken(causes, CAUSE_INVALID, jget(spec, "parallelism"),
-                    "must be less than or equal to 100000 when completion mode is Indexed", "%s.parallelism", path);
-    if (jint(spec, "completions", 0) > INDEXED_MAX)
-        rule_broken(causes, CAUSE_INVALID, jget(spec, "completions"),
-                    "must be less than or equal to 100000 when completion mode is Indexed", "%s.completions", path);
-}
-
-static void check_selector(const json_t *obj, struct status_causes *causes)
-{
-    const json_t *selector = jget(obj, "spec.selector"), *labels = jget(obj, "spec.template.metadata.labels");
-    if (!selector) {
-        causes_add(causes, CAUSE_REQUIRED, "spec.selector", NULL, "%s", "");
-        return;
-    }
-    rule_label_selector(causes, selector, "spec.selector");
-    const char *uid = json_string_value(json_object_get(jget(selector, "matchLabels"), UID_LABEL));
-    if (!jbool(obj, "spec.manualSelector", false) && !streq(str_or(uid, ""), jstr_or(obj, "metadata.uid", "")))
-        causes_add(causes, CAUSE_INVALID, "spec.selector", selector, "`selector` not auto-generated");
-    if (!label_selector_matches(selector, labels))
-        causes_add(causes, CAUSE_INVALID, "spec.template.metadata.labels", labels,
-                   "`selector` does not match template `labels`");
-}
-
-static bool is_equal(const json_t *a, const json_t *b)
-{
-    return a && b ? json_equal((json_t *)a, (json_t *)b) : a == b;
-}
-
-/* An Indexed Job may grow and shrink as long as all of it runs at once; a suspended one that never started may get
- * another template. */
-static bool may_change(const json_t *obj, const json_t *old, const char *path)
-{
-    if (streq(path, "spec.completions"))
-        return streq(jstr_or(obj, "spec.completionMode", ""), "Indexed") &&
-               jint(obj, "spec.completions", 0) == jint(obj, "spec.parallelism", -1);
-    if (streq(path, "spec.template"))
-        return jbool(old, "spec.suspend", false) && !jget(old, "status.startTime");
-    return false;
-}
-
-static void validate(const json_t *obj, const json_t *old, struct status_causes *causes)
-{
-    static const char *const fixed[] = {"spec.completions", "spec.selector", "spec.template", "spec.completionMode",
-                                        "spec.managedBy"};
-    job_spec_validate(jget(obj, "spec"), "spec", causes);
-    check_selector(obj, causes);
-    for (size_t i = 0; old && i < ARRAY_LEN(fixed); i++)
-        if (!is_equal(jget(obj, fixed[i]), jget(old, fixed[i])) && !may_change(obj, old, fixed[i]))
-            causes_add(causes, CAUSE_INVALID, fixed[i], jget(obj, fixed[i]), "field is immutable");
-}
-
 const struct kind kind_job = {
     .group = "batch",
     .version = "v1",
@@ -269,5 +256,5 @@ const struct kind kind_job = {
     .has_generation = true,
     .default_more = default_more,
     .prepare = prepare,
-    .validate = validate,
+    .validate = job_validate,
 };

@@ -172,10 +172,10 @@ extern const struct kind kind_tokenrequest;
 extern const struct kind kind_namespace, kind_node, kind_pod, kind_service, kind_endpoints, kind_endpointslice,
     kind_replicationcontroller, kind_replicaset, kind_deployment, kind_event, kind_configmap, kind_secret,
     kind_serviceaccount, kind_lease, kind_controllerrevision, kind_daemonset, kind_job, kind_statefulset,
-    kind_tokenreview, kind_selfsubjectreview, kind_ingress, kind_ingressclass;
+    kind_tokenreview, kind_selfsubjectreview, kind_ingress, kind_ingressclass, kind_cronjob;
 extern const struct kind kind_role, kind_clusterrole, kind_rolebinding, kind_clusterrolebinding,
     kind_poddisruptionbudget;
 extern const struct kind kind_limitrange, kind_resourcequota, kind_priorityclass, kind_subjectaccessreview,
     kind_localsubjectaccessreview, kind_selfsubjectaccessreview, kind_selfsubjectrulesreview;
 extern const struct kind kind_ingress_v1beta1, kind_ingress_extensions; /* versions of kind_ingress */
-extern const struct kind kind_poddisruptionbudget_v1beta1;
+extern const struct kind kind_cronjob_v1beta1, kind_poddisruptionbudget_v1beta1;

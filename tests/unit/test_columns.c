@@ -48,6 +48,7 @@ TEST(headings)
         {&kind_daemonset,
          "Name,Desired,Current,Ready,Up-to-date,Available,Node Selector,Age,Containers*,Images*,Selector*"},
         {&kind_job, "Name,Status,Completions,Duration,Age,Containers*,Images*,Selector*"},
+        {&kind_cronjob, "Name,Schedule,Timezone,Suspend,Active,Last Schedule,Age,Containers*,Images*,Selector*"},
         {&kind_statefulset, "Name,Ready,Age,Containers*,Images*"},
         {&kind_controllerrevision, "Name,Controller,Revision,Age"},
         {&kind_replicaset, "Name,Desired,Current,Ready,Age,Containers*,Images*,Selector*"},
