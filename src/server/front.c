@@ -7,6 +7,7 @@
 #include "json/indent.h"
 #include "server/body.h"
 #include "server/impersonate.h"
+#include "server/inflight.h"
 #include "server/represent.h"
 #include "server/tokens.h"
 #include "server/watch_http.h"
@@ -15,6 +16,7 @@ struct http_request {
     struct request r;
     struct user *user;
     struct negotiated form;
+    bool counted; /* among the user's requests in flight */
 };
 
 static struct http_request *from(struct request *r)
@@ -95,16 +97,29 @@ static void reply_page(struct request *r, const struct page *page)
     reply_text(r, 200, text, len);
 }
 
+static json_t *too_many(void)
+{
+    json_t *status = status_new(STATUS_TOO_MANY_REQUESTS, "too many requests, please try again later");
+    jset_int(status, "details.retryAfterSeconds", 1);
+    return status;
+}
+
 static void reply_watch(struct request *r)
 {
     const struct negotiated form = from(r)->form;
-    watch_http(r, &form);
+    if (r->server->counters.watches >= WATCHES_MAX)
+        request_reply_status(r, too_many());
+    else
+        watch_http(r, &form);
 }
 
 static void free_http_request(struct request *r)
 {
-    user_free(from(r)->user);
-    free(from(r));
+    struct http_request *hr = from(r);
+    if (hr->counted)
+        inflight_leave(&r->server->in_flight, hr->user);
+    user_free(hr->user);
+    free(hr);
 }
 
 static const struct door http_door = {reply_object, reply_document, reply_page, reply_watch, free_http_request};
@@ -123,6 +138,12 @@ static json_t *read_headers(struct http_request *hr)
     return read_body(r, http_get_header(r->exchange, "Content-Type"), bytes, len);
 }
 
+static json_t *enter(struct http_request *hr)
+{
+    hr->counted = inflight_enter(&hr->r.server->in_flight, hr->user);
+    return hr->counted ? NULL : too_many();
+}
+
 void serve_exchange(void *arg, struct http_exchange *x)
 {
     struct http_request *hr = NEW(struct http_request);
@@ -136,6 +157,8 @@ void serve_exchange(void *arg, struct http_exchange *x)
     r->query = xstrdup(http_query(x));
     json_t *status = hr->user ? impersonate(arg, x, &hr->user) : status_new(STATUS_UNAUTHORIZED, "Unauthorized");
     r->user = hr->user;
+    if (!status)
+        status = enter(hr);
     if (!status)
         status = request_begin(r);
     if (!status && r->handler && !r->handler->connects)

@@ -100,6 +100,7 @@ struct server {
     uv_idle_t run_queue;
     uv_timer_t watch_timer, expire_timer;
     int open_handles;     /* run_queue and the timers: the server is freed with the last */
+    struct map in_flight; /* user -> requests; inflight.c */
     struct map documents; /* texts of OpenAPI, made when first asked for; routes.c */
     struct frame *frame;  /* the watch event written last, for the watchers still to come; watch_http.c */
     struct {

@@ -39,6 +39,7 @@ static void on_handle_closed(uv_handle_t *handle)
     SSL_CTX_free(s->tls);
     SSL_CTX_free(s->agent_tls);
     map_done_with(&s->documents, document_free);
+    map_done(&s->in_flight);
     frame_free(s->frame);
     free_config(&s->config);
     free(s);
