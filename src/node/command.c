@@ -14,6 +14,11 @@
 
 #define CONFIG_MAX (4 << 20) /* config.json carries the environment, which carries Secrets and ConfigMaps */
 
+#define LOG_MAX (64 << 10) /* what a runtime says about one command is a line */
+
+/* As shells have it. */
+enum { EXIT_CANNOT_RUN = 126, EXIT_MISSING = 127 };
+
 static json_t *read_config(const char *bundle, struct err *err)
 {
     _cleanup_free_ char *path = xasprintf("%s/config.json", bundle);
@@ -50,13 +55,14 @@ int command_init(struct command *c, const struct runtime *rt, const char *bundle
     _cleanup_free_ char *text = jprint(process);
     c->process_json = xasprintf("%s/exec-%u.json", bundle, n);
     c->pidfile = xasprintf("%s/exec-%u.pid", bundle, n);
+    c->log = xasprintf("%s/exec-%u.log", bundle, n);
     int r = write_file_atomically(c->process_json, text, strlen(text), 0600);
     if (r < 0) {
         err_set(err, -r, "write %s", c->process_json);
         command_done(c);
         return -1;
     }
-    runtime_exec_spawn(rt, cid, c->process_json, c->pidfile, console, c->argv, &c->spawn);
+    runtime_exec_spawn(rt, cid, c->process_json, c->pidfile, c->log, console, c->argv, &c->spawn);
     return 0;
 }
 
@@ -66,9 +72,37 @@ void command_done(struct command *c)
         (void)unlink(c->process_json);
     if (c->pidfile)
         (void)unlink(c->pidfile);
+    if (c->log)
+        (void)unlink(c->log);
     free(c->process_json);
     free(c->pidfile);
+    free(c->log);
     *c = (struct command){0};
+}
+
+char *exec_complaint(const char *log, const char *program, int *ret_code)
+{
+    struct err err;
+    const char *end = log + strcspn(log, "\n");
+    _cleanup_json_ json_t *line = end > log ? jparse(log, (size_t)(end - log), &err) : NULL;
+    const char *said = jstr_or(line, "msg", log);
+    if (!*log)
+        return NULL;
+    bool missing = strstr(said, "not found in $PATH") || strstr(said, "No such file or directory");
+    bool denied = strstr(said, "Permission denied") || strstr(said, "not permitted");
+    *ret_code = missing ? EXIT_MISSING : EXIT_CANNOT_RUN;
+    _cleanup_free_ char *why = !missing && !denied ? xstrdup(said)
+                               : denied            ? xasprintf("exec: \"%s\": permission denied", program)
+                               : strchr(program, '/')
+                                   ? xasprintf("exec: \"%s\": stat %s: no such file or directory", program, program)
+                                   : xasprintf("exec: \"%s\": executable file not found in $PATH", program);
+    return xasprintf("OCI runtime exec failed: exec failed: unable to start container process: %s: unknown\n", why);
+}
+
+char *command_complaint(const struct command *c, const char *program, int *ret_code)
+{
+    _cleanup_free_ char *log = c->log ? read_small_file(c->log, LOG_MAX) : NULL;
+    return log ? exec_complaint(log, program, ret_code) : NULL;
 }
 
 void command_kill(const struct command *c)

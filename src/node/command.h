@@ -6,7 +6,7 @@
 #define COMMAND_OUTPUT_MAX 10240 /* of a probe: what upstream keeps */
 
 struct command {
-    char *process_json, *pidfile; /* files beside the bundle, unlinked by command_done() */
+    char *process_json, *pidfile, *log; /* files beside the bundle, unlinked by command_done() */
     const char *argv[RUNTIME_EXEC_ARGS];
     struct spawn spawn; /* ready but for the descriptors */
 };
@@ -16,6 +16,11 @@ struct command {
 int command_init(struct command *c, const struct runtime *rt, const char *bundle, const char *cid, const json_t *args,
                  bool tty, const char *console, struct err *err);
 void command_done(struct command *c);
+/* Why the runtime could not start `program`, in upstream's words and with a line end, and the exit code a shell gives
+ * for that; NULL when it did start. The caller frees. */
+char *command_complaint(const struct command *c, const char *program, int *ret_code);
+/* The same of what the runtime has logged. Pure. */
+char *exec_complaint(const char *log, const char *program, int *ret_code);
 /* Kills the command inside the container (ending the runtime's process alone would leave it there). */
 void command_kill(const struct command *c);
 /* Runs it to the end. The exit code, or -errno (-ETIMEDOUT) with err. Blocking. */

@@ -118,12 +118,26 @@ static void check_end(struct session *s)
         uv_timer_start(s->drain, on_drain, DRAIN_MS, 0);
 }
 
+/* The runtime's own words belong to the output, as with upstream's runtimes. */
+static void tell_complaint(struct session *s)
+{
+    const char *program = str_or(json_string_value(json_array_get(s->args, 0)), "");
+    _cleanup_free_ char *text = s->exit_code ? command_complaint(&s->command, program, &s->exit_code) : NULL;
+    if (!text || !s->remote)
+        return;
+    if (s->options.want_stderr && !s->options.tty)
+        remote_stderr(s->remote, text, strlen(text));
+    else
+        remote_stdout(s->remote, text, strlen(text));
+}
+
 static void on_exit_ready(uv_poll_t *w, int status, int events)
 {
     struct session *s = w->data;
     (void)status, (void)events;
     uv_poll_stop(w);
     s->exit_code = spawn_wait(s->pid);
+    tell_complaint(s);
     close_stream(&s->in);
     check_end(s);
 }

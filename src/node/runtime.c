@@ -244,12 +244,16 @@ bool runtime_oom_killed(const char *bundle)
 }
 
 void runtime_exec_spawn(const struct runtime *rt, const char *cid, const char *process_json, const char *pidfile,
-                        const char *console, const char *argv[RUNTIME_EXEC_ARGS], struct spawn *s)
+                        const char *log, const char *console, const char *argv[RUNTIME_EXEC_ARGS], struct spawn *s)
 {
     size_t n = 0;
     argv[n++] = rt->path;
     argv[n++] = "--root";
     argv[n++] = rt->paths->oci;
+    argv[n++] = "--log";
+    argv[n++] = log;
+    argv[n++] = "--log-format";
+    argv[n++] = "json";
     argv[n++] = "exec";
     argv[n++] = "--process";
     argv[n++] = process_json;

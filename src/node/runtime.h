@@ -47,11 +47,12 @@ bool runtime_read_exit(const struct runtime *rt, const char *cid, int *ret_code,
 /* Was the container ended by the kernel for its memory limit? */
 bool runtime_oom_killed(const char *bundle);
 
-/* A command inside a container, from a process description in a file (OCI "process"). Fills argv (up to 16) and the
- * rest of *s but the descriptors; console: path of the socket that receives the terminal, or NULL. */
-#define RUNTIME_EXEC_ARGS 16
+/* A command inside a container, from a process description in a file (OCI "process"). Fills argv (up to 20) and the
+ * rest of *s but the descriptors; log: file for what the runtime itself has to say; console: path
+ * of the socket that receives the terminal, or NULL. */
+#define RUNTIME_EXEC_ARGS 20
 void runtime_exec_spawn(const struct runtime *rt, const char *cid, const char *process_json, const char *pidfile,
-                        const char *console, const char *argv[RUNTIME_EXEC_ARGS], struct spawn *s);
+                        const char *log, const char *console, const char *argv[RUNTIME_EXEC_ARGS], struct spawn *s);
 
 /* Start time of a process in clock ticks since boot, which with its pid names it for ever; 0 when it is gone. */
 uint64_t process_start_time(pid_t pid);

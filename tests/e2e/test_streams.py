@@ -132,6 +132,14 @@ def test_a_connection_that_breaks_is_only_that(kubectl, namespace, web):
         assert forward.poll() is None
 
 
+def test_a_program_that_is_not_there(kubectl, namespace, web):
+    for program, code, said in (("nosuch", 127, "executable file not found in $PATH"), ("/no/such", 127, "no such file or directory"),
+                                ("/etc", 126, "permission denied")):
+        done = kubectl.run("exec", web, "-n", namespace, "-c", "nginx", "--", program, check=False)
+        assert (done.returncode, done.stdout) == (code, ""), done.stderr
+        assert "OCI runtime exec failed: exec failed: unable to start container process" in done.stderr and said in done.stderr
+
+
 def test_attach_to_what_runs(kubectl, namespace):
     kubectl("run", "talk", "-n", namespace, "--image=ubuntu", "--restart=Never", "-i", "--attach=false", "--command", "--", "bash", "-c",
             "while read line; do echo got $line; echo heard $line >&2; [ $line = end ] && exit 5; done")

@@ -1,5 +1,6 @@
 /* node: the pure texts: logs, files in /etc, environment, downward API, users. */
 #include "base/buf.h"
+#include "node/command.h"
 #include "node/crilog.h"
 #include "node/env.h"
 #include "node/files.h"
@@ -274,8 +275,33 @@ TEST(users_are_looked_up_in_the_image)
            user_resolve("web:none", passwd, group, &u, &err) < 0);
 }
 
+TEST(a_program_that_does_not_start)
+{
+#define SAYS "OCI runtime exec failed: exec failed: unable to start container process: "
+    static const struct {
+        const char *log, *program, *want;
+        int code;
+    } cases[] = {
+        {"", "a", NULL, -1},
+        {"{\"msg\":\"executable file `a` not found in $PATH: No such file or directory\",\"level\":\"error\"}\n", "a",
+         SAYS "exec: \"a\": executable file not found in $PATH: unknown\n", 127},
+        {"{\"msg\":\"executable file `/x/a` not found: No such file or directory\"}\n", "/x/a",
+         SAYS "exec: \"/x/a\": stat /x/a: no such file or directory: unknown\n", 127},
+        {"{\"msg\":\"open executable: Permission denied\"}", "/etc",
+         SAYS "exec: \"/etc\": permission denied: unknown\n", 126},
+        {"no JSON", "a", SAYS "no JSON: unknown\n", 126},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int code = -1;
+        _cleanup_free_ char *got = exec_complaint(cases[i].log, cases[i].program, &code);
+        T_STR(got, cases[i].want);
+        T_INT(code, cases[i].code);
+    }
+}
+
 int main(void)
 {
+    RUN(a_program_that_does_not_start);
     RUN(logs_are_the_same_in_any_pieces);
     RUN(logs_obey_the_options);
     RUN(lines_of_another_format_are_left_out);
