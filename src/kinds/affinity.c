@@ -1,6 +1,7 @@
 /* What a pod wishes of the node it lands on. */
 #include "kinds/checks.h"
 #include "kinds/fields.h"
+#include "kinds/storage.h"
 
 static const struct field node_selector_requirement_fields[] = {
     {"key", F_STR, REQ, .doc = "Label or field."},
@@ -18,7 +19,7 @@ static const struct field node_selector_term_fields[] = {
     {0},
 };
 
-static const struct field node_selector_fields[] = {
+const struct field node_selector_fields[] = {
     {"nodeSelectorTerms", F_LIST, REQ | NONEMPTY, LIST_OF(node_selector_term_fields), .doc = "One of them must match."},
     {0},
 };

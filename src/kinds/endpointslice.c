@@ -4,17 +4,18 @@
 #include "json/json.h"
 #include "kinds/cells.h"
 #include "kinds/checks.h"
+#include "kinds/endpointslice.h"
 #include "kinds/fields.h"
 #include "kinds/rules.h"
 
-static const struct field endpoint_conditions_fields[] = {
+const struct field endpoint_conditions_fields[] = {
     {"ready", F_BOOL, .doc = "It takes new connections."},
     {"serving", F_BOOL, .doc = "It answers, even while terminating."},
     {"terminating", F_BOOL, .doc = "It is being deleted."},
     {0},
 };
 
-static const struct field for_zone_fields[] = {
+const struct field endpoint_zone_fields[] = {
     {"name", F_STR, REQ, .check = check_label_value, .doc = "Name of the zone."},
     {0},
 };
@@ -25,7 +26,7 @@ static const struct field for_node_fields[] = {
 };
 
 static const struct field endpoint_hints_fields[] = {
-    {"forZones", F_LIST, OPT, LIST_OF(for_zone_fields), .max_len = 8, .doc = "Zones that should use it."},
+    {"forZones", F_LIST, OPT, LIST_OF(endpoint_zone_fields), .max_len = 8, .doc = "Zones that should use it."},
     {"forNodes", F_LIST, OPT, LIST_OF(for_node_fields), .max_len = 8, .doc = "Nodes that should use it."},
     {0},
 };
@@ -43,7 +44,7 @@ static const struct field endpoint_fields[] = {
     {0},
 };
 
-static const struct field discovery_endpoint_port_fields[] = {
+const struct field endpoint_port_fields[] = {
     {"name", F_STR, .dflt = "\"\"", .doc = "Name of the Service's port."},
     {"protocol", F_STR, .dflt = "\"TCP\"", .oneof = ONE_OF("SCTP", "TCP", "UDP"), .doc = "TCP, UDP or SCTP."},
     {"port", F_INT, .min = 1, .max = 65535, .doc = "Number of the port; missing: all ports."},
@@ -56,7 +57,7 @@ static const struct field endpointslice_fields[] = {
     {"addressType", F_STR, REQ | IMMUT, .oneof = ONE_OF("FQDN", "IPv4", "IPv6"),
      .doc = "IPv4, IPv6 or FQDN, for all endpoints of the slice."},
     {"endpoints", F_LIST, LIST_OF(endpoint_fields), .dflt = "[]", .max_len = 1000, .doc = "The endpoints."},
-    {"ports", F_LIST, LIST_OF(discovery_endpoint_port_fields), .max_len = 20000,
+    {"ports", F_LIST, LIST_OF(endpoint_port_fields), .max_len = 20000,
      .doc = "Ports that every endpoint of the slice has."},
     {0},
 };
@@ -90,7 +91,7 @@ static json_t *cell_endpoints(const json_t *obj, int64_t now_usec)
     return shortlist_cell(&list, "<unset>");
 }
 
-static const struct column columns[] = {
+const struct column endpointslice_columns[] = {
     {"Name", "string", "name", 0, cell_name}, {"AddressType", "string", "", 0, cell_address_type},
     {"Ports", "string", "", 0, cell_ports},   {"Endpoints", "string", "", 0, cell_endpoints},
     {"Age", "string", "", 0, cell_age},       {0},
@@ -152,7 +153,7 @@ const struct kind kind_endpointslice = {
     .namespaced = true,
     .verbs = V_ALL,
     .fields = endpointslice_fields,
-    .columns = columns,
+    .columns = endpointslice_columns,
     .check_name = check_dns_subdomain,
     .has_generation = true,
     .validate = validate,

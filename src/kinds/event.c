@@ -5,10 +5,11 @@
 #include "json/json.h"
 #include "kinds/cells.h"
 #include "kinds/checks.h"
+#include "kinds/event.h"
 #include "kinds/fields.h"
 #include "kinds/rules.h"
 
-static const struct field event_source_fields[] = {
+const struct field event_source_fields[] = {
     {"component", F_STR, OPT, .doc = "Component that reports it."},
     {"host", F_STR, OPT, .doc = "Node on which that runs."},
     {0},
@@ -100,7 +101,7 @@ static json_t *cell_count(const json_t *event, int64_t now_usec)
     return json_integer(count ? count : 1);
 }
 
-static const struct column columns[] = {
+const struct column event_columns[] = {
     {"Last Seen", "string", "", 0, cell_last_seen},
     {"Type", "string", "", 0, cell_type},
     {"Reason", "string", "", 0, cell_reason},
@@ -150,7 +151,7 @@ const struct kind kind_event = {
     .namespaced = true,
     .verbs = V_ALL,
     .fields = event_fields,
-    .columns = columns,
+    .columns = event_columns,
     .check_name = check_dns_subdomain,
     .field_labels = field_labels,
     .ttl_seconds = 3600, /* upstream: kube-apiserver --event-ttl */

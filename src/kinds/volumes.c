@@ -1,8 +1,9 @@
 /* What a pod can mount. */
 #include "kinds/checks.h"
 #include "kinds/fields.h"
+#include "kinds/storage.h"
 
-static const struct field host_path_volume_fields[] = {
+const struct field host_path_volume_fields[] = {
     {"path", F_STR, REQ, .doc = "Path on the node."},
     {"type", F_STR, .dflt = "\"\"",
      .oneof =
@@ -146,7 +147,7 @@ static const struct field image_volume_fields[] = {
     {0},
 };
 
-static const struct field nfs_volume_fields[] = {
+const struct field nfs_volume_fields[] = {
     {"server", F_STR, REQ, .doc = "Name or address of the server."},
     {"path", F_STR, REQ, .doc = "Path that the server exports."},
     {"readOnly", F_BOOL, OPT, .doc = "Mounts it read-only."},

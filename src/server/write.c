@@ -31,9 +31,10 @@ json_t *read_document(struct request *r, json_t *doc)
     json_t *status = check_body_type(r->version, doc);
     if (!status)
         status = schema_decode(r->version, doc, r->validation, &r->warnings);
-    if (!status)
-        kind_to_stored(r->version, doc);
-    return status;
+    if (status || r->version == r->kind)
+        return status;
+    kind_to_stored(r->version, doc);
+    return schema_decode(r->kind, doc, VALIDATION_IGNORE, &r->warnings); /* annotations may have become members */
 }
 
 json_t *check_identity(const struct request *r, json_t *doc)

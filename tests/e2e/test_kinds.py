@@ -11,9 +11,11 @@ def names(kubectl, *args):
     return kubectl("api-resources", "-o", "name", *args).split()
 
 
-def test_every_example_is_taken_and_read(kubectl, cluster, namespace):
+def test_every_example_is_taken_and_read(kubectl, cluster, namespace, tmp_path):
     old = cluster.kubectl("old")
-    for path in EXAMPLES:
+    for example in EXAMPLES:
+        path = tmp_path / example.name
+        path.write_text(example.read_text().replace("NAMESPACE", namespace))
         kubectl("-n", namespace, "apply", "-f", str(path))
         before = kubectl.json("-n", namespace, "get", "-f", str(path))
         again = kubectl("-n", namespace, "apply", "-f", str(path)).strip()
@@ -59,3 +61,53 @@ def test_a_cron_job_runs_by_the_clock_and_by_hand(cluster):
     old("-n", "cron", "delete", "cronjob", "c")
     eventually(lambda: new("-n", "cron", "get", "pods", "-o", "name") == "", "its Jobs and their pods are gone")
     new("delete", "namespace", "cron", "--wait=false")
+
+
+def test_versions_of_one_object(cluster, kubectl_new):
+    """What is written in one version is read in the other."""
+    k = kubectl_new
+    k("create", "namespace", "versions")
+    k("-n", "versions", "create", "deployment", "d", "--image=busybox", "--replicas=0")
+    cluster.kubectl("old")("-n", "versions", "autoscale", "deployment", "d", "--max=4", "--cpu-percent=60")
+    new = k.json("-n", "versions", "get", "horizontalpodautoscalers.v2.autoscaling", "d")["spec"]
+    assert new["metrics"] == [{"type": "Resource", "resource": {"name": "cpu", "target": {
+        "type": "Utilization", "averageUtilization": 60}}}]
+    metric = {"type": "Pods", "pods": {"metric": {"name": "m"}, "target": {"type": "AverageValue", "averageValue": "5"}}}
+    k("-n", "versions", "patch", "hpa", "d", "--type=merge", "-p", json.dumps({"spec": {"metrics": new["metrics"] + [metric]}}))
+    old = k.json("-n", "versions", "get", "horizontalpodautoscalers.v1.autoscaling", "d")
+    assert old["spec"]["targetCPUUtilizationPercentage"] == 60
+    annotated = json.loads(old["metadata"]["annotations"]["autoscaling.alpha.kubernetes.io/metrics"])
+    assert annotated == [{"type": "Pods", "pods": {"metricName": "m", "targetAverageValue": "5"}}]
+    k("-n", "versions", "replace", "-f", "-", input=json.dumps(old))
+    assert k.json("-n", "versions", "get", "hpa", "d")["spec"]["metrics"] == [metric] + new["metrics"]
+    broken = {**old, "metadata": {"name": "broken", "annotations": {
+        "autoscaling.alpha.kubernetes.io/metrics": '[{"type":"Pods","pods":{"metricName":7}}]'}}}
+    assert "cannot unmarshal" in k.fails("-n", "versions", "create", "-f", "-", input=json.dumps(broken))
+    assert "cpu: <unknown>/60%" in k("-n", "versions", "get", "hpa")
+    for example in ("endpointslice", "endpointslice-v1beta1"):
+        k("-n", "versions", "apply", "-f", str(pathlib.Path(__file__).parent / "kinds" / f"{example}.yaml"))
+    endpoint = k.json("-n", "versions", "get", "endpointslices.v1.discovery.k8s.io", "older")["endpoints"][0]
+    assert (endpoint["nodeName"], endpoint["zone"], endpoint["deprecatedTopology"]) == ("n1", "z1", {"rack": "r7"})
+    endpoint = k.json("-n", "versions", "get", "endpointslices.v1beta1.discovery.k8s.io", "example")["endpoints"][0]
+    assert endpoint["topology"] == {"kubernetes.io/hostname": "n1", "topology.kubernetes.io/zone": "z1"}
+    k("-n", "versions", "scale", "deployment", "d", "--replicas=1")
+    event = eventually(lambda: [e for e in k.json("-n", "versions", "get", "events.events.k8s.io")["items"]
+                                if e.get("reason") == "ScalingReplicaSet"], "an event")[0]
+    assert event["regarding"]["name"] == "d" and "Scaled up" in event["note"] and event["deprecatedSource"]["component"]
+    assert "ScalingReplicaSet" in k("-n", "versions", "events", "--for=deployment/d")
+    k("delete", "namespace", "versions", "--wait=false")
+
+
+def test_what_is_refused(kubectl_new):
+    refused = (
+        ("PersistentVolume", "v1", {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"]}, "must specify a volume type"),
+        ("PersistentVolumeClaim", "v1", {"accessModes": ["Never"]}, 'Unsupported value: "Never"'),
+        ("NetworkPolicy", "networking.k8s.io/v1", {"podSelector": {}, "ingress": [{"from": [{}]}]}, "must specify a peer"),
+        ("HorizontalPodAutoscaler", "autoscaling/v2", {"scaleTargetRef": {"kind": "Deployment", "name": "d"}, "maxReplicas": 0},
+         "must be greater than 0"),
+        ("CronJob", "batch/v1", {"schedule": "61 * * * *", "jobTemplate": {"spec": {"template": {"spec": {
+            "restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}}}}, "end of range (61) above maximum (59): 61"),
+    )
+    for kind, api, spec, why in refused:
+        doc = {"apiVersion": api, "kind": kind, "metadata": {"name": "refused"}, "spec": spec}
+        assert why in kubectl_new.fails("create", "-f", "-", input=json.dumps(doc)), kind
