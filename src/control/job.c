@@ -12,13 +12,13 @@
 #include "base/str.h"
 #include "control/family.h"
 #include "control/indexes.h"
+#include "control/jobpod.h"
+#include "control/jobpolicy.h"
 #include "control/list.h"
 #include "control/meta.h"
 #include "json/json.h"
 #include "kinds/kind.h"
 
-#define TRACKED "batch.kubernetes.io/job-tracking"
-#define INDEX_KEY "batch.kubernetes.io/job-completion-index"
 #define BURST_MAX 500 /* pods made, deleted or counted in one go, as upstream */
 /* A failed pod is replaced after this, doubling with each failure since the last success. */
 #define BACKOFF_MIN_USEC (10 * 1000000LL)
@@ -29,15 +29,22 @@ struct jobs {
     struct map failing; /* "ns/name" of Jobs whose last creation failed */
 };
 
-enum pod_role { ROLE_ACTIVE, ROLE_SUCCEEDED, ROLE_FAILED, ROLE_DROPPED /* counted, or not to be counted */ };
+enum pod_role {
+    ROLE_ACTIVE,
+    ROLE_ENDING, /* being deleted, and replaced only when it has failed */
+    ROLE_SUCCEEDED,
+    ROLE_FAILED,
+    ROLE_DROPPED, /* counted, or not to be counted */
+};
 
 struct job_pod {
     struct member m;
     json_t *doc;
     enum pod_role role;
-    bool tracked;  /* has the finalizer */
-    bool noted;    /* its uid or index is in the stored status */
-    int64_t index; /* -1: none */
+    bool tracked;             /* has the finalizer */
+    bool noted;               /* its uid or index is in the stored status */
+    int64_t index;            /* -1: none */
+    enum job_verdict verdict; /* of a failed one */
 };
 
 /* One Job as it is being reconciled. */
@@ -51,8 +58,12 @@ struct job {
     size_t n;
     json_t *status; /* what it shall be */
     bool indexed;
+    bool per_index;      /* failures count by index */
+    bool failed_only;    /* see job_replaces_failed_only() */
     struct indexes done; /* with those that succeed now */
-    int64_t active, ready, terminating, succeeded, failed;
+    struct indexes lost; /* that have failed for good, with those that do so now */
+    char *verdict;       /* podFailurePolicy fails the Job: why; NULL: it does not */
+    int64_t ending, active, ready, terminating, succeeded, failed;
 };
 
 /* --- the pods --- */
@@ -61,13 +72,13 @@ static bool is_tracked_pod(const json_t *owner, const struct object *pod)
 {
     (void)owner;
     _cleanup_json_ json_t *doc = object_json(pod);
-    return has_finalizer(doc, TRACKED);
+    return has_finalizer(doc, JOB_TRACKED);
 }
 
 static int64_t index_of(const json_t *pod)
 {
     int64_t i = -1;
-    const char *text = json_string_value(json_object_get(jget(pod, "metadata.annotations"), INDEX_KEY));
+    const char *text = json_string_value(json_object_get(jget(pod, "metadata.annotations"), JOB_INDEX));
     if (text)
         str_to_i64(text, 0, INT32_MAX, &i);
     return i;
@@ -82,11 +93,29 @@ static bool among(const json_t *list, const char *uid)
 }
 
 /* A pod that is being deleted before it could succeed has failed. */
-static enum pod_role role_of(const struct pod_state *p)
+static enum pod_role role_of(const struct job *j, const struct job_pod *p)
 {
-    if (p->phase == POD_SUCCEEDED)
+    const struct pod_state *s = p->m.state;
+    bool will_say = j->failed_only && jget(p->doc, "spec.nodeName"); /* its agent does, once it has ended */
+    if (s->phase == POD_SUCCEEDED)
         return ROLE_SUCCEEDED;
-    return p->phase == POD_FAILED || p->deleting ? ROLE_FAILED : ROLE_ACTIVE;
+    if (s->phase == POD_FAILED || (s->deleting && !will_say))
+        return ROLE_FAILED;
+    return s->deleting ? ROLE_ENDING : ROLE_ACTIVE;
+}
+
+static void judge_pod(struct job *j, struct job_pod *p)
+{
+    char *why;
+    p->verdict = job_verdict(j->doc, p->doc, &why);
+    if (why && !j->verdict)
+        j->verdict = why;
+    else
+        free(why);
+    if (j->per_index &&
+        (p->verdict == VERDICT_FAIL_INDEX ||
+         (p->verdict == VERDICT_COUNT && job_index_failures(p->doc) > jint(j->doc, "spec.backoffLimitPerIndex", 0))))
+        indexes_add(&j->lost, p->index);
 }
 
 static void load_pods(struct job *j)
@@ -99,8 +128,8 @@ static void load_pods(struct job *j)
         struct job_pod *p = &j->pods[i];
         p->m = members[i];
         p->doc = object_json(p->m.pod);
-        p->tracked = has_finalizer(p->doc, TRACKED);
-        p->role = p->tracked ? role_of(p->m.state) : ROLE_DROPPED;
+        p->tracked = has_finalizer(p->doc, JOB_TRACKED);
+        p->role = p->tracked ? role_of(j, p) : ROLE_DROPPED;
         p->index = j->indexed ? index_of(p->doc) : -1;
         if (j->indexed && p->role == ROLE_SUCCEEDED)
             p->noted = indexes_has(&stored, p->index);
@@ -108,6 +137,9 @@ static void load_pods(struct job *j)
             p->noted = among(jget(j->doc, "status.uncountedTerminatedPods.succeeded"), p->m.pod->uid) ||
                        among(jget(j->doc, "status.uncountedTerminatedPods.failed"), p->m.pod->uid);
         j->terminating += p->m.state->deleting && !pod_finished(p->m.state);
+        j->ending += p->role == ROLE_ENDING;
+        if (p->role == ROLE_FAILED || p->m.state->phase == POD_FAILED)
+            judge_pod(j, p);
     }
     indexes_done(&stored);
 }
@@ -142,13 +174,13 @@ static json_t *flush(struct job *j, const char *list, const char *number)
 
 static void note(struct job *j, struct job_pod *p, json_t *succeeded, json_t *failed)
 {
-    if (p->noted) {
-        patch_finalizer_out(j->c, &kind_pod, p->doc, TRACKED);
+    if (p->noted || (p->role == ROLE_FAILED && p->verdict == VERDICT_IGNORE)) {
+        patch_finalizer_out(j->c, &kind_pod, p->doc, JOB_TRACKED);
         return;
     }
     if (j->indexed && p->role == ROLE_SUCCEEDED) {
         if (p->index < 0 || (size_t)p->index >= j->done.size) {
-            patch_finalizer_out(j->c, &kind_pod, p->doc, TRACKED); /* of an index that is no longer wanted */
+            patch_finalizer_out(j->c, &kind_pod, p->doc, JOB_TRACKED); /* of an index that is no longer wanted */
             return;
         }
         indexes_add(&j->done, p->index);
@@ -166,7 +198,7 @@ static void count(struct job *j)
         if (p->role == ROLE_ACTIVE) {
             j->active++;
             j->ready += p->m.state->ready;
-        } else if (p->role != ROLE_DROPPED && noted++ < BURST_MAX) {
+        } else if (p->role != ROLE_DROPPED && p->role != ROLE_ENDING && noted++ < BURST_MAX) {
             note(j, p, succeeded, failed);
         }
     }
@@ -176,6 +208,10 @@ static void count(struct job *j)
         j->succeeded = indexes_count(&j->done);
         jset_str(j->status, "completedIndexes", *text ? text : NULL);
         jset(j->status, "succeeded", j->succeeded ? json_integer(j->succeeded) : NULL);
+        if (j->per_index) {
+            _cleanup_free_ char *lost = indexes_text(&j->lost);
+            jset_str(j->status, "failedIndexes", lost);
+        }
     } else {
         j->succeeded = jint(j->status, "succeeded", 0) + (int64_t)json_array_size(succeeded);
     }
@@ -242,19 +278,35 @@ static bool restarted_too_often(const struct job *j)
     return limit ? restarts >= limit : restarts > 0;
 }
 
+static void succeed(struct job *j, const char *reason, const char *message)
+{
+    set_condition(j, "SuccessCriteriaMet", "True", reason, message);
+}
+
 static void judge(struct job *j)
 {
+    int64_t lost = indexes_count(&j->lost);
+    int rule = j->indexed ? job_success_rule(j->doc, &j->done) : -1;
     int64_t deadline = jint(j->doc, "spec.activeDeadlineSeconds", -1), start = jtime(j->status, "startTime");
     bool suspended = jbool(j->doc, "spec.suspend", false), counts = jget(j->doc, "spec.completions") != NULL;
     if (has(j, "FailureTarget") || has(j, "SuccessCriteriaMet"))
         return;
-    if (j->failed > jint(j->doc, "spec.backoffLimit", 6) || restarted_too_often(j)) {
+    if (rule >= 0) {
+        _cleanup_free_ char *text = xasprintf("Matched rules at index %d", rule);
+        succeed(j, "SuccessPolicy", text);
+    } else if (j->verdict) {
+        target_failure(j, "PodFailurePolicy", j->verdict);
+    } else if (j->failed > jint(j->doc, "spec.backoffLimit", 6) || restarted_too_often(j)) {
         target_failure(j, "BackoffLimitExceeded", "Job has reached the specified backoff limit");
     } else if (deadline >= 0 && start && !suspended && j->now >= start + deadline * 1000000) {
         target_failure(j, "DeadlineExceeded", "Job was active longer than specified deadline");
     } else if (counts ? j->succeeded >= jint(j->doc, "spec.completions", 0) : j->succeeded && !j->active) {
-        set_condition(j, "SuccessCriteriaMet", "True", "CompletionsReached",
-                      "Reached expected number of succeeded pods");
+        succeed(j, "CompletionsReached", "Reached expected number of succeeded pods");
+    } else if (lost > jint(j->doc, "spec.maxFailedIndexes", INT32_MAX)) {
+        target_failure(j, "MaxFailedIndexesExceeded",
+                       "Job has exceeded the specified maximal number of failed indexes");
+    } else if (lost && lost + j->succeeded >= jint(j->doc, "spec.completions", 0)) {
+        target_failure(j, "FailedIndexes", "Job has failed indexes");
     } else if (deadline >= 0 && start && !suspended) {
         controller_enqueue_after(j->c, j->ns, j->name, (start + deadline * 1000000 - j->now) / 1000 + 1);
     }
@@ -266,13 +318,14 @@ static void conclude(struct job *j)
     if (j->active || j->terminating || json_object_size(jget(j->status, "uncountedTerminatedPods")))
         return;
     char now[TIME_TEXT_SIZE];
-    const json_t *why = jfind(jget(j->status, "conditions"), "type", "FailureTarget");
-    if (has(j, "SuccessCriteriaMet")) {
-        set_condition(j, "Complete", "True", "CompletionsReached", "Reached expected number of succeeded pods");
+    bool success = has(j, "SuccessCriteriaMet");
+    const json_t *why = jfind(jget(j->status, "conditions"), "type", success ? "SuccessCriteriaMet" : "FailureTarget");
+    _cleanup_free_ char *reason = xstrdup(jstr_or(why, "reason", "")), *text = xstrdup(jstr_or(why, "message", ""));
+    if (success) {
+        set_condition(j, "Complete", "True", reason, text);
         jset_str(j->status, "completionTime", time_format(j->now, now));
         controller_event(j->c, j->doc, "Normal", "Completed", "Job completed");
     } else if (has(j, "FailureTarget")) {
-        _cleanup_free_ char *reason = xstrdup(jstr_or(why, "reason", "")), *text = xstrdup(jstr_or(why, "message", ""));
         set_condition(j, "Failed", "True", reason, text);
         controller_event(j->c, j->doc, "Warning", reason, "%s", text);
     }
@@ -296,34 +349,19 @@ static void note_suspension(struct job *j)
 
 /* --- more pods, fewer pods --- */
 
-/* The latest sign of life. */
-static int64_t ended_usec(const json_t *pod)
-{
-    int64_t latest = 0;
-    size_t i;
-    json_t *s;
-    json_array_foreach(jget(pod, "status.containerStatuses"), i, s) {
-        int64_t t = jtime(s, "state.terminated.finishedAt");
-        latest = t > latest ? t : latest;
-    }
-    if (!latest)
-        latest = jtime(condition_find(pod, "Ready"), "lastTransitionTime");
-    return latest ? latest : jtime(pod, "metadata.creationTimestamp");
-}
-
-/* When the next pod may come, by the failures since the last success. */
-static int64_t next_usec(const struct job *j)
+/* When the next pod may come, by the failures since the last success; index >= 0: those of this index. */
+static int64_t next_usec(const struct job *j, int64_t index)
 {
     int64_t success = 0, failure = 0, delay = BACKOFF_MIN_USEC / 2;
     for (size_t i = 0; i < j->n; i++)
-        if (j->pods[i].m.state->phase == POD_SUCCEEDED) {
-            int64_t t = ended_usec(j->pods[i].doc);
+        if (index < 0 && j->pods[i].m.state->phase == POD_SUCCEEDED) {
+            int64_t t = job_pod_ended_usec(j->pods[i].doc);
             success = t > success ? t : success;
         }
     for (size_t i = 0; i < j->n; i++) {
-        if (j->pods[i].m.state->phase != POD_FAILED)
+        if (j->pods[i].m.state->phase != POD_FAILED || (index >= 0 && j->pods[i].index != index))
             continue;
-        int64_t t = ended_usec(j->pods[i].doc);
+        int64_t t = job_pod_ended_usec(j->pods[i].doc);
         if (t <= success)
             continue;
         failure = t > failure ? t : failure;
@@ -332,67 +370,63 @@ static int64_t next_usec(const struct job *j)
     return failure ? failure + delay : 0;
 }
 
-static json_t *new_pod(const struct job *j, int64_t index)
+/* How often this index has failed; ignored failures do not count. */
+static int64_t failures_of(const struct job *j, int64_t index)
 {
-    _cleanup_free_ char *prefix = xasprintf("%s-", j->name);
-    json_t *pod = pod_from_template(j->doc, jget(j->doc, "spec.template"));
-    if (!jget(pod, "metadata.finalizers"))
-        jset(pod, "metadata.finalizers", json_array());
-    json_array_append_new(jget(pod, "metadata.finalizers"), json_string(TRACKED));
-    jset_str(pod, "metadata.generateName", prefix);
-    if (index < 0)
-        return pod;
-    char text[24];
-    size_t i;
-    json_t *container;
-    snprintf(text, sizeof(text), "%lld", (long long)index);
-    _cleanup_free_ char *hostname = xasprintf("%s-%s", j->name, text), *name = xasprintf("%s-", hostname);
-    static const char *const marked[] = {"metadata.annotations", "metadata.labels"};
-    for (i = 0; i < ARRAY_LEN(marked); i++) {
-        if (!jget(pod, marked[i]))
-            jset(pod, marked[i], json_object());
-        json_object_set_new(jget(pod, marked[i]), INDEX_KEY, json_string(text));
+    int64_t most = 0;
+    for (size_t i = 0; i < j->n && j->per_index; i++) {
+        const struct job_pod *p = &j->pods[i];
+        if (p->index != index || p->m.state->phase != POD_FAILED)
+            continue;
+        int64_t n = job_index_failures(p->doc) - (p->verdict == VERDICT_IGNORE);
+        most = n > most ? n : most;
     }
-    jset_str(pod, "metadata.generateName", name);
-    jset_str(pod, "spec.hostname", hostname);
-    static const char *const lists[] = {"spec.initContainers", "spec.containers"};
-    for (size_t l = 0; l < ARRAY_LEN(lists); l++)
-        json_array_foreach(jget(pod, lists[l]), i, container) {
-            if (!jget(container, "env"))
-                jset(container, "env", json_array());
-            if (!jfind(jget(container, "env"), "name", "JOB_COMPLETION_INDEX"))
-                json_array_append_new(jget(container, "env"),
-                                      json_pack("{s:s, s:{s:{s:s}}}", "name", "JOB_COMPLETION_INDEX", "valueFrom",
-                                                "fieldRef", "fieldPath", "metadata.labels['" INDEX_KEY "']"));
-        }
-    return pod;
+    return most;
+}
+
+/* Whether it is too early for another pod, of this index or of any (-1): then it comes back. */
+static bool must_wait(struct job *j, int64_t index)
+{
+    int64_t next = next_usec(j, index);
+    if (next > j->now)
+        controller_enqueue_after(j->c, j->ns, j->name, (next - j->now) / 1000 + 1);
+    return next > j->now;
+}
+
+static void create_pod(struct job *j, int64_t index)
+{
+    _cleanup_json_ json_t *pod = job_pod_new(j->doc, index, j->per_index ? failures_of(j, index) : -1);
+    controller_create(j->c, &kind_pod, j->ns, pod);
+}
+
+static void create_indexed(struct job *j, int64_t n)
+{
+    struct indexes taken;
+    indexes_init(&taken, j->done.size, NULL);
+    for (size_t i = 0; i < j->n; i++)
+        if (j->pods[i].role == ROLE_ACTIVE || j->pods[i].role == ROLE_ENDING)
+            indexes_add(&taken, j->pods[i].index);
+    for (int64_t index = 0; n > 0 && (size_t)index < j->done.size; index++) {
+        if (indexes_has(&j->done, index) || indexes_has(&j->lost, index) || indexes_has(&taken, index) ||
+            (j->per_index && must_wait(j, index)))
+            continue;
+        create_pod(j, index);
+        n--;
+    }
+    indexes_done(&taken);
 }
 
 static void create_pods(struct job *j, int64_t n)
 {
     _cleanup_free_ char *key = make_object_key(j->ns, j->name);
-    int64_t most = map_get(&j->js->failing, key) ? 1 : BURST_MAX, next = next_usec(j);
-    if (next > j->now) {
-        controller_enqueue_after(j->c, j->ns, j->name, (next - j->now) / 1000 + 1);
+    int64_t most = map_get(&j->js->failing, key) ? 1 : BURST_MAX;
+    n = n < most ? n : most;
+    if (!j->per_index && must_wait(j, -1))
         return;
-    }
-    struct indexes taken;
-    indexes_init(&taken, j->done.size, NULL);
-    for (size_t i = 0; i < j->n; i++)
-        if (j->pods[i].role == ROLE_ACTIVE)
-            indexes_add(&taken, j->pods[i].index);
-    for (int64_t i = 0, index = -1; i < n && i < most; i++) {
-        if (j->indexed) {
-            do
-                index++;
-            while (indexes_has(&j->done, index) || indexes_has(&taken, index));
-            if ((size_t)index >= j->done.size)
-                break;
-        }
-        _cleanup_json_ json_t *pod = new_pod(j, index);
-        controller_create(j->c, &kind_pod, j->ns, pod);
-    }
-    indexes_done(&taken);
+    if (j->indexed)
+        create_indexed(j, n);
+    for (; n > 0 && !j->indexed; n--)
+        create_pod(j, -1);
 }
 
 /* Later and not yet ready ones first; index twins before that. */
@@ -403,7 +437,7 @@ static void drop_pods(struct job *j, int64_t n)
             struct job_pod *p = &j->pods[i];
             if (p->role != ROLE_ACTIVE || p->m.state->ready != ready)
                 continue;
-            patch_finalizer_out(j->c, &kind_pod, p->doc, TRACKED);
+            patch_finalizer_out(j->c, &kind_pod, p->doc, JOB_TRACKED);
             p->role = ROLE_DROPPED;
             j->active--;
             n--;
@@ -417,11 +451,12 @@ static void drop_twins(struct job *j)
     indexes_init(&seen, j->done.size, NULL);
     for (size_t i = 0; i < j->n && j->indexed; i++) {
         struct job_pod *p = &j->pods[i];
-        bool wanted = p->index >= 0 && (size_t)p->index < j->done.size && !indexes_has(&j->done, p->index);
+        bool wanted = p->index >= 0 && (size_t)p->index < j->done.size && !indexes_has(&j->done, p->index) &&
+                      !indexes_has(&j->lost, p->index);
         if (p->role != ROLE_ACTIVE)
             continue;
         if (!wanted || indexes_has(&seen, p->index)) {
-            patch_finalizer_out(j->c, &kind_pod, p->doc, TRACKED);
+            patch_finalizer_out(j->c, &kind_pod, p->doc, JOB_TRACKED);
             p->role = ROLE_DROPPED;
             j->active--;
         }
@@ -437,7 +472,7 @@ static int64_t wanted_pods(const struct job *j)
         return 0;
     if (!jget(j->doc, "spec.completions"))
         return j->succeeded ? (j->active < parallelism ? j->active : parallelism) : parallelism;
-    int64_t left = jint(j->doc, "spec.completions", 0) - j->succeeded;
+    int64_t left = jint(j->doc, "spec.completions", 0) - j->succeeded - indexes_count(&j->lost);
     left = left > 0 ? left : 0;
     return left < parallelism ? left : parallelism;
 }
@@ -459,8 +494,8 @@ static void manage(struct job *j)
     int64_t wanted = wanted_pods(j);
     if (j->active > wanted)
         drop_pods(j, j->active - wanted);
-    else if (j->active < wanted)
-        create_pods(j, wanted - j->active);
+    else if (j->active + j->ending < wanted)
+        create_pods(j, wanted - j->active - j->ending);
 }
 
 /* --- reconcile --- */
@@ -502,7 +537,7 @@ static void let_go(struct job *j)
 {
     for (size_t i = 0; i < j->n; i++)
         if (j->pods[i].tracked)
-            patch_finalizer_out(j->c, &kind_pod, j->pods[i].doc, TRACKED);
+            patch_finalizer_out(j->c, &kind_pod, j->pods[i].doc, JOB_TRACKED);
 }
 
 /* Pods whose Job is gone are held by nobody. */
@@ -517,8 +552,8 @@ static void free_orphans(struct controller *c, const char *ns, const char *name,
         const char *owner = ref ? jstr_or(ref, "name", "") : str_or(label, "");
         bool of_job = !ref || streq(jstr_or(ref, "kind", ""), "Job");
         if (of_job && streq(owner, name) && !(ref && uid && streq(jstr_or(ref, "uid", ""), uid)) &&
-            has_finalizer(pod, TRACKED))
-            patch_finalizer_out(c, &kind_pod, pod, TRACKED);
+            has_finalizer(pod, JOB_TRACKED))
+            patch_finalizer_out(c, &kind_pod, pod, JOB_TRACKED);
     }
 }
 
@@ -540,8 +575,11 @@ static void reconcile(struct controller *c, const char *ns, const char *name)
         return;
     j.status = status ? json_deep_copy(status) : json_object();
     j.indexed = streq(jstr_or(doc, "spec.completionMode", ""), "Indexed");
+    j.per_index = j.indexed && jget(doc, "spec.backoffLimitPerIndex");
+    j.failed_only = job_replaces_failed_only(doc);
     indexes_init(&j.done, j.indexed ? (size_t)jint(doc, "spec.completions", 0) : 0,
                  jstr(doc, "status.completedIndexes"));
+    indexes_init(&j.lost, j.done.size, jstr(doc, "status.failedIndexes"));
     load_pods(&j);
     if (is_deleting(doc) || is_finished(doc)) {
         let_go(&j);
@@ -553,6 +591,8 @@ static void reconcile(struct controller *c, const char *ns, const char *name)
         json_decref(j.pods[i].doc);
     free(j.pods);
     indexes_done(&j.done);
+    indexes_done(&j.lost);
+    free(j.verdict);
     json_decref(j.status);
 }
 

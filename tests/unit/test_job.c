@@ -26,6 +26,17 @@ static void job(struct bench *b, const char *spec)
 
 static int percent_failing; /* of the pods, as they end */
 static int most_active, started;
+static const char *failing_index; /* instead: exactly the pods of this index fail */
+static int exit_code;             /* with which they do */
+
+static bool lot_says_fail(struct bench *b, const json_t *pod)
+{
+    const char *index = json_string_value(
+        json_object_get(jget(pod, "metadata.annotations"), "batch.kubernetes.io/job-completion-index"));
+    if (failing_index)
+        return streq(str_or(index, ""), failing_index);
+    return (int)fake_rand(b->fake, 100) < percent_failing;
+}
 
 /* One pod, by lot, takes its next step: it runs, it ends, it goes. */
 static void step_pods(struct bench *b)
@@ -53,10 +64,12 @@ static void step_pods(struct bench *b)
         started++;
         bench_make_ready(b, chosen->ns, chosen->name, "n1", 1);
     } else if (percent_failing >= 0) {
-        bool fails = (int)fake_rand(b->fake, 100) < percent_failing;
-        fake_edit(b->fake, &kind_pod, chosen->ns, chosen->name,
-                  fails ? "{\"status\":{\"phase\":\"Failed\",\"conditions\":null}}"
-                        : "{\"status\":{\"phase\":\"Succeeded\",\"conditions\":null}}");
+        bool fails = lot_says_fail(b, pod);
+        _cleanup_free_ char *end = xasprintf(
+            "{\"status\":{\"phase\":\"%s\",\"conditions\":null,\"containerStatuses\":[{\"name\":\"c\",\"state\":{"
+            "\"terminated\":{\"exitCode\":%d}}}]}}",
+            fails ? "Failed" : "Succeeded", fails ? exit_code : 0);
+        fake_edit(b->fake, &kind_pod, chosen->ns, chosen->name, end);
     }
 }
 
@@ -134,6 +147,97 @@ TEST(too_many_failures_end_it)
     T_STR(condition(j, "Failed", "reason"), "BackoffLimitExceeded");
     T_STR(condition(j, "Failed", "message"), "Job has reached the specified backoff limit");
     T_INT(held_pods(b), 0);
+    bench_free(b);
+}
+
+/* Two of three indexes succeed, the one in the middle never does. */
+TEST(policies)
+{
+    static const struct {
+        const char *spec;
+        const char *end, *reason, *done, *lost;
+        int failed, pods;
+    } rows[] = {
+        {"\"backoffLimitPerIndex\":1", "Failed", "FailedIndexes", "0,2", "1", 2, 4},
+        {"\"backoffLimitPerIndex\":5,\"maxFailedIndexes\":0,\"podFailurePolicy\":{\"rules\":[{\"action\":\"FailIndex\","
+         "\"onExitCodes\":{\"operator\":\"In\",\"values\":[42]}}]}",
+         "Failed", "MaxFailedIndexesExceeded", NULL, "1", 1, -1},
+        {"\"backoffLimit\":6,\"podFailurePolicy\":{\"rules\":[{\"action\":\"FailJob\",\"onExitCodes\":{"
+         "\"containerName\":"
+         "\"c\",\"operator\":\"NotIn\",\"values\":[1,2]}}]}",
+         "Failed", "PodFailurePolicy", NULL, NULL, 1, -1},
+        {"\"backoffLimit\":6,\"successPolicy\":{\"rules\":[{\"succeededIndexes\":\"1\"},{\"succeededIndexes\":\"0-1\","
+         "\"succeededCount\":1}]}",
+         "Complete", "SuccessPolicy", NULL, NULL, -1, -1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bench *b = cluster((unsigned)i);
+        failing_index = "1";
+        exit_code = 42;
+        percent_failing = 0;
+        _cleanup_free_ char *spec =
+            xasprintf("\"completions\":3,\"parallelism\":3,\"completionMode\":\"Indexed\",%s%s", rows[i].spec,
+                      strstr(rows[i].spec, "PerIndex") ? ",\"backoffLimit\":2147483647" : "");
+        job(b, spec);
+        run_long(b);
+        failing_index = NULL;
+        _cleanup_json_ json_t *j = fake_json(b->fake, &kind_job, "a", "j");
+        T_STR(condition(j, rows[i].end, "status"), "True");
+        T_STR(condition(j, rows[i].end, "reason"), rows[i].reason);
+        if (rows[i].done)
+            T_STR(jstr_or(j, "status.completedIndexes", ""), rows[i].done);
+        if (rows[i].lost)
+            T_STR(jstr_or(j, "status.failedIndexes", ""), rows[i].lost);
+        if (rows[i].failed >= 0)
+            T_INT(jint(j, "status.failed", 0), rows[i].failed);
+        if (rows[i].pods >= 0)
+            T_INT(fake_count(b->fake, &kind_pod), rows[i].pods);
+        T_INT(held_pods(b), 0);
+        bench_free(b);
+    }
+}
+
+/* Failures that are ignored end nothing, however many they are. */
+TEST(ignored_failures)
+{
+    struct bench *b = cluster(9);
+    percent_failing = 100;
+    exit_code = 3;
+    job(b, "\"completions\":1,\"parallelism\":1,\"backoffLimit\":0,\"podFailurePolicy\":{\"rules\":[{\"action\":"
+           "\"Ignore\",\"onExitCodes\":{\"operator\":\"In\",\"values\":[3]}}]}");
+    run_long(b);
+    _cleanup_json_ json_t *going = fake_json(b->fake, &kind_job, "a", "j");
+    T_STR(condition(going, "Failed", "status"), "");
+    T_TRUE(!jget(going, "status.failed") && fake_count(b->fake, &kind_pod) > 3);
+    percent_failing = 0;
+    run_long(b);
+    _cleanup_json_ json_t *j = fake_json(b->fake, &kind_job, "a", "j");
+    T_STR(condition(j, "Complete", "status"), "True");
+    bench_free(b);
+}
+
+/* A pod that is being deleted is replaced when it has ended. */
+TEST(replacement_waits_for_failure)
+{
+    struct bench *b = cluster(10);
+    percent_failing = -1;
+    job(b, "\"completions\":1,\"parallelism\":1,\"backoffLimit\":6,\"podReplacementPolicy\":\"Failed\"");
+    run(b);
+    struct map_entry *cursor = NULL;
+    struct object *pod = fake_next(b->fake, &kind_pod, &cursor);
+    fake_edit(b->fake, &kind_pod, pod->ns, pod->name,
+              "{\"metadata\":{\"deletionTimestamp\":\"2027-01-15T08:00:00Z\"}}");
+    run(b);
+    T_INT(fake_count(b->fake, &kind_pod), 1);
+    _cleanup_json_ json_t *waiting = fake_json(b->fake, &kind_job, "a", "j");
+    T_INT(jint(waiting, "status.terminating", 0), 1);
+    cursor = NULL;
+    pod = fake_next(b->fake, &kind_pod, &cursor);
+    fake_edit(b->fake, &kind_pod, pod->ns, pod->name, "{\"status\":{\"phase\":\"Failed\"}}");
+    run_long(b);
+    _cleanup_json_ json_t *j = fake_json(b->fake, &kind_job, "a", "j");
+    T_INT(jint(j, "status.failed", 0), 1);
+    T_INT(jint(j, "status.active", 0), 1);
     bench_free(b);
 }
 
@@ -227,6 +331,9 @@ int main(void)
 {
     RUN(completions_are_counted_once);
     RUN(too_many_failures_end_it);
+    RUN(policies);
+    RUN(ignored_failures);
+    RUN(replacement_waits_for_failure);
     RUN(a_deadline_ends_it_and_pods_go);
     RUN(suspended_and_shrunk_ones_give_their_pods_up_uncounted);
     RUN(a_finished_job_expires_and_its_pods_are_free);
