@@ -529,9 +529,24 @@ static const struct message {
     {"rbac.v1.RoleRef", "apiGroup=1 kind=2 name=3"},
     {"rbac.v1.Subject", "kind=1 apiGroup=2 name=3 namespace=4"},
     {"scheduling.v1.PriorityClass", "metadata=1 value=2 globalDefault=3 description=4 preemptionPolicy=5"},
+    {"storage.v1.CSIDriver", "metadata=1 spec=2"},
+    {"storage.v1.CSIDriverSpec",
+     "attachRequired=1 podInfoOnMount=2 volumeLifecycleModes=3 storageCapacity=4 fsGroupPolicy=5 "
+     "tokenRequests=6 requiresRepublish=7 seLinuxMount=8"},
+    {"storage.v1.CSINode", "metadata=1 spec=2"},
+    {"storage.v1.CSINodeDriver", "name=1 nodeID=2 topologyKeys=3 allocatable=4"},
+    {"storage.v1.CSINodeSpec", "drivers=1"},
+    {"storage.v1.CSIStorageCapacity", "metadata=1 nodeTopology=2 storageClassName=3 capacity=4 maximumVolumeSize=5"},
     {"storage.v1.StorageClass",
      "metadata=1 provisioner=2 parameters=3 reclaimPolicy=4 mountOptions=5 allowVolumeExpansion=6 "
      "volumeBindingMode=7 allowedTopologies=8"},
+    {"storage.v1.TokenRequest", "audience=1 expirationSeconds=2"},
+    {"storage.v1.VolumeAttachment", "metadata=1 spec=2 status=3"},
+    {"storage.v1.VolumeAttachmentSource", "persistentVolumeName=1 inlineVolumeSpec=2"},
+    {"storage.v1.VolumeAttachmentSpec", "attacher=1 source=2 nodeName=3"},
+    {"storage.v1.VolumeAttachmentStatus", "attached=1 attachmentMetadata=2 attachError=3 detachError=4"},
+    {"storage.v1.VolumeError", "time=1 message=2"},
+    {"storage.v1.VolumeNodeResources", "count=1"},
 };
 
 const char *protobuf_numbers(const char *type)
