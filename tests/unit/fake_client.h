@@ -57,7 +57,6 @@ struct fake {
     bool never_lose;            /* failures are refusals only */
     unsigned writes, conflicts; /* applied; refused because of their resourceVersion */
     unsigned refused;           /* because of fail_percent */
-    unsigned writes_by_kind[32];
 };
 
 static inline unsigned fake_rand(struct fake *f, unsigned n)
@@ -381,11 +380,8 @@ static inline int fake_apply(struct fake *f, struct fake_task *t)
     if (!k)
         return fake_status(t, 404, "NotFound", t->path);
     const char *name = left > 1 ? p[1] : NULL, *sub = left > 2 ? p[2] : NULL;
-    if (!streq(t->method, "GET")) {
+    if (!streq(t->method, "GET"))
         f->writes++;
-        for (size_t i = 0; all_kinds[i]; i++)
-            f->writes_by_kind[i] += all_kinds[i] == k;
-    }
     if (!name)
         return streq(t->method, "POST") ? fake_create(f, t, k, ns) : fake_collection(f, t, k, ns);
     _cleanup_json_ json_t *old = fake_json(f, k, ns, name);
