@@ -126,16 +126,24 @@ static void read_head(struct h2_stream *s)
     }
 }
 
-static int64_t content_length(const struct h2_stream *s)
+int64_t h2_body_length(const struct h2_stream *s)
 {
     for (size_t i = 0; i < s->n_headers; i++)
         if (strcmp(s->headers[i].name, "content-length") == 0)
             return strtoll(s->headers[i].value, NULL, 10); /* nghttp2 has checked it */
-    return 0;
+    return -1;
 }
 
-static void head_complete(struct h2_stream *s)
+static void begin_flow(struct h2_stream *s)
 {
+    s->flows = true;
+    s->state = H2_BUSY;
+    s->h2->handler->request(s->h2->arg, s);
+}
+
+static void head_complete(struct h2_stream *s, bool has_body)
+{
+    struct h2 *h = s->h2;
     if (s->head_too_large) {
         s->n_headers = 0;
         refuse(s, 431, "request header fields too large");
@@ -144,8 +152,35 @@ static void head_complete(struct h2_stream *s)
     read_head(s);
     if (!s->method || !s->target || (*s->target != '/' && strcmp(s->target, "*") != 0))
         refuse(s, 400, "malformed request target");
-    else if (content_length(s) > HTTP_BODY_MAX)
+    else if (has_body && h->handler->flows && h->handler->flows(h->arg, s->target))
+        begin_flow(s);
+    else if (h2_body_length(s) > HTTP_BODY_MAX)
         refuse(s, 413, "request body too large");
+}
+
+static void open_window(struct h2_stream *s)
+{
+    if (s->untold)
+        nghttp2_session_consume_stream(s->h2->session, s->id, s->untold);
+    s->untold = 0;
+}
+
+/* The connection's window opens at once, for the sake of other streams; the stream's own is the back pressure. */
+static void flow(struct h2_stream *s, const uint8_t *bytes, size_t len)
+{
+    nghttp2_session_consume_connection(s->h2->session, len);
+    s->moved = s->h2->now;
+    s->untold += len;
+    s->h2->handler->body(s->h2->arg, s, bytes, len);
+    if (!s->paused)
+        open_window(s);
+}
+
+void h2_body_pause(struct h2_stream *s, bool paused)
+{
+    s->paused = paused;
+    if (!paused)
+        open_window(s);
 }
 
 static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes, size_t len,
@@ -153,8 +188,12 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
 {
     struct h2 *h = arg;
     struct h2_stream *s = find(h, id);
-    (void)session;
     (void)flags;
+    if (s && s->flows) {
+        flow(s, bytes, len);
+        return 0;
+    }
+    nghttp2_session_consume(session, id, len);
     if (!s || s->state != H2_READING)
         return 0;
     s->moved = h->now;
@@ -171,6 +210,8 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
 static void remote_ended(struct h2_stream *s)
 {
     s->remote_ended = true;
+    if (s->flows)
+        s->h2->handler->body(s->h2->arg, s, NULL, 0);
     if (s->state != H2_READING)
         return;
     s->h2->bodies -= s->body.len;
@@ -201,7 +242,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     if (!s || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-        head_complete(s);
+        head_complete(s, !ends);
     if (ends)
         remote_ended(s);
     return 0;
@@ -241,6 +282,7 @@ static nghttp2_session *session_new(struct h2 *h)
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_bad_frame);
     nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
     nghttp2_option_set_no_closed_streams(o, 1);
+    nghttp2_option_set_no_auto_window_update(o, 1);
     nghttp2_option_set_stream_reset_rate_limit(o, H2_RESETS_BURST, H2_RESETS_RATE);
     if (nghttp2_session_server_new2(&session, c, h, o) != 0)
         abort();

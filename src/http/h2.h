@@ -37,7 +37,8 @@ struct h2_stream {
     int32_t id;
     struct buf head; /* name NUL value NUL … */
     enum { H2_READING, H2_BUSY, H2_STREAMING, H2_REPLIED } state;
-    bool head_too_large, remote_ended, ended, deferred, given_up;
+    bool head_too_large, remote_ended, ended, deferred, given_up, flows, paused;
+    size_t untold;              /* bytes taken while paused: the peer's window does not open for them yet */
     uint64_t moved;             /* when bytes of this stream last went either way; 0: not known */
     struct buf out;             /* answer, not yet in frames */
     const char *shared;         /* or the answer as a whole */
@@ -47,10 +48,12 @@ struct h2_stream {
 };
 
 struct h2_handler {
-    void (*request)(void *arg, struct h2_stream *s);                            /* complete, its body included */
-    void (*refused)(void *arg, struct h2_stream *s, int code, const char *why); /* too large: to be answered so */
-    void (*drained)(void *arg, struct h2_stream *s);                            /* h2_pending() has come down to 0 */
-    void (*closed)(void *arg, struct h2_stream *s);                             /* over; gone when this returns */
+    void (*request)(void *arg, struct h2_stream *s); /* complete, its body included unless that flows */
+    bool (*flows)(void *arg, const char *target);    /* optional: is the body to be handed on as it comes? */
+    void (*body)(void *arg, struct h2_stream *s, const void *bytes, size_t len); /* a piece; len 0: its end */
+    void (*refused)(void *arg, struct h2_stream *s, int code, const char *why);  /* too large: to be answered so */
+    void (*drained)(void *arg, struct h2_stream *s);                             /* h2_pending() has come down to 0 */
+    void (*closed)(void *arg, struct h2_stream *s);                              /* over; gone when this returns */
 };
 
 struct h2 *h2_new(const struct h2_handler *h, void *arg);
@@ -65,6 +68,9 @@ size_t h2_streams(const struct h2 *h);
 /* Gives up streams whose request, or the taking of whose answer, has not moved for stall_ms. */
 void h2_sweep(struct h2 *h, uint64_t now, unsigned stall_ms);
 
+/* Stops, or lets go on, a body that flows; a window may still come. Output may follow. */
+void h2_body_pause(struct h2_stream *s, bool paused);
+int64_t h2_body_length(const struct h2_stream *s); /* as announced; -1: unknown */
 /* The answers. The body is copied when release is NULL. */
 void h2_reply(struct h2_stream *s, int code, const struct http_header *headers, size_t n, const void *body, size_t len,
               void (*release)(void *), void *release_arg);

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 
 #include "base/err.h"
@@ -43,6 +44,9 @@ struct http_server *http_server_new(uv_loop_t *loop, SSL_CTX *tls, http_handler_
  * its type. Without it the answer is the reason as plain text. */
 typedef char *http_refusal_fn(int code, const char *why, const char **ret_content_type);
 void http_server_set_refusal(struct http_server *s, http_refusal_fn *refusal);
+/* Requests that are handed out as soon as their head is there, because their body is passed on and not gathered. */
+typedef bool http_streams_fn(void *arg, const char *target);
+void http_server_set_streams(struct http_server *s, http_streams_fn *streams);
 /* May be called several times. netns_fd: base/netns.h, -1 for here. port 0 picks one, returned in *ret_port (may be
  * NULL). */
 int http_server_listen(struct http_server *s, int netns_fd, const char *ip, int port, int *ret_port, struct err *err);
@@ -56,6 +60,17 @@ const char *http_get_header(const struct http_exchange *x, const char *name); /*
 /* n-th header with this name, from 0: Sec-WebSocket-Protocol and X-Stream-Protocol-Version may come several times. */
 const char *http_get_header_nth(const struct http_exchange *x, const char *name, size_t n);
 const char *http_body(const struct http_exchange *x, size_t *ret_len);
+/* The body of a request that was handed out before its end, if http_body_flows(): to be asked for by http_body_start()
+ * before the request's handler returns. An answer that ends before the body does ends the connection, too, or the
+ * stream. */
+struct http_body_handler {
+    void (*data)(void *arg, const void *bytes, size_t len);
+    void (*end)(void *arg);
+};
+bool http_body_flows(const struct http_exchange *x);
+int64_t http_body_length(const struct http_exchange *x); /* as announced; -1: unknown */
+void http_body_start(struct http_exchange *x, const struct http_body_handler *h, void *arg);
+void http_body_pause(struct http_exchange *x, bool paused); /* back pressure */
 /* All request headers, NULL name ends; for forwarding. */
 const struct http_header *http_headers(const struct http_exchange *x);
 X509 *http_peer_cert(const struct http_exchange *x); /* verified client certificate or NULL; borrowed */
@@ -72,6 +87,8 @@ void http_reply_shared(struct http_exchange *x, int code, const char *content_ty
                        void (*release)(void *), void *release_arg);
 /* An answer in pieces (chunked), for watches and followed logs. Pieces leave at once. */
 void http_stream_start(struct http_exchange *x, int code, const char *content_type);
+/* The same with a Content-Length, unless it is -1; exactly so many bytes must follow (none to HEAD). */
+void http_stream_start_sized(struct http_exchange *x, int code, const char *content_type, int64_t length);
 void http_stream_write(struct http_exchange *x, const void *bytes, size_t len);
 size_t http_stream_pending(const struct http_exchange *x); /* bytes not yet taken by the peer */
 /* While streaming: everything written has left; for answers that are passed on and can be paused at their source. */
@@ -96,6 +113,9 @@ struct http_call_spec {
     const struct http_header *headers; /* NULL name ends, or NULL; Host is added when missing */
     const void *body;
     size_t len;
+    bool streams_body; /* the body comes through http_call_write(), body_length bytes or in chunks (-1) */
+    int64_t body_length;
+    int connect_ms; /* until connected; 0: timeout_ms counts for this too */
     int timeout_ms; /* until the response head; 0: none */
 };
 /* All callbacks optional but `done`. Upgraded: after `upgraded` no other callback follows; it gets the duplex. */
@@ -104,10 +124,14 @@ struct http_call_handler {
     void (*data)(void *arg, const void *bytes, size_t len);
     void (*upgraded)(void *arg, const struct http_header *headers, struct duplex *d);
     void (*done)(void *arg, const struct err *err); /* err NULL: the answer was complete */
+    void (*drained)(void *arg);                     /* http_call_pending() has come down to 0 */
 };
 struct http_call *http_call_start(uv_loop_t *loop, const struct http_call_spec *spec, const struct http_call_handler *h,
                                   void *arg);
-void http_call_cancel(struct http_call *c); /* no callback follows */
+void http_call_cancel(struct http_call *c);                               /* no callback follows */
+void http_call_write(struct http_call *c, const void *bytes, size_t len); /* copies */
+void http_call_end_body(struct http_call *c);
+size_t http_call_pending(const struct http_call *c); /* bytes of the request that have not left yet */
 void http_call_pause(struct http_call *c, bool paused);
 
 /* --- TLS contexts --- */

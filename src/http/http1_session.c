@@ -16,6 +16,7 @@ struct http1_session {
     struct h1 request;
     enum phase phase;
     bool feeding, broken, at_eof, keep_alive, head_clock_runs;
+    bool chunked; /* the answer */
 };
 
 static struct http1_session *of(const struct http_exchange *x)
@@ -64,9 +65,16 @@ static const char *reason_phrase(int code)
     return "Status";
 }
 
+static bool is_bodiless(int code)
+{
+    return code == 204 || code == 304;
+}
+
 static void put_head(struct http1_session *h, struct buf *head, int code, const char *content_type)
 {
     const char *name, *value;
+    if (h->x.body_flows) /* what is left of it has to be thrown away */
+        h->keep_alive = false;
     buf_addf(head, "HTTP/1.1 %d %s\r\n", code, reason_phrase(code));
     if (content_type)
         buf_addf(head, "Content-Type: %s\r\n", content_type);
@@ -111,9 +119,9 @@ static void reply(struct http_exchange *x, int code, const char *content_type, c
 {
     struct http1_session *h = of(x);
     struct buf head = BUF_INIT(0);
-    bool bodiless = exchange_to_head(x) || code == 204 || code == 304;
+    bool bodiless = exchange_to_head(x) || is_bodiless(code);
     put_head(h, &head, code, content_type);
-    if (code != 204 && code != 304)
+    if (!is_bodiless(code))
         buf_addf(&head, "Content-Length: %zu\r\n", len);
     buf_adds(&head, "\r\n");
     uv_buf_t pieces[] = {uv_buf_init(head.data, (unsigned)head.len), uv_buf_init((char *)body, (unsigned)len)};
@@ -124,15 +132,18 @@ static void reply(struct http_exchange *x, int code, const char *content_type, c
     exchange_done(h);
 }
 
-static void stream_start(struct http_exchange *x, int code, const char *content_type)
+static void stream_start(struct http_exchange *x, int code, const char *content_type, int64_t length)
 {
     struct http1_session *h = of(x);
     struct buf head = BUF_INIT(0);
     h->phase = STREAMING;
-    if (h->request.minor == 0) /* ends with the connection */
+    h->chunked = length < 0 && h->request.minor && !is_bodiless(code);
+    if (length < 0 && h->request.minor == 0) /* ends with the connection */
         h->keep_alive = false;
     put_head(h, &head, code, content_type);
-    buf_adds(&head, h->request.minor ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
+    if (length >= 0 && code != 204)
+        buf_addf(&head, "Content-Length: %lld\r\n", (long long)length);
+    buf_adds(&head, h->chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
     conn_write(h->s.conn, head.data, head.len);
     buf_done(&head);
 }
@@ -141,7 +152,7 @@ static void stream_write(struct http_exchange *x, const void *bytes, size_t len)
 {
     struct http1_session *h = of(x);
     char size[24];
-    if (!h->request.minor) {
+    if (!h->chunked) {
         conn_write(h->s.conn, bytes, len);
         return;
     }
@@ -159,7 +170,7 @@ static size_t stream_pending(const struct http_exchange *x)
 static void stream_end(struct http_exchange *x)
 {
     struct http1_session *h = of(x);
-    if (h->request.minor && !exchange_to_head(x))
+    if (h->chunked && !exchange_to_head(x))
         conn_write(h->s.conn, "0\r\n\r\n", 5);
     exchange_done(h);
 }
@@ -174,6 +185,13 @@ static void abort_exchange(struct http_exchange *x)
     x->gone = NULL;
     h->phase = ENDING;
     conn_cut(h->s.conn);
+}
+
+static void body_pause(struct http_exchange *x)
+{
+    struct http1_session *h = of(x);
+    if (!h->feeding)
+        conn_hold(h->s.conn, x->body_paused);
 }
 
 static void gone_set(struct http_exchange *x)
@@ -218,6 +236,7 @@ static const struct http_carrier carrier = {.reply = reply,
                                             .stream_pending = stream_pending,
                                             .stream_end = stream_end,
                                             .abort = abort_exchange,
+                                            .body_pause = body_pause,
                                             .gone_set = gone_set,
                                             .upgrade = upgrade,
                                             .conn = conn_of};
@@ -233,30 +252,6 @@ static void refuse(struct http1_session *h, int code, const char *why)
     reply(&h->x, code, type, body, strlen(body), NULL, NULL);
 }
 
-static void begin_request(struct http1_session *h)
-{
-    struct h1 *p = &h->request;
-    h->x.method = p->method;
-    if (p->length > HTTP_BODY_MAX) {
-        refuse(h, 413, "request body too large");
-        return;
-    }
-    buf_init(&h->x.body, HTTP_BODY_MAX);
-    if (p->length > 0)
-        buf_reserve(&h->x.body, (size_t)p->length);
-    if (p->expects_continue && p->minor && p->length != 0)
-        conn_write(h->s.conn, "HTTP/1.1 100 Continue\r\n\r\n", 25);
-    if (p->length != 0)
-        conn_idle_deadline(h->s.conn, MOVE_MS);
-}
-
-static void add_body(struct http1_session *h)
-{
-    buf_add(&h->x.body, h->request.body, h->request.body_len);
-    if (h->x.body.overflowed)
-        refuse(h, 413, "request body too large");
-}
-
 static void dispatch(struct http1_session *h)
 {
     struct h1 *p = &h->request;
@@ -267,10 +262,66 @@ static void dispatch(struct http1_session *h)
     exchange_dispatch(&h->x, h->s.server, p->method, p->target, p->headers, p->n_headers);
 }
 
+static void begin_request(struct http1_session *h)
+{
+    struct h1 *p = &h->request;
+    h->x.method = p->method;
+    h->x.body_flows = p->length != 0 && exchange_streams(h->s.server, p->target);
+    h->x.body_length = p->length;
+    if (p->length > HTTP_BODY_MAX && !h->x.body_flows) {
+        refuse(h, 413, "request body too large");
+        return;
+    }
+    buf_init(&h->x.body, HTTP_BODY_MAX);
+    if (p->length > 0 && !h->x.body_flows)
+        buf_reserve(&h->x.body, (size_t)p->length);
+    if (p->expects_continue && p->minor && p->length != 0)
+        conn_write(h->s.conn, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    if (h->x.body_flows)
+        dispatch(h);
+    else if (p->length != 0)
+        conn_idle_deadline(h->s.conn, MOVE_MS);
+}
+
+static void add_body(struct http1_session *h)
+{
+    if (h->x.body_flows) {
+        exchange_body(&h->x, h->request.body, h->request.body_len);
+        return;
+    }
+    buf_add(&h->x.body, h->request.body, h->request.body_len);
+    if (h->x.body.overflowed)
+        refuse(h, 413, "request body too large");
+}
+
+static void end_body(struct http1_session *h)
+{
+    if (h->x.body_flows)
+        exchange_body(&h->x, NULL, 0);
+    else
+        dispatch(h);
+}
+
+static void refuse_message(struct http1_session *h)
+{
+    if (h->phase == READING) {
+        refuse(h, h->request.bad_code, h->request.bad_why);
+        return;
+    }
+    h->x.body_paused = true; /* somebody answers already, and learns that the peer is of no use */
+    conn_cut(h->s.conn);
+}
+
+/* A request is being read, or the body of one that is being answered. */
+static bool wants_input(const struct http1_session *h)
+{
+    return h->phase == READING || (in_progress(h) && h->x.body_flows && !h->x.body_paused);
+}
+
 /* Until the bytes are used up or an exchange needs time. */
 static void feed(struct http1_session *h, const char **bytes, size_t *len)
 {
-    while (h->phase == READING && h->s.server) {
+    while (wants_input(h) && h->s.server) {
         switch (h1_feed(&h->request, bytes, len)) {
         case H1_HEAD:
             begin_request(h);
@@ -279,10 +330,10 @@ static void feed(struct http1_session *h, const char **bytes, size_t *len)
             add_body(h);
             break;
         case H1_END:
-            dispatch(h);
+            end_body(h);
             break;
         case H1_BAD:
-            refuse(h, h->request.bad_code, h->request.bad_why);
+            refuse_message(h);
             break;
         case H1_NEED_MORE:
             return;
@@ -317,6 +368,8 @@ static void on_data(void *arg, const char *bytes, size_t len)
         h->head_clock_runs = !h1_between_messages(&h->request);
         return;
     }
+    if (wants_input(h))
+        return;
     conn_hold(conn, true);
     conn_unread(conn, bytes, len);
 }

@@ -140,12 +140,14 @@ static void reply(struct http_exchange *x, int code, const char *content_type, c
     exchange_done(e);
 }
 
-static void stream_start(struct http_exchange *x, int code, const char *content_type)
+static void stream_start(struct http_exchange *x, int code, const char *content_type, int64_t length)
 {
     struct http2_exchange *e = of(x);
+    char text[24];
     if (!e->stream)
         return;
-    struct fields f = answer_fields(x, content_type, NULL);
+    snprintf(text, sizeof(text), "%lld", (long long)length);
+    struct fields f = answer_fields(x, content_type, length >= 0 && code != 204 ? text : NULL);
     h2_start(e->stream, code, f.list, f.n);
     free(f.list);
     pump(e->session);
@@ -177,6 +179,15 @@ static void abort_exchange(struct http_exchange *x)
     if (of(x)->stream)
         h2_reset(of(x)->stream);
     exchange_done(of(x));
+}
+
+static void body_pause(struct http_exchange *x)
+{
+    struct http2_exchange *e = of(x);
+    if (!e->stream)
+        return;
+    h2_body_pause(e->stream, x->body_paused);
+    pump(e->session);
 }
 
 /* --- a handler that begins to follow a peer that has left --- */
@@ -229,6 +240,7 @@ static const struct http_carrier carrier = {.reply = reply,
                                             .stream_pending = stream_pending,
                                             .stream_end = stream_end,
                                             .abort = abort_exchange,
+                                            .body_pause = body_pause,
                                             .gone_set = gone_set,
                                             .upgrade = no_upgrade,
                                             .conn = conn_of};
@@ -254,9 +266,25 @@ static void on_request(void *arg, struct h2_stream *s)
     if (h->freed || !h->s.server)
         return;
     struct http2_exchange *e = exchange_new(h, s);
+    e->x.body_flows = s->flows;
+    e->x.body_length = h2_body_length(s);
     e->x.body = s->body;
     buf_init(&s->body, 0);
     exchange_dispatch(&e->x, h->s.server, s->method, s->target, s->headers, s->n_headers);
+}
+
+static bool is_to_flow(void *arg, const char *target)
+{
+    const struct http2_session *h = arg;
+    return exchange_streams(h->s.server, target);
+}
+
+static void on_body(void *arg, struct h2_stream *s, const void *bytes, size_t len)
+{
+    struct http2_exchange *e = s->owner;
+    (void)arg;
+    if (e)
+        exchange_body(&e->x, bytes, len);
 }
 
 static void on_refused(void *arg, struct h2_stream *s, int code, const char *why)
@@ -346,8 +374,12 @@ void http2_session_new(struct http_server *server, struct conn *conn)
 {
     static const struct conn_handler conn_handler = {
         .data = on_data, .eof = on_eof, .drained = on_conn_drained, .failed = on_failed};
-    static const struct h2_handler h2_handler = {
-        .request = on_request, .refused = on_refused, .drained = on_drained, .closed = on_closed};
+    static const struct h2_handler h2_handler = {.request = on_request,
+                                                 .flows = is_to_flow,
+                                                 .body = on_body,
+                                                 .refused = on_refused,
+                                                 .drained = on_drained,
+                                                 .closed = on_closed};
     struct http2_session *h = NEW(struct http2_session);
     h->h2 = h2_new(&h2_handler, h);
     h->used = uv_now(conn_loop(conn));

@@ -1,5 +1,6 @@
 /* The client side of http.h: one request on a connection of its own. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -15,11 +16,12 @@
 struct http_call {
     struct conn *conn;
     struct h1 response;
-    struct buf request; /* until it is sent */
+    struct buf request; /* until connected */
     const struct http_call_handler *h;
     void *arg;
     int n_interim;
-    bool has_head, cancelled, feeding;
+    int timeout_ms;
+    bool has_head, cancelled, feeding, is_open, chunked;
 };
 
 static void call_free(struct http_call *c)
@@ -133,14 +135,58 @@ static void on_failed(void *arg, const struct err *why)
     call_free(c);
 }
 
+static void on_drained(void *arg)
+{
+    struct http_call *c = arg;
+    if (c->h->drained)
+        c->h->drained(c->arg);
+}
+
 static void on_open(void *arg)
 {
     struct http_call *c = arg;
+    c->is_open = true;
     conn_write(c->conn, c->request.data, c->request.len);
     buf_done(&c->request);
+    if (c->timeout_ms >= 0)
+        conn_deadline(c->conn, (unsigned)c->timeout_ms);
+    if (!conn_pending(c->conn))
+        on_drained(c);
 }
 
-static const struct conn_handler call_handler = {.open = on_open, .data = on_data, .eof = on_eof, .failed = on_failed};
+static void put(struct http_call *c, const void *bytes, size_t len)
+{
+    if (c->is_open)
+        conn_write(c->conn, bytes, len);
+    else
+        buf_add(&c->request, bytes, len);
+}
+
+void http_call_write(struct http_call *c, const void *bytes, size_t len)
+{
+    char size[24];
+    if (!len)
+        return;
+    if (c->chunked)
+        put(c, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
+    put(c, bytes, len);
+    if (c->chunked)
+        put(c, "\r\n", 2);
+}
+
+void http_call_end_body(struct http_call *c)
+{
+    if (c->chunked)
+        put(c, "0\r\n\r\n", 5);
+}
+
+size_t http_call_pending(const struct http_call *c)
+{
+    return c->is_open ? conn_pending(c->conn) : c->request.len;
+}
+
+static const struct conn_handler call_handler = {
+    .open = on_open, .data = on_data, .eof = on_eof, .drained = on_drained, .failed = on_failed};
 
 static bool has_header(const struct http_header *headers, const char *name)
 {
@@ -161,7 +207,11 @@ static void put_request(struct buf *b, const struct http_call_spec *spec)
         if (h1_is_token(h->name) && h1_is_field_value(h->value))
             buf_addf(b, "%s: %s\r\n", h->name, h->value);
     bool may_have_body = strcmp(spec->method, "GET") != 0 && strcmp(spec->method, "HEAD") != 0;
-    if ((spec->len || may_have_body) && !has_header(spec->headers, "Content-Length"))
+    if (spec->streams_body && spec->body_length < 0)
+        buf_adds(b, "Transfer-Encoding: chunked\r\n");
+    else if (spec->streams_body)
+        buf_addf(b, "Content-Length: %lld\r\n", (long long)spec->body_length);
+    else if ((spec->len || may_have_body) && !has_header(spec->headers, "Content-Length"))
         buf_addf(b, "Content-Length: %zu\r\n", spec->len);
     buf_adds(b, "\r\n");
     buf_add(b, spec->body, spec->len);
@@ -176,7 +226,9 @@ struct http_call *http_call_start(uv_loop_t *loop, const struct http_call_spec *
     h1_init_response(&c->response, strcmp(spec->method, "HEAD") == 0);
     put_request(&c->request, spec);
     c->conn = conn_connect(loop, spec->netns_fd, spec->ip, spec->port, spec->tls, spec->server_name, &call_handler, c);
-    conn_deadline(c->conn, spec->timeout_ms > 0 ? (unsigned)spec->timeout_ms : 0);
+    c->chunked = spec->streams_body && spec->body_length < 0;
+    c->timeout_ms = spec->connect_ms ? spec->timeout_ms : -1; /* one deadline for both */
+    conn_deadline(c->conn, (unsigned)(spec->connect_ms ? spec->connect_ms : spec->timeout_ms));
     return c;
 }
 

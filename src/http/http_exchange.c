@@ -35,9 +35,28 @@ void exchange_forget(struct http_exchange *x)
     x->headers = NULL;
     x->n_headers = 0;
     x->encoded = false;
+    x->body_flows = x->body_paused = false;
+    x->body_handler = NULL;
     buf_done(&x->body);
     buf_done(&x->added);
     free(TAKE(x->path));
+}
+
+void exchange_body(struct http_exchange *x, const void *bytes, size_t len)
+{
+    if (!x->body_handler)
+        return;
+    if (len) {
+        x->body_handler->data(x->body_arg, bytes, len);
+        return;
+    }
+    x->body_flows = false;
+    x->body_handler->end(x->body_arg);
+}
+
+bool exchange_streams(const struct http_server *s, const char *target)
+{
+    return s && s->streams && s->streams(s->arg, target);
 }
 
 char *exchange_refusal(struct http_server *s, int code, const char *why, const char **ret_content_type)
@@ -147,7 +166,12 @@ void http_add_header(struct http_exchange *x, const char *name, const char *valu
 
 void http_stream_start(struct http_exchange *x, int code, const char *content_type)
 {
-    x->carrier->stream_start(x, code, content_type);
+    x->carrier->stream_start(x, code, content_type, -1);
+}
+
+void http_stream_start_sized(struct http_exchange *x, int code, const char *content_type, int64_t length)
+{
+    x->carrier->stream_start(x, code, content_type, length);
 }
 
 void http_stream_write(struct http_exchange *x, const void *bytes, size_t len)
@@ -224,6 +248,30 @@ const char *http_body(const struct http_exchange *x, size_t *ret_len)
     if (ret_len)
         *ret_len = x->body.len;
     return buf_str(&x->body);
+}
+
+bool http_body_flows(const struct http_exchange *x)
+{
+    return x->body_flows;
+}
+
+int64_t http_body_length(const struct http_exchange *x)
+{
+    return x->body_length;
+}
+
+void http_body_start(struct http_exchange *x, const struct http_body_handler *h, void *arg)
+{
+    x->body_handler = h;
+    x->body_arg = arg;
+}
+
+void http_body_pause(struct http_exchange *x, bool paused)
+{
+    if (x->body_paused == paused || !x->body_flows)
+        return;
+    x->body_paused = paused;
+    x->carrier->body_pause(x);
 }
 
 const struct http_header *http_headers(const struct http_exchange *x)

@@ -19,6 +19,7 @@ struct http_server {
     SSL_CTX *tls;
     http_handler_fn *handler;
     http_refusal_fn *refusal;
+    http_streams_fn *streams;
     void *arg;
     struct list listeners, sessions, upgraded;
     uv_timer_t tick;
@@ -46,12 +47,13 @@ void http2_session_new(struct http_server *server, struct conn *conn);
 struct http_carrier {
     void (*reply)(struct http_exchange *x, int code, const char *content_type, const void *body, size_t len,
                   void (*release)(void *), void *release_arg);
-    void (*stream_start)(struct http_exchange *x, int code, const char *content_type);
+    void (*stream_start)(struct http_exchange *x, int code, const char *content_type, int64_t length);
     void (*stream_write)(struct http_exchange *x, const void *bytes, size_t len);
     size_t (*stream_pending)(const struct http_exchange *x);
     void (*stream_end)(struct http_exchange *x);
     void (*abort)(struct http_exchange *x);
-    void (*gone_set)(struct http_exchange *x); /* `gone` is to be called now if the peer has left before */
+    void (*body_pause)(struct http_exchange *x); /* body_paused has changed */
+    void (*gone_set)(struct http_exchange *x);   /* `gone` is to be called now if the peer has left before */
     struct duplex *(*upgrade)(struct http_exchange *x, const struct http_header *headers);
     struct conn *(*conn)(const struct http_exchange *x); /* NULL: gone */
 };
@@ -64,6 +66,10 @@ struct http_exchange {
     const struct http_header *headers; /* n_headers, then one with a NULL name */
     size_t n_headers;
     struct buf body;
+    bool body_flows, body_paused; /* handed out before its end */
+    int64_t body_length;
+    const struct http_body_handler *body_handler;
+    void *body_arg;
     struct buf added; /* headers of the answer: name NUL value NUL … */
     char peer_ip[46];
     bool encoded; /* the handler has added Content-Encoding */
@@ -78,7 +84,10 @@ struct http_exchange {
 /* A request is complete: to the handler. */
 void exchange_dispatch(struct http_exchange *x, struct http_server *s, const char *method, const char *target,
                        const struct http_header *headers, size_t n_headers);
-void exchange_forget(struct http_exchange *x); /* the request and what belongs to it */
+/* A piece of a body that flows; len 0: its end. */
+void exchange_body(struct http_exchange *x, const void *bytes, size_t len);
+bool exchange_streams(const struct http_server *s, const char *target); /* its body is to flow */
+void exchange_forget(struct http_exchange *x);                          /* the request and what belongs to it */
 /* The body of a refusal; the caller frees. */
 char *exchange_refusal(struct http_server *s, int code, const char *why, const char **ret_content_type);
 bool exchange_to_head(const struct http_exchange *x); /* a HEAD request: no body in the answer */

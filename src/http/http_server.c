@@ -134,6 +134,11 @@ void http_server_set_refusal(struct http_server *s, http_refusal_fn *refusal)
     s->refusal = refusal;
 }
 
+void http_server_set_streams(struct http_server *s, http_streams_fn *streams)
+{
+    s->streams = streams;
+}
+
 void http_server_free(struct http_server *s)
 {
     if (!s || s->closed)

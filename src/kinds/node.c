@@ -181,6 +181,7 @@ const struct kind kind_node = {
     .columns = columns,
     .check_name = check_dns_subdomain,
     .has_status = true,
+    .subresources = (const char *const[]){"proxy", NULL},
     .field_labels = field_labels,
     .default_more = default_more,
     .validate = validate,

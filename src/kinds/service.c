@@ -258,6 +258,7 @@ const struct kind kind_service = {
     .columns = columns,
     .check_name = check_dns1035_label,
     .has_status = true,
+    .subresources = (const char *const[]){"proxy", NULL},
     .field_labels = field_labels,
     .default_more = default_more,
     .validate = service_validate,

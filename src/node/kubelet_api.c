@@ -115,6 +115,34 @@ static void serve_pods(struct agent *a, struct http_exchange *x)
     http_reply(x, 200, "application/json", text, strlen(text));
 }
 
+static void serve_metrics(struct agent *a, struct http_exchange *x)
+{
+    size_t running = 0, containers = 0;
+    for (struct map_entry *e = NULL; (e = map_next(&a->pods, e));) {
+        _cleanup_json_ json_t *pod = pod_json(e->value);
+        running += streq(jstr_or(pod, "status.phase", ""), "Running");
+        size_t i;
+        const json_t *c;
+        json_array_foreach(jget(pod, "status.containerStatuses"), i, c)
+            containers += jget(c, "state.running") != NULL;
+    }
+    _cleanup_free_ char *text = xasprintf("# HELP kubelet_running_pods Pods that run.\n"
+                                          "# TYPE kubelet_running_pods gauge\n"
+                                          "kubelet_running_pods %zu\n"
+                                          "# HELP kubelet_running_containers Containers that run, by state.\n"
+                                          "# TYPE kubelet_running_containers gauge\n"
+                                          "kubelet_running_containers{container_state=\"running\"} %zu\n",
+                                          running, containers);
+    http_reply(x, 200, "text/plain; version=0.0.4", text, strlen(text));
+}
+
+/* The machine's own logs are nobody's business who may only see the cluster. */
+static void refuse_logs(struct agent *a, struct http_exchange *x)
+{
+    (void)a;
+    reply_text(x, 405, "logs endpoint is disabled.");
+}
+
 static const struct route {
     const char *path;
     bool prefix, open;
@@ -126,6 +154,8 @@ static const struct route {
     {"/attach/", true, false, serve_attach},
     {"/portForward/", true, false, serve_port_forward},
     {"/pods", false, false, serve_pods},
+    {"/metrics", false, false, serve_metrics},
+    {"/logs", true, false, refuse_logs},
 };
 
 static void on_request(void *arg, struct http_exchange *x)

@@ -8,7 +8,8 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "http/http.h"
-#include "server/pipeline.h"
+#include "server/agents.h"
+#include "server/relay.h"
 
 #define KUBELET_PORT 10250
 /* An agent is a process next door or a LAN away. */
@@ -80,17 +81,9 @@ static json_t *choose_container(const struct request *r, const json_t *pod, char
 
 /* --- which agent --- */
 
-struct agent {
-    char ip[64];
-    int port;
-};
-
-static json_t *find_agent(const struct request *r, const json_t *pod, struct agent *ret)
+json_t *agent_of_node(const struct server *s, const char *node, struct agent *ret)
 {
-    const char *node = jstr_or(pod, "spec.nodeName", "");
-    if (!*node)
-        return status_new(STATUS_BAD_REQUEST, "pod %s does not have a host assigned", r->what.name);
-    const struct object *o = store_get(r->server->store, &kind_node, "", node);
+    const struct object *o = store_get(s->store, &kind_node, "", node);
     if (!o)
         return not_found_status(&kind_node, node);
     _cleanup_json_ json_t *doc = object_json(o);
@@ -101,6 +94,14 @@ static json_t *find_agent(const struct request *r, const json_t *pod, struct age
     snprintf(ret->ip, sizeof(ret->ip), "%s", ip);
     ret->port = (int)jint(doc, "status.daemonEndpoints.kubeletEndpoint.Port", KUBELET_PORT);
     return NULL;
+}
+
+static json_t *find_agent(const struct request *r, const json_t *pod, struct agent *ret)
+{
+    const char *node = jstr_or(pod, "spec.nodeName", "");
+    if (!*node)
+        return status_new(STATUS_BAD_REQUEST, "pod %s does not have a host assigned", r->what.name);
+    return agent_of_node(r->server, node, ret);
 }
 
 /* --- passing on --- */
@@ -174,35 +175,10 @@ static void on_data(void *arg, const void *bytes, size_t len)
     }
 }
 
-/* Headers that belong to the connection of the hop they came over, the upgrade itself aside. */
-static bool is_passed_on(const char *name)
-{
-    static const char *const kept_here[] = {"Host",    "Content-Length",   "Transfer-Encoding", "Keep-Alive", "TE",
-                                            "Trailer", "Proxy-Connection", "Authorization",     "Expect"};
-    for (size_t i = 0; i < ARRAY_LEN(kept_here); i++)
-        if (strcasecmp(name, kept_here[i]) == 0)
-            return false;
-    return true;
-}
-
-/* One allocation; what it points to is the original's. */
-static struct http_header *headers_to_pass(const struct http_header *headers)
-{
-    size_t n = 0;
-    for (const struct http_header *h = headers; h->name; h++)
-        n += is_passed_on(h->name);
-    struct http_header *out = xcalloc(n + 1, sizeof(*out));
-    n = 0;
-    for (const struct http_header *h = headers; h->name; h++)
-        if (is_passed_on(h->name))
-            out[n++] = *h;
-    return out;
-}
-
 static void on_upgraded(void *arg, const struct http_header *headers, struct duplex *agent)
 {
     struct passage *p = arg;
-    _cleanup_free_ struct http_header *passed = headers_to_pass(headers);
+    _cleanup_free_ struct http_header *passed = relay_headers(headers, true);
     struct duplex *client = http_upgrade(p->exchange, passed);
     duplex_splice(client, agent);
     free_passage(p);
@@ -231,7 +207,8 @@ static void on_done(void *arg, const struct err *err)
     free_passage(p);
 }
 
-static const struct http_call_handler call_handler = {on_head, on_data, on_upgraded, on_done};
+static const struct http_call_handler call_handler = {
+    .head = on_head, .data = on_data, .upgraded = on_upgraded, .done = on_done};
 
 /* target_take: path and query at the agent. */
 static void pass_on(struct request *r, const struct agent *agent, char *target_take, bool upgrades)
@@ -243,7 +220,7 @@ static void pass_on(struct request *r, const struct agent *agent, char *target_t
     p->upgrades = upgrades;
     p->agent = *agent;
     p->exchange = request_take_exchange(r);
-    _cleanup_free_ struct http_header *headers = upgrades ? headers_to_pass(http_headers(p->exchange)) : NULL;
+    _cleanup_free_ struct http_header *headers = upgrades ? relay_headers(http_headers(p->exchange), true) : NULL;
     const struct http_call_spec spec = {.netns_fd = -1,
                                         .ip = p->agent.ip,
                                         .port = p->agent.port,

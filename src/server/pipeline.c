@@ -9,6 +9,7 @@
 #include "server/authz.h"
 
 #define V_CONNECT (V_GET | V_CREATE)
+#define V_PROXY (V_GET | V_CREATE | V_UPDATE | V_PATCH | V_DELETE)
 
 static const struct handler handlers[] = {
     {"", V_GET, NULL, BODY_NONE, false, handle_get},
@@ -39,6 +40,9 @@ static const struct handler handlers[] = {
     {"exec", V_CONNECT, &kind_pod, BODY_NONE, true, handle_exec},
     {"attach", V_CONNECT, &kind_pod, BODY_NONE, true, handle_attach},
     {"portforward", V_CONNECT, &kind_pod, BODY_NONE, true, handle_port_forward},
+    {"proxy", V_PROXY, &kind_pod, BODY_NONE, true, handle_proxy_pod},
+    {"proxy", V_PROXY, &kind_service, BODY_NONE, true, handle_proxy_service},
+    {"proxy", V_PROXY, &kind_node, BODY_NONE, true, handle_proxy_node},
 };
 
 static bool serves(const struct handler *h, const struct kind *k, const char *subresource)
@@ -82,7 +86,7 @@ static json_t *find_handler(struct request *r)
 static bool shape_fits(const struct request *r)
 {
     const struct request_path *w = &r->what;
-    if (w->goes_on)
+    if (w->goes_on && !streq(w->subresource, "proxy"))
         return false;
     if (!r->kind->namespaced)
         return !*w->ns;
@@ -170,6 +174,8 @@ json_t *request_begin(struct request *r)
     if (!request_path_parse(r->path, &r->what))
         return status_new(STATUS_BAD_REQUEST, "the path is not properly encoded");
     r->verb = request_verb(r->method, *r->what.name, query_bool(r->query, "watch"));
+    if (!r->verb && streq(r->method, "OPTIONS") && streq(r->what.subresource, "proxy"))
+        r->verb = V_GET; /* as every method that means nothing to us, but something to who is behind */
     if (!r->verb)
         return status_new(STATUS_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");
     read_selection(r);
@@ -181,7 +187,7 @@ json_t *request_begin(struct request *r)
     if (!r->kind || !shape_fits(r))
         return status_new(STATUS_NOT_FOUND, "the server could not find the requested resource");
     status = find_handler(r);
-    return status ? status : read_options(r);
+    return status || r->handler->connects ? status : read_options(r);
 }
 
 void request_handle(struct request *r)

@@ -91,12 +91,12 @@ struct server {
     struct tokens *tokens;
     struct rbac *rbac;
     struct http_server *http;
-    SSL_CTX *tls, *agent_tls;
-    struct list requests;    /* begun, not answered */
-    struct list submissions; /* writes on their way to the disk, submit.c */
-    struct list watches;     /* watch.c */
-    struct list queue;       /* what local clients asked for, to be run from the loop; local.c */
-    struct list clients;     /* local clients; local.c */
+    SSL_CTX *tls, *agent_tls, *proxy_tls; /* ours; to agents, to pods: nobody known, nothing checked, as upstream */
+    struct list requests;                 /* begun, not answered */
+    struct list submissions;              /* writes on their way to the disk, submit.c */
+    struct list watches;                  /* watch.c */
+    struct list queue;                    /* what local clients asked for, to be run from the loop; local.c */
+    struct list clients;                  /* local clients; local.c */
     uv_idle_t run_queue;
     uv_timer_t watch_timer, expire_timer;
     int open_handles;     /* run_queue and the timers: the server is freed with the last */
@@ -148,6 +148,9 @@ request_fn handle_token_review, handle_self_review;                     /* revie
 request_fn handle_access_review, handle_rules_review;                   /* access_reviews.c */
 request_fn handle_token_request;                                        /* token_request.c */
 request_fn handle_log, handle_exec, handle_attach, handle_port_forward; /* agent_proxy.c */
+request_fn handle_proxy_pod, handle_proxy_service, handle_proxy_node;   /* proxy.c */
+/* Whether the body of such a request is passed on as it comes. An http_streams_fn; proxy.c */
+bool proxy_streams(void *server, const char *target);
 
 /* Paths that are no resource: /version, /healthz, discovery, OpenAPI. Answers the exchange and frees the request.
  * routes.c */

@@ -38,6 +38,7 @@ static void on_handle_closed(uv_handle_t *handle)
     tokens_free(s->tokens);
     SSL_CTX_free(s->tls);
     SSL_CTX_free(s->agent_tls);
+    SSL_CTX_free(s->proxy_tls);
     map_done_with(&s->documents, document_free);
     map_done(&s->in_flight);
     frame_free(s->frame);
@@ -120,8 +121,12 @@ static int make_http(struct server *s, struct err *err)
         if (!s->agent_tls)
             return -1;
     }
+    s->proxy_tls = tls_client_ctx(NULL, NULL, NULL, err);
+    if (!s->proxy_tls)
+        return -1;
     s->http = http_server_new(s->loop, s->tls, serve_exchange, s);
     http_server_set_refusal(s->http, refusal);
+    http_server_set_streams(s->http, proxy_streams);
     return 0;
 }
 
