@@ -8,7 +8,7 @@
 
 static const struct field controllerrevision_fields[] = {
     FIELD_METADATA,
-    {"data", F_RAW, .doc = "The part of the owner that this revision keeps, as a patch of it."},
+    {"data", F_RAW, ATOMIC, .doc = "The part of the owner that this revision keeps, as a patch of it."},
     {"revision", F_INT64, REQ, .max = NO_MAX, .doc = "Number of the revision; the highest is the latest."},
     {0},
 };

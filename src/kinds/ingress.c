@@ -20,7 +20,7 @@ static const struct field service_backend_port_fields[] = {
 
 static const struct field service_backend_fields[] = {
     {"name", F_STR, .doc = "Name of the Service, in the Ingress's namespace."},
-    {"port", F_OBJECT, .sub = service_backend_port_fields, .doc = "Its port, by number or by name."},
+    {"port", F_OBJECT, ATOMIC, .sub = service_backend_port_fields, .doc = "Its port, by number or by name."},
     {0},
 };
 

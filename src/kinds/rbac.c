@@ -62,7 +62,7 @@ static const struct field cluster_role_fields[] = {
 static const struct field binding_fields[] = {
     FIELD_METADATA,
     {"subjects", F_LIST, OPT | ATOMIC, LIST_OF(subject_fields), .doc = "To whom the role is given."},
-    {"roleRef", F_OBJECT, .sub = role_ref_fields, .doc = "The role; it cannot change."},
+    {"roleRef", F_OBJECT, ATOMIC, .sub = role_ref_fields, .doc = "The role; it cannot change."},
     {0},
 };
 

@@ -30,7 +30,7 @@ static const struct field selector_fields[] = {
 static const struct field spec_fields[] = {
     {"hard", F_MAP, OPT, AMOUNTS, .doc = "Most of each resource."},
     {"scopes", F_LIST, OPT, STRINGS, .doc = "Which pods count; all must hold."},
-    {"scopeSelector", F_OBJECT, .sub = selector_fields, .doc = "The same, with operators and values."},
+    {"scopeSelector", F_OBJECT, ATOMIC, .sub = selector_fields, .doc = "The same, with operators and values."},
     {0},
 };
 
