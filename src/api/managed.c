@@ -43,6 +43,13 @@ static json_t *read_entries(const json_t *list, bool trusted)
     return entries;
 }
 
+/* Of an object that is stored. */
+static json_t *stored_entries(const json_t *doc)
+{
+    json_t *entries = read_entries(jget(doc, "metadata.managedFields"), true);
+    return entries ? entries : json_array();
+}
+
 static json_t *set_of(const json_t *entry)
 {
     return json_object_get(entry, "fieldsV1");
@@ -171,7 +178,7 @@ static json_t *entries_before(const json_t *old, const json_t *doc, const struct
     if (own_list && is_reset(sent))
         return json_array();
     json_t *entries = own_list ? read_entries(sent, false) : NULL;
-    return entries ? entries : read_entries(stored, true);
+    return entries ? entries : stored_entries(old);
 }
 
 json_t *managed_update(const struct kind *k, const json_t *old, const json_t *doc, const struct writer *w)
@@ -193,6 +200,39 @@ json_t *managed_update(const struct kind *k, const json_t *old, const json_t *do
     return write_entries(entries);
 }
 
+/* --- times --- */
+
+static bool is_in(const json_t *list, const json_t *entry)
+{
+    size_t i;
+    json_t *other;
+    json_array_foreach((json_t *)list, i, other) {
+        _cleanup_json_ json_t *same = json_copy(other);
+        json_object_del(same, "time");
+        if (json_equal(same, entry))
+            return true;
+    }
+    return false;
+}
+
+void managed_keep_times(json_t *doc, const json_t *old)
+{
+    json_t *list = jget(doc, "metadata.managedFields"), *before = jget(old, "metadata.managedFields"), *entry;
+    size_t i;
+    if (!list || json_array_size(list) != json_array_size(before))
+        return;
+    json_array_foreach(list, i, entry) {
+        _cleanup_json_ json_t *timeless = json_copy(entry);
+        json_object_del(timeless, "time");
+        if (!is_in(before, timeless))
+            return;
+    }
+    _cleanup_json_ json_t *kept = json_incref(list);
+    jset(doc, "metadata.managedFields", json_incref(before));
+    if (!json_equal(doc, old))
+        jset(doc, "metadata.managedFields", json_incref(kept));
+}
+
 /* --- apply --- */
 
 struct apply {
@@ -208,7 +248,7 @@ static void start(struct apply *a)
 {
     char version[API_VERSION_SIZE];
     kind_api_version(a->kind, version);
-    a->entries = read_entries(jget(a->live, "metadata.managedFields"), true);
+    a->entries = stored_entries(a->live);
     if (!json_array_size(a->entries) && json_object_size(a->live)) {
         const struct writer first = {"before-first-apply", "", a->writer->now_usec};
         json_t *entry = add(a->entries, &first, "Update", version);
@@ -293,7 +333,7 @@ static json_t *find_conflicts(const struct apply *a, const json_t *changed)
 static void update_last_applied(const struct apply *a, json_t *doc)
 {
     json_t *annotations = jget(doc, "metadata.annotations");
-    if (!streq(a->writer->manager, "kubectl") || !json_object_get(annotations, LAST_APPLIED))
+    if (!streq(a->writer->manager, "kubectl") || *a->writer->subresource || !json_object_get(annotations, LAST_APPLIED))
         return;
     _cleanup_free_ char *text = jprint_sorted(a->config);
     _cleanup_free_ char *line = xasprintf("%s\n", text);

@@ -17,6 +17,10 @@ struct writer {
  * NULL: created. Borrows; a new reference, or NULL for none. */
 json_t *managed_update(const struct kind *k, const json_t *old, const json_t *doc, const struct writer *w);
 
+/* A version that differs from the old one in nothing but times of the list gets those of the old one: it is no change.
+ */
+void managed_keep_times(json_t *doc, const json_t *old);
+
 /* The document after server-side apply of config, metadata.managedFields included and decoded, but without defaults;
  * equal to live when nothing changes. live NULL: created. Borrows; a new reference, or NULL and the Status that says
  * why not. */

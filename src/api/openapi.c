@@ -27,6 +27,7 @@ static const struct parameter {
     {"fieldSelector", "string", "Only objects with these values in fields.", V_LIST | V_DELETECOLLECTION},
     {"fieldValidation", "string", "What unknown fields do: Ignore, Warn or Strict.", V_CREATE | V_UPDATE | V_PATCH},
     {"force", "boolean", "Takes over fields that others manage (apply).", V_PATCH},
+    {"force", "boolean", "Takes fields over from other managers in server-side apply.", V_PATCH},
     {"gracePeriodSeconds", "integer", "Seconds the object is given to end.", V_DELETE | V_DELETECOLLECTION},
     {"labelSelector", "string", "Only objects with these labels.", V_LIST | V_DELETECOLLECTION},
     {"limit", "integer", "How many objects an answer may have.", V_LIST | V_DELETECOLLECTION},

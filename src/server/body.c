@@ -73,7 +73,7 @@ static json_t *unsupported_body(const struct request *r)
 {
     const char *accepted = r->handler->takes == BODY_PATCH
                                ? "application/json-patch+json, application/merge-patch+json, "
-                                 "application/strategic-merge-patch+json"
+                                 "application/strategic-merge-patch+json, application/apply-patch+yaml"
                                : "application/json, application/yaml, application/vnd.kubernetes.protobuf";
     return status_new(STATUS_UNSUPPORTED_MEDIA_TYPE,
                       "the body of the request was in an unknown format - accepted media types include: %s", accepted);
@@ -85,6 +85,8 @@ static json_t *parse(const struct request *r, const struct shape *shape, const c
     switch (r->body_type) {
     case BODY_YAML:
         return yaml_parse(bytes, len, err);
+    case BODY_APPLY_PATCH: /* YAML has not all of JSON's escapes */
+        return len && *bytes == '{' ? jparse(bytes, len, err) : yaml_parse(bytes, len, err);
     case BODY_PROTOBUF:
         return protobuf_decode(shape->type, shape->fields, bytes, len, err);
     default:
@@ -134,7 +136,8 @@ json_t *read_body(struct request *r, const char *content_type, const char *bytes
     if (r->body)
         return duplicates ? check_duplicates(r, shape, duplicates) : NULL;
     if (patch)
-        return status_new(STATUS_BAD_REQUEST, "error decoding patch: %s", err.msg);
+        return status_new(STATUS_BAD_REQUEST, "error decoding %s: %s",
+                          r->body_type == BODY_APPLY_PATCH ? "YAML" : "patch", err.msg);
     _cleanup_free_ char *shown = summary(bytes, len);
     const char *what = r->body_type == BODY_YAML   ? "yaml parse error: "
                        : r->body_type == BODY_JSON ? "json parse error: "

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/rand.h"
 #include "base/str.h"
+#include "server/manager.h"
 #include "server/write.h"
 
 #define NAME_SUFFIX_LEN 5
@@ -12,7 +13,7 @@
 #define NAME_ATTEMPTS_MAX 8 /* as upstream (RetryGenerateName): by then something else is wrong */
 
 /* The namespace must exist and stay. */
-static json_t *check_namespace(const struct request *r)
+static json_t *check_namespace(const struct request *r, const json_t *created)
 {
     if (!r->kind->namespaced)
         return NULL;
@@ -24,7 +25,7 @@ static json_t *check_namespace(const struct request *r)
     if (!jget(doc, "metadata.deletionTimestamp"))
         return NULL;
     char resource[RESOURCE_TEXT_SIZE];
-    const char *name = jstr_or(r->body, "metadata.name", "");
+    const char *name = jstr_or(created, "metadata.name", "");
     json_t *status =
         status_for(STATUS_FORBIDDEN, r->kind->group, r->kind->plural, name,
                    "%s \"%s\" is forbidden: unable to create new content in namespace %s because it is being "
@@ -58,8 +59,7 @@ static void generate_name(const struct request *r, json_t *doc)
 /* Metadata that only the server writes. */
 static void stamp(const struct kind *k, json_t *doc)
 {
-    static const char *const owned[] = {"deletionTimestamp", "deletionGracePeriodSeconds", "generation",
-                                        "managedFields", "selfLink"};
+    static const char *const owned[] = {"deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"};
     char uid[37], now[TIME_TEXT_SIZE];
     json_t *metadata = jget(doc, "metadata");
     for (size_t i = 0; i < ARRAY_LEN(owned); i++)
@@ -86,13 +86,11 @@ static json_t *check_name_is_free(const struct request *r, const json_t *doc)
 
 static json_t *prepare(struct request *r, json_t *doc, struct alloc_change *change)
 {
-    json_t *status = read_document(r, doc);
-    if (!status)
-        status = check_identity(r, doc);
+    json_t *status = check_identity(r, doc);
     if (!status && *jstr_or(doc, "metadata.resourceVersion", ""))
         status = status_new(STATUS_BAD_REQUEST, "resourceVersion should not be set on objects to be created");
     if (!status)
-        status = check_namespace(r);
+        status = check_namespace(r, doc);
     if (status)
         return status;
     if (!json_is_object(jget(doc, "metadata")))
@@ -100,17 +98,29 @@ static json_t *prepare(struct request *r, json_t *doc, struct alloc_change *chan
     generate_name(r, doc);
     stamp(r->kind, doc);
     schema_default(r->kind, doc);
+    track_managers(r, NULL, doc);
     status = check_name_is_free(r, doc);
     return status ? status : admit(r, doc, NULL, UPDATE_MAIN, change);
 }
 
-void handle_create(struct request *r)
+void request_create(struct request *r, json_t *doc)
 {
     struct alloc_change change = {0};
-    json_t *status = prepare(r, r->body, &change);
+    json_t *status = prepare(r, doc, &change);
     r->code = 201;
     if (status)
         request_reply_status(r, status);
     else
-        request_write(r, r->body, false, &change);
+        request_write(r, doc, false, &change);
+}
+
+void handle_create(struct request *r)
+{
+    json_t *status = check_manager_options(r, false);
+    if (!status)
+        status = read_document(r, r->body);
+    if (status)
+        request_reply_status(r, status);
+    else
+        request_create(r, r->body);
 }

@@ -162,6 +162,7 @@ enum body_type body_type(const char *content_type)
         {"application/json-patch+json", BODY_JSON_PATCH},
         {"application/merge-patch+json", BODY_MERGE_PATCH},
         {"application/strategic-merge-patch+json", BODY_STRATEGIC_PATCH},
+        {"application/apply-patch+yaml", BODY_APPLY_PATCH},
     };
     struct clause c;
     if (!content_type || !next_clause(content_type, &c))

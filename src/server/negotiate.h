@@ -32,6 +32,7 @@ enum body_type {
     BODY_JSON_PATCH,
     BODY_MERGE_PATCH,
     BODY_STRATEGIC_PATCH,
+    BODY_APPLY_PATCH,
     BODY_UNSUPPORTED,
 };
 enum body_type body_type(const char *content_type); /* NULL or "": JSON */

@@ -1,6 +1,7 @@
-/* PATCH: JSON patch, merge patch, strategic merge patch. */
+/* PATCH: JSON patch, merge patch, strategic merge patch; server-side apply goes on to apply.c. */
 #include "api/strategic.h"
 #include "json/patch.h"
+#include "server/manager.h"
 #include "server/write.h"
 
 static json_t *apply(const struct request *r, const struct kind *k, const json_t *doc, struct err *err)
@@ -36,6 +37,10 @@ json_t *patched(const struct request *r, const struct kind *k, const json_t *doc
 
 static void patch(struct request *r, enum update_part part)
 {
+    if (r->body_type == BODY_APPLY_PATCH) {
+        request_apply(r, store_latest(r->server->store, r->kind, r->what.ns, r->what.name), r->body, part);
+        return;
+    }
     struct object *old = request_latest(r);
     if (!old)
         return;
@@ -43,6 +48,8 @@ static void patch(struct request *r, enum update_part part)
     _cleanup_object_ struct object *seen = object_as(old, r->version);
     _cleanup_json_ json_t *doc = object_json(seen);
     _cleanup_json_ json_t *result = patched(r, r->version, doc, &status);
+    if (!status)
+        status = check_manager_options(r, false);
     if (!status)
         status = read_document(r, result);
     if (status)

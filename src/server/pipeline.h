@@ -60,6 +60,7 @@ struct request {
     char *selected; /* the one name that it asks for, or NULL */
     bool dry_run;
     enum field_validation validation;
+    bool applied; /* the new version comes from server-side apply: its managedFields are already right */
 
     /* The door fills in, when handler->takes says so: */
     enum body_type body_type;

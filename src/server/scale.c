@@ -142,11 +142,31 @@ void handle_update_scale(struct request *r)
     put_scale(r, old, doc, r->body);
 }
 
+/* What a Scale that is applied says of the object itself: its owner is whoever applies the Scale. */
+static void apply_scale(struct request *r, struct object *old)
+{
+    char version[API_VERSION_SIZE];
+    json_t *status = check_scale(r, r->body);
+    if (status) {
+        request_reply_status(r, status);
+        return;
+    }
+    _cleanup_json_ json_t *config = json_pack("{s:s, s:s, s:O?}", "apiVersion", kind_api_version(r->version, version),
+                                              "kind", r->version->kind, "metadata", jget(r->body, "metadata"));
+    jset(config, r->kind->scale->replicas_path, json_incref(jget(r->body, "spec.replicas")));
+    r->reply = reply_scale;
+    request_apply(r, old, config, UPDATE_MAIN);
+}
+
 void handle_patch_scale(struct request *r)
 {
     struct object *old = request_latest(r);
     if (!old)
         return;
+    if (r->body_type == BODY_APPLY_PATCH) {
+        apply_scale(r, old);
+        return;
+    }
     json_t *status = NULL;
     _cleanup_json_ json_t *doc = object_json(old);
     _cleanup_json_ json_t *scale = scale_of(r->kind, doc);

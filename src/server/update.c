@@ -1,7 +1,9 @@
 /* PUT, and what every patch ends in: a new version of an object that is there. Each part of an object has its own door:
  * a plain write cannot touch the status, /status nothing else. */
+#include "api/managed.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "server/manager.h"
 #include "server/write.h"
 
 #define MODIFIED_TEXT "the object has been modified; please apply your changes to the latest version and try again"
@@ -38,7 +40,6 @@ static void keep_server_owned(json_t *doc, const json_t *old)
                                         "metadata.deletionGracePeriodSeconds",
                                         "metadata.generation",
                                         "metadata.resourceVersion",
-                                        "metadata.managedFields",
                                         "metadata.selfLink"};
     for (size_t i = 0; i < ARRAY_LEN(owned); i++)
         copy_member(doc, old, owned[i]);
@@ -59,6 +60,7 @@ static json_t *merge_parts(const struct kind *k, json_t *doc, const json_t *old,
         copy_member(merged, doc, "spec.finalizers");
     } else {
         copy_member(merged, doc, "status");
+        copy_member(merged, doc, "metadata.managedFields");
         if (jhas(doc, "metadata.labels"))
             copy_member(merged, doc, "metadata.labels");
         if (jhas(doc, "metadata.annotations"))
@@ -98,8 +100,11 @@ void request_update(struct request *r, struct object *old, json_t *doc, enum upd
     keep_server_owned(doc, old_doc);
     if (!status) {
         schema_default(r->kind, doc);
+        track_managers(r, old_doc, doc);
         status = admit(r, doc, old_doc, part, &change);
     }
+    if (!status)
+        managed_keep_times(doc, old_doc);
     if (status) {
         request_reply_status(r, status);
     } else if (deletion_is_due(r->kind, doc)) {
@@ -121,7 +126,9 @@ void request_update(struct request *r, struct object *old, json_t *doc, enum upd
 
 static void update_from_body(struct request *r, enum update_part part)
 {
-    json_t *status = read_document(r, r->body);
+    json_t *status = check_manager_options(r, false);
+    if (!status)
+        status = read_document(r, r->body);
     if (status) {
         request_reply_status(r, status);
         return;

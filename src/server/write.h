@@ -21,6 +21,16 @@ void release_numbers(struct server *s, const struct kind *k, const json_t *doc, 
 /* Everything between a new version decoded from a body or made by a patch and the answer. doc is taken. update.c */
 void request_update(struct request *r, struct object *old, json_t *doc, enum update_part part);
 
+/* Everything between a decoded new object and the answer. doc is borrowed until then. create.c */
+void request_create(struct request *r, json_t *doc);
+
+/* Server-side apply of config, a document of the version asked for, to the object, its status or (sub "scale") what its
+ * scale says; live NULL: there is none yet. config is borrowed and changed. apply.c */
+void request_apply(struct request *r, struct object *live, json_t *config, enum update_part part);
+
+/* Sets doc's metadata.managedFields to who owns what after this write; old NULL: created. manager.c */
+void track_managers(struct request *r, const json_t *old, json_t *doc);
+
 /* Submits and answers with r->code and r->reply, once durable; dryRun answers at once. doc is borrowed. */
 void request_write(struct request *r, json_t *doc, bool deletes, struct alloc_change *change);
 

@@ -79,7 +79,7 @@ TEST(content_types_of_bodies)
     T_INT(body_type("application/json-patch+json"), BODY_JSON_PATCH);
     T_INT(body_type("application/merge-patch+json"), BODY_MERGE_PATCH);
     T_INT(body_type("application/strategic-merge-patch+json"), BODY_STRATEGIC_PATCH);
-    T_INT(body_type("application/apply-patch+yaml"), BODY_UNSUPPORTED);
+    T_INT(body_type("application/apply-patch+yaml"), BODY_APPLY_PATCH);
     T_INT(body_type("application/vnd.kubernetes.protobuf"), BODY_PROTOBUF);
     T_INT(body_type("text/plain"), BODY_UNSUPPORTED);
 }

@@ -103,10 +103,10 @@ TEST(errors_have_code_reason_and_words)
         {"POST", MAPS, "application/cbor", "k8s", 415, "UnsupportedMediaType",
          "the body of the request was in an unknown format - accepted media types include: application/json, "
          "application/yaml, application/vnd.kubernetes.protobuf"},
-        {"PATCH", MAPS "/x", "application/apply-patch+yaml", "{}", 415, "UnsupportedMediaType",
+        {"PATCH", MAPS "/x", "application/toml-patch", "{}", 415, "UnsupportedMediaType",
          "the body of the request was in an unknown format - accepted media types include: "
          "application/json-patch+json, "
-         "application/merge-patch+json, application/strategic-merge-patch+json"},
+         "application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml"},
         {"POST", "/api/v1/namespaces/nowhere/configmaps", "application/json", "{\"metadata\":{\"name\":\"x\"}}", 404,
          "NotFound", "namespaces \"nowhere\" not found"},
         {"POST", MAPS, "application/json",
