@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "json/json.h"
+#include "json/pick.h"
 #include "kinds/kind.h"
 
 /* What object_json remembers. Parsed trees are about ten times their bytes, so both limits together keep the memory
@@ -145,6 +146,30 @@ struct object *object_from_bytes(const struct kind *kind, const char *bytes, siz
     struct err err;
     _cleanup_json_ json_t *doc = jparse(bytes, len, &err);
     return doc ? build(kind, doc, bytes, len) : NULL;
+}
+
+/* What the header is made of; false: more field labels than there is room for. */
+static bool header_paths(const struct kind *kind, const char **paths, size_t max)
+{
+    static const char *const common[] = {"metadata.name", "metadata.namespace", "metadata.uid",
+                                         "metadata.resourceVersion", "metadata.labels"};
+    size_t n = 0;
+    for (; n < ARRAY_LEN(common); n++)
+        paths[n] = common[n];
+    for (const struct field_label *l = kind->field_labels; l && l->label; l++) {
+        if (n + 1 == max)
+            return false;
+        paths[n++] = l->path;
+    }
+    paths[n] = NULL;
+    return true;
+}
+
+struct object *object_from_stored(const struct kind *kind, const char *bytes, size_t len)
+{
+    const char *paths[32];
+    _cleanup_json_ json_t *picked = header_paths(kind, paths, ARRAY_LEN(paths)) ? jpick(bytes, len, paths) : NULL;
+    return picked ? build(kind, picked, bytes, len) : object_from_bytes(kind, bytes, len);
 }
 
 struct object *object_as(struct object *o, const struct kind *version)

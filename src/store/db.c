@@ -9,8 +9,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "kinds/kind.h"
 
 enum statement { S_BEGIN, S_PUT, S_DELETE, S_RV, S_COMMIT, S_ROLLBACK, S_N };
@@ -24,15 +26,15 @@ struct db {
 
 static const char *const statement_text[S_N] = {
     [S_BEGIN] = "BEGIN IMMEDIATE",
-    [S_PUT] = ("INSERT INTO objects (kind, ns, name, rv, bytes) VALUES (?1, ?2, ?3, ?4, ?5) "
-               "ON CONFLICT (kind, ns, name) DO UPDATE SET rv = ?4, bytes = ?5"),
+    [S_PUT] = ("INSERT INTO objects (kind, ns, name, rv, bytes, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+               "ON CONFLICT (kind, ns, name) DO UPDATE SET rv = ?4, bytes = ?5, sum = ?6"),
     [S_DELETE] = "DELETE FROM objects WHERE kind = ?1 AND ns = ?2 AND name = ?3",
     [S_RV] = "UPDATE meta SET rv = ?1",
     [S_COMMIT] = "COMMIT",
     [S_ROLLBACK] = "ROLLBACK",
 };
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define BUSY_MS 5000 /* a reader that begins or ends may hold the file for an instant */
 
 /* Others may read while we write, which is how backups are made; nobody else writes, the lock sees to that. A
@@ -49,11 +51,14 @@ static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS objects ("
     "  kind TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL,"
-    "  rv INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (kind, ns, name));"
+    "  rv INTEGER NOT NULL, bytes BLOB NOT NULL, sum INTEGER, PRIMARY KEY (kind, ns, name));"
     "CREATE TABLE IF NOT EXISTS meta (one INTEGER PRIMARY KEY CHECK (one = 1), rv INTEGER NOT NULL);"
     "INSERT OR IGNORE INTO meta (one, rv) VALUES (1, 1);"
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 2;"
     "COMMIT;";
+
+/* Rows of before have no sum until they are written again. */
+static const char from_version_1[] = "ALTER TABLE objects ADD COLUMN sum INTEGER";
 
 static int sql_error(const struct db *db, const char *what, struct err *err)
 {
@@ -95,6 +100,8 @@ static int check_version(struct db *db, struct err *err)
     if (version > SCHEMA_VERSION)
         return err_set(err, 0, "%s was written by a newer c8s (schema %d, this one knows %d)", db->path, version,
                        SCHEMA_VERSION);
+    if (version == 1 && sqlite3_exec(db->sql, from_version_1, NULL, NULL, NULL) != SQLITE_OK)
+        return sql_error(db, "bring up to date", err);
     return 0;
 }
 
@@ -162,6 +169,12 @@ static const struct kind *kind_from_text(const char *text)
     return kind_reserve(before, slash + 1, NULL); /* its definition is among the rows and is going to fill it in */
 }
 
+/* SQLite does not notice a changed bit in a page; JSON would not either when it is inside a text. */
+static sqlite3_int64 sum_of(const char *bytes, size_t len)
+{
+    return (sqlite3_int64)crc32_z(0, (const unsigned char *)bytes, len);
+}
+
 static int load_row(struct db *db, sqlite3_stmt *st, void (*visit)(void *arg, struct object *o), void *arg,
                     struct err *err)
 {
@@ -169,9 +182,14 @@ static int load_row(struct db *db, sqlite3_stmt *st, void (*visit)(void *arg, st
     const struct kind *kind = kind_from_text(kind_text);
     if (!kind)
         return err_set(err, 0, "%s holds objects of a kind this c8s does not know: %s", db->path, kind_text);
-    const char *bytes = sqlite3_column_blob(st, 1);
-    _cleanup_object_ struct object *o =
-        object_from_bytes(kind, bytes ? bytes : "", (size_t)sqlite3_column_bytes(st, 1));
+    const char *bytes = str_or(sqlite3_column_blob(st, 1), "");
+    size_t len = (size_t)sqlite3_column_bytes(st, 1);
+    bool has_sum = sqlite3_column_type(st, 4) == SQLITE_INTEGER;
+    _cleanup_object_ struct object *o = NULL;
+    if (!has_sum)
+        o = object_from_bytes(kind, bytes, len);
+    else if (sqlite3_column_int64(st, 4) == sum_of(bytes, len))
+        o = object_from_stored(kind, bytes, len);
     if (!o)
         return err_set(err, 0, "%s: a damaged %s: %s/%s", db->path, kind_text, sqlite3_column_text(st, 2),
                        sqlite3_column_text(st, 3));
@@ -182,8 +200,8 @@ static int load_row(struct db *db, sqlite3_stmt *st, void (*visit)(void *arg, st
 int db_load(struct db *db, void (*visit)(void *arg, struct object *o), void *arg, uint64_t *ret_rv, struct err *err)
 {
     sqlite3_stmt *st = NULL;
-    int r =
-        sqlite3_prepare_v2(db->sql, "SELECT kind, bytes, ns, name FROM objects ORDER BY kind, ns, name", -1, &st, NULL);
+    int r = sqlite3_prepare_v2(db->sql, "SELECT kind, bytes, ns, name, sum FROM objects ORDER BY kind, ns, name", -1,
+                               &st, NULL);
     int failed = 0;
     while (r == SQLITE_OK && !failed && (r = sqlite3_step(st)) == SQLITE_ROW) {
         failed = load_row(db, st, visit, arg, err);
@@ -240,6 +258,7 @@ int db_put(struct db *db, const struct object *o, struct err *err)
     bind_key(st, o);
     sqlite3_bind_int64(st, 4, (sqlite3_int64)o->rv);
     sqlite3_bind_blob64(st, 5, o->bytes, o->len, SQLITE_STATIC);
+    sqlite3_bind_int64(st, 6, sum_of(o->bytes, o->len));
     return run(db, S_PUT, err);
 }
 

@@ -62,6 +62,29 @@ TEST(bytes_are_kept_as_they_are)
     T_INT(o->rv, 7);
 }
 
+/* Reading only the header and making the whole tree tell the same. */
+TEST(stored_bytes_give_the_same_header)
+{
+    static const char *const texts[] = {
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\",\"namespace\":\"b\",\"uid\":\"u\","
+        "\"labels\":{\"x.y/z\":"
+        "\"1\",\"q\":\"\\\"\"},\"resourceVersion\":\"7\"},\"spec\":{\"containers\":[{\"name\":\"}\"}],\"nodeName\":"
+        "\"n\",\"hostNetwork\":true},"
+        "\"status\":{\"phase\":\"Running\"}}",
+        "{\"metadata\":{\"resourceVersion\":\"7\",\"name\":\"a\"},\"spec\":null,\"status\":[]}",
+        "{\"m\\u0065tadata\":{\"resourceVersion\":\"7\",\"name\":\"a\"}}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        size_t len = strlen(texts[i]);
+        _cleanup_object_ struct object *a = object_from_stored(&kind_pod, texts[i], len);
+        _cleanup_object_ struct object *b = object_from_bytes(&kind_pod, texts[i], len);
+        T_TRUE(a && b && a->rv == b->rv && a->len == b->len);
+        size_t header = (size_t)(b->bytes - b->name);
+        T_TRUE((size_t)(a->bytes - a->name) == header && memcmp(a->name, b->name, header + len + 1) == 0);
+    }
+    T_TRUE(!object_from_stored(&kind_pod, "{\"metadata\":{", 13));
+}
+
 TEST(what_is_no_object)
 {
     static const char *const texts[] = {
@@ -125,6 +148,7 @@ int main(void)
     RUN(cluster_scoped_key);
     RUN(selectors_find_what_they_compare_in_the_header);
     RUN(bytes_are_kept_as_they_are);
+    RUN(stored_bytes_give_the_same_header);
     RUN(what_is_no_object);
     RUN(parsed_documents_are_remembered);
     RUN(the_cache_never_mixes_objects_up);

@@ -2,6 +2,7 @@
  */
 #include <sched.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/map.h"
 #include "json/json.h"
 #include "kinds/kind.h"
@@ -243,6 +245,47 @@ TEST(a_damaged_file_is_refused_in_one_line)
         uv_loop_close(&loop);
         remove_files();
     }
+}
+
+/* What SQLite and JSON both take for good. */
+TEST(a_changed_letter_is_noticed)
+{
+    open_store();
+    put_now(&kind_configmap, "a", "x", "letters-as-they-were");
+    close_store();
+    size_t len;
+    struct err err = {0};
+    _cleanup_free_ char *bytes = file_read(path, 1 << 20, &len, &err);
+    char *at = memmem(bytes, len, "letters-as", 10);
+    T_TRUE(at != NULL);
+    *at = 'L';
+    T_INT(file_write_atomic(path, bytes, len, 0600, &err), 0);
+    T_TRUE(!store_open(&loop, path, &err));
+    T_TRUE(strstr(err.msg, "a damaged v1/ConfigMap: a/x") != NULL);
+    remove_files();
+}
+
+static void run_sql(const char *text)
+{
+    sqlite3 *sql;
+    T_INT(sqlite3_open(path, &sql), SQLITE_OK);
+    T_INT(sqlite3_exec(sql, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(sql);
+}
+
+TEST(a_database_of_before_the_sums_is_brought_up_to_date)
+{
+    open_store();
+    put_now(&kind_configmap, "a", "x", "1");
+    close_store();
+    run_sql("ALTER TABLE objects DROP COLUMN sum; PRAGMA user_version = 1");
+    for (int i = 0; i < 2; i++) {
+        open_store();
+        T_STR(value_of(store_get(s, &kind_configmap, "a", "x")), "1");
+        put_now(&kind_configmap, "a", "y", "2");
+        close_store();
+    }
+    remove_files();
 }
 
 /* --- lists --- */
@@ -748,6 +791,8 @@ int main(void)
     RUN(a_second_process_is_refused_in_one_line);
     RUN(a_file_that_is_no_database_is_refused);
     RUN(a_damaged_file_is_refused_in_one_line);
+    RUN(a_changed_letter_is_noticed);
+    RUN(a_database_of_before_the_sums_is_brought_up_to_date);
     RUN(lists_are_ordered_by_namespace_then_name);
     RUN(index_behaves_like_a_naive_array);
     RUN(watches_see_changes_in_order_after_the_index_and_before_the_answer);
