@@ -1,5 +1,5 @@
 /* HTTP over TCP and TLS on the loop: a server that hands out exchanges and a client for one request at a time. The
- * protocol engines (h1.h, ws.h, spdy.h) do no I/O; this is the connection that feeds them. Loop thread only. */
+ * protocol engines (h1.h, h2.h, ws.h, spdy.h) do no I/O; this is the connection that feeds them. Loop thread only. */
 #pragma once
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -9,7 +9,6 @@
 
 #include "base/err.h"
 
-/* --- limits, each with its reason beside it in http_server.c --- */
 #define HTTP_BODY_MAX (3 << 20) /* upstream's limit for a request body: 3 MiB; larger is answered 413 */
 
 struct http_header {
@@ -94,11 +93,13 @@ size_t http_stream_pending(const struct http_exchange *x); /* bytes not yet take
 /* While streaming: everything written has left; for answers that are passed on and can be paused at their source. */
 void http_on_drained(struct http_exchange *x, void (*drained)(void *arg), void *arg);
 void http_stream_end(struct http_exchange *x); /* the exchange is gone afterwards */
-/* Cuts the connection instead of ending the answer properly; `gone` is not called. The exchange is gone afterwards. */
+/* Cuts the connection (HTTP/2: resets the stream) instead of ending the answer properly; `gone` is not called. The
+ * exchange is gone afterwards. */
 void http_abort(struct http_exchange *x);
 /* Called once if the peer goes away before the answer is finished; the exchange is gone afterwards. */
 void http_on_gone(struct http_exchange *x, void (*gone)(void *arg), void *arg);
-/* Answers 101 with these headers (NULL name ends) and turns the connection into a duplex; the exchange is gone. */
+/* HTTP/1.1 only. Answers 101 with these headers (NULL name ends) and turns the connection into a duplex; the exchange
+ * is gone. */
 struct duplex *http_upgrade(struct http_exchange *x, const struct http_header *headers);
 
 /* --- client: one request, one connection --- */
