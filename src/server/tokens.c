@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "http/http.h"
+#include "server/bootstrap_token.h"
 #include "server/cert.h"
 #include "server/jwt.h"
 #include "server/pipeline.h"
@@ -107,6 +108,8 @@ struct user *tokens_user(struct server *s, const char *token, size_t len, const 
 {
     const struct tokens *t = s->tokens;
     struct account_token who;
+    if (bootstrap_token_is(token, len) && !json_array_size(audiences))
+        return bootstrap_token_user(s->store, token, clock_wall_usec(), err);
     _cleanup_json_ json_t *claims = jwt_verify(t->key, t->key_id, token, len, err);
     if (!claims || account_claims_read(&who, claims, t->issuer, clock_wall_usec() / 1000000, err) < 0)
         return NULL;

@@ -289,6 +289,47 @@ TEST(the_account_must_exist)
     T_STR(jstr(first("spec.imagePullSecrets"), "name"), "registry");
 }
 
+/* --- tokens with which nodes join --- */
+
+#define SECRETS "/api/v1/namespaces/kube-system/secrets"
+#define JOIN_SECRET(id, more)                                                                                          \
+    "{\"metadata\":{\"name\":\"bootstrap-token-" id "\"},\"type\":\"bootstrap.kubernetes.io/token\",\"stringData\":{"  \
+    "\"token-id\":\"" id "\",\"token-secret\":\"0123456789abcdef\"," more "}}"
+#define FOR_JOINING "\"usage-bootstrap-authentication\":\"true\""
+
+TEST(newcomers_come_with_a_token)
+{
+    static const struct {
+        const char *token, *more; /* more NULL: no Secret */
+        int code;
+    } cases[] = {
+        {"aaaaaa.0123456789abcdef", FOR_JOINING, 403}, /* known, and may do nothing with pods */
+        {"bbbbbb.0123456789abcdef", "\"usage-bootstrap-signing\":\"true\"", 401},
+        {"cccccc.0123456789abcdef", FOR_JOINING ",\"expiration\":\"2020-01-01T00:00:00Z\"", 401},
+        {"dddddd.0123456789abcdef", FOR_JOINING ",\"expiration\":\"soon\"", 401},
+        {"eeeeee.0123456789abcdef", FOR_JOINING ",\"expiration\":\"2099-01-01T00:00:00Z\"", 403},
+        {"ffffff.0123456789abcdef", FOR_JOINING ",\"auth-extra-groups\":\"system:masters\"", 401},
+        {"aaaaaa.0123456789abcdee", NULL, 401},
+        {"gggggg.0123456789abcdef", NULL, 401},
+        {"AAAAAA.0123456789abcdef", NULL, 401},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_free_ char *id = xstrndup(cases[i].token, 6);
+        _cleanup_free_ char *body = cases[i].more ? xasprintf(JOIN_SECRET("%s", "%s"), id, id, cases[i].more) : NULL;
+        if (body)
+            T_INT(post(SECRETS, body), 201);
+        T_INT(get_with(cases[i].token, PODS), cases[i].code);
+    }
+    T_INT(put(SECRETS "/bootstrap-token-aaaaaa",
+              JOIN_SECRET("aaaaaa",
+                          FOR_JOINING ",\"auth-extra-groups\":\"system:bootstrappers:a,system:bootstrappers:b-c\"")),
+          200);
+    T_INT(post(REVIEWS "tokenreviews", "{\"spec\":{\"token\":\"aaaaaa.0123456789abcdef\"}}"), 201);
+    T_JSON(jget(answer.doc, "status.user"),
+           "{\"username\":\"system:bootstrap:aaaaaa\",\"groups\":[\"system:bootstrappers\",\"system:bootstrappers:a\","
+           "\"system:bootstrappers:b-c\",\"system:authenticated\"]}");
+}
+
 int main(void)
 {
     make_world();
@@ -303,6 +344,7 @@ int main(void)
     RUN(a_pod_gets_its_accounts_token);
     RUN(who_says_no_gets_none);
     RUN(the_account_must_exist);
+    RUN(newcomers_come_with_a_token);
     end_world();
     return DONE();
 }
