@@ -28,10 +28,12 @@ static char *join_errors(const json_t *errors)
     struct buf out = BUF_INIT(0);
     size_t i, n = json_array_size(errors);
     const json_t *text;
+    if (!n)
+        return NULL;
     json_array_foreach(errors, i, text)
         buf_addf(&out, "%s%s", i ? ", " : n > 1 ? "RBAC: [" : "RBAC: ", json_string_value(text));
     buf_adds(&out, n > 1 ? "]" : "");
-    return n ? buf_take(&out) : NULL;
+    return buf_take(&out);
 }
 
 bool authorized(struct server *s, const struct user *u, const struct action *a, char **ret_reason)
