@@ -154,6 +154,24 @@ json_t *rbac_mended(const json_t *stored, const json_t *wanted)
 
 /* --- writing --- */
 
+static bool holds_member(const struct object *o, const char *key, const json_t *value)
+{
+    _cleanup_free_ char *text = jprint(value), *member = xasprintf("\"%s\":%s", key, text);
+    return memmem(o->bytes, o->len, member, strlen(member)) != NULL;
+}
+
+/* Whether everything is there word for word, as at most starts: then nothing need be parsed. */
+static bool holds(const struct object *o, const json_t *wanted)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)wanted, key, value)
+        if (!streq(key, "metadata") && !holds_member(o, key, value))
+            return false;
+    return holds_member(o, "labels", jget(wanted, "metadata.labels")) &&
+           holds_member(o, "annotations", jget(wanted, "metadata.annotations"));
+}
+
 static void ensure(struct server *s, const struct kind *k, json_t *doc_new, rbac_write_fn *write)
 {
     _cleanup_json_ json_t *wanted = doc_new;
@@ -163,6 +181,8 @@ static void ensure(struct server *s, const struct kind *k, json_t *doc_new, rbac
         write(s, k, json_incref(wanted), true);
         return;
     }
+    if (holds(o, wanted))
+        return;
     _cleanup_json_ json_t *stored = object_json(o);
     if (jget(wanted, "roleRef") && !json_equal(jget(stored, "roleRef"), jget(wanted, "roleRef")))
         return; /* somebody's own binding by that name: it cannot be made ours */
