@@ -1,8 +1,6 @@
-/* A node changes nothing but itself, and of itself not what decides which pods
- * come to it. Rules: KEP-279, plug-in NodeRestriction
- * (plugin/pkg/admission/noderestriction). Parts of this program are told by the
- * operator what labels and taints their node has; agents elsewhere are not to
- * be believed. */
+/* A node changes nothing but itself, and of itself not what decides which pods come to it. Rules: KEP-279, plug-in
+ * NodeRestriction (plugin/pkg/admission/noderestriction). Parts of this program are told by the operator what labels
+ * and taints their node has; agents elsewhere are not to be believed. */
 #include <string.h>
 
 #include "base/str.h"

@@ -1,8 +1,6 @@
-/* Nobody gives away rights that they do not have: a role may be written by
- * those who have all that is in it or may `escalate` it, and bound by those who
- * have all that is in it or may `bind` it. Rules:
- * pkg/registry/rbac/validation/rule.go and
- * pkg/registry/rbac/{clusterrole,rolebinding}/policybased. */
+/* Nobody gives away rights that they do not have: a role may be written by those who have all that is in it or may
+ * `escalate` it, and bound by those who have all that is in it or may `bind` it. Rules:
+ * pkg/registry/rbac/validation/rule.go and pkg/registry/rbac/{clusterrole,rolebinding}/policybased. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -12,13 +10,11 @@
 #include "server/rbac.h"
 
 #define GROUP "rbac.authorization.k8s.io"
-#define MISSING_MAX                                                                                                    \
-    (32 << 10) /* bytes of what is told: an object may hold a megabyte of rules                                        \
-                */
+/* An object may hold a megabyte of rules, and verbs, groups and resources of a rule multiply. */
+#define MISSING_MAX (32 << 10) /* bytes of what is told */
+#define RIGHTS_MAX 100000      /* single rights that are looked at: some 0.1 s */
 
 /* --- which rights are missing --- */
-
-#define RIGHTS_MAX 100000 /* single rights looked at: verbs times groups times resources multiply */
 
 struct missing {
     size_t looked_at;
