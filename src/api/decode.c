@@ -11,6 +11,8 @@
 #include "base/quantity.h"
 #include "base/str.h"
 #include "json/json.h"
+#include "kinds/custom.h"
+#include "kinds/fields.h"
 
 #define UNKNOWN_MAX 100      /* as upstream: nobody reads more, and each costs memory */
 #define TEXT_MAX (16 * 1024) /* of one message */
@@ -343,6 +345,21 @@ static json_t *decode_value(struct decoder *d, const struct path *at, const stru
     return NULL;
 }
 
+/* A document that a schema describes: its types are validation's matter, and only metadata is as everywhere. */
+static void decode_custom(struct decoder *d, const struct path *root, json_t *doc)
+{
+    static const struct field metadata = FIELD_METADATA;
+    struct path here = {.up = root, .name = metadata.name};
+    json_t *m = json_object_get(doc, metadata.name);
+    if (m && !json_is_null(m))
+        decode_value(d, &here, &metadata, m);
+    if (d->list_unknown && !d->unknown)
+        d->unknown = json_array();
+    custom_prune(d->kind->schema, doc, d->unknown);
+    if (json_array_size(d->unknown) == 0)
+        json_decref(TAKE(d->unknown));
+}
+
 static json_t *refusal(const struct kind *k, const char *why)
 {
     return status_new(STATUS_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", k->kind, k->version,
@@ -367,7 +384,9 @@ json_t *schema_decode(const struct kind *k, json_t *doc, enum field_validation m
     static const struct field document = {.type = F_OBJECT};
     struct decoder d = {.kind = k, .wrong = BUF_INIT(TEXT_MAX), .list_unknown = mode != VALIDATION_IGNORE};
     struct path root = {0};
-    if (json_is_object(doc))
+    if (json_is_object(doc) && k->schema)
+        decode_custom(&d, &root, doc);
+    else if (json_is_object(doc))
         decode_members(&d, &root, k->fields, doc);
     else
         refuse_type(&d, &root, &document, doc);

@@ -1,6 +1,7 @@
 /* Defaulting: the rows' own, then what the kind adds. */
 #include "api/schema.h"
 #include "json/json.h"
+#include "kinds/custom.h"
 
 static void default_value(const struct field *f, json_t *v);
 
@@ -35,7 +36,10 @@ static void default_value(const struct field *f, json_t *v)
 
 void schema_default(const struct kind *k, json_t *doc)
 {
-    default_members(k->fields, doc);
+    if (k->schema)
+        custom_default(k->schema, doc);
+    else
+        default_members(k->fields, doc);
     if (k->default_more)
         k->default_more(doc);
 }

@@ -3,12 +3,14 @@
 
 #include <stdio.h>
 
+#include "api/openapi_custom.h"
 #include "api/typename.h"
 #include "base/alloc.h"
 #include "base/str.h"
 #include "json/json.h"
+#include "kinds/fields.h"
 
-#define SCHEMA_NAME_SIZE (TYPE_NAME_SIZE + 64)
+#define SCHEMA_NAME_SIZE CUSTOM_NAME_SIZE /* the longest */
 
 struct types {
     json_t *schemas;
@@ -36,6 +38,7 @@ static const struct {
 static const struct {
     const char *kind, *text;
 } kind_texts[] = {
+    {"CustomResourceDefinition", "A kind that users add to the API."},
     {"ConfigMap", "Configuration that pods read as files or environment variables."},
     {"Deployment", "Keeps a number of equal pods running and replaces them step by step when their template changes."},
     {"EndpointSlice", "Part of the addresses and ports that serve for a Service."},
@@ -68,7 +71,9 @@ static void set_text(json_t *o, const char *member, const char *text)
 
 static void schema_name(const char *type_name, char out[SCHEMA_NAME_SIZE])
 {
-    const char *prefix = str_after(type_name, "meta.") ? "io.k8s.apimachinery.pkg.apis." : "io.k8s.api.";
+    const char *prefix = str_after(type_name, "meta.")            ? "io.k8s.apimachinery.pkg.apis."
+                         : str_after(type_name, "apiextensions.") ? "io.k8s.apiextensions-apiserver.pkg.apis."
+                                                                  : "io.k8s.api.";
     snprintf(out, SCHEMA_NAME_SIZE, "%s%s", prefix, type_name);
 }
 
@@ -217,42 +222,62 @@ static void list_schema_name(const char *type_name, char out[SCHEMA_NAME_SIZE])
     snprintf(out, SCHEMA_NAME_SIZE, "%.*sList", SCHEMA_NAME_SIZE - (int)sizeof("List"), item);
 }
 
-static void add_list(struct types *t, const struct kind *k, const char *type_name)
+/* Names of a kind's own type and of its list's. */
+static void kind_schema_name(const struct kind *k, bool list, char out[SCHEMA_NAME_SIZE])
+{
+    char type_name[TYPE_NAME_SIZE];
+    if (k->schema)
+        openapi_custom_name(k, list, out);
+    else if (list)
+        list_schema_name(type_name_of_kind(k, type_name), out);
+    else
+        schema_name(type_name_of_kind(k, type_name), out);
+}
+
+static void add_list(struct types *t, const struct kind *k)
 {
     static const struct field meta = {.type = F_OBJECT, .sub = list_meta_fields};
-    const struct field item = {.type = F_OBJECT, .sub = k->fields};
     char name[SCHEMA_NAME_SIZE];
     json_t *schema =
         json_pack("{s:s, s:s, s:{s:o, s:{s:s, s:o}}, s:[s]}", "description", "A list of such objects.", "type",
                   "object", "properties", "metadata", field_schema(t, "meta.v1.ListMeta", &meta), "items", "type",
-                  "array", "items", field_schema(t, type_name, &item), "required", "items");
+                  "array", "items", openapi_kind_ref(k, false, t->version), "required", "items");
     add_type_meta(schema, k, k->list_kind);
-    list_schema_name(type_name, name);
+    kind_schema_name(k, true, name);
     json_object_set_new(t->schemas, name, schema);
+}
+
+/* A schema says everything but what all objects have. */
+static json_t *custom_schema(struct types *t, const struct kind *k)
+{
+    static const struct field metadata = FIELD_METADATA;
+    json_t *schema = openapi_custom_schema(k, t->version), *m = field_schema(t, "meta.v1.ObjectMeta", &metadata);
+    if (t->version == OPENAPI_V3)
+        set_text(m, "description", metadata.doc);
+    json_object_set_new(json_object_get(schema, "properties"), "metadata", m);
+    return schema;
 }
 
 void openapi_add_kind(json_t *schemas, const struct kind *k, enum openapi_version v)
 {
     struct types t = {schemas, v};
     char type_name[TYPE_NAME_SIZE], name[SCHEMA_NAME_SIZE];
-    type_name_of_kind(k, type_name);
-    schema_name(type_name, name);
-    add_type(&t, type_name, k->fields);
+    kind_schema_name(k, false, name);
+    if (k->schema)
+        json_object_set_new(schemas, name, custom_schema(&t, k));
+    else
+        add_type(&t, type_name_of_kind(k, type_name), k->fields);
     json_t *schema = json_object_get(schemas, name);
     set_text(schema, "description", kind_text(k->kind));
     add_type_meta(schema, k, k->kind);
     if (k->list_kind)
-        add_list(&t, k, type_name);
+        add_list(&t, k);
 }
 
 json_t *openapi_kind_ref(const struct kind *k, bool list, enum openapi_version v)
 {
-    char type_name[TYPE_NAME_SIZE], name[SCHEMA_NAME_SIZE];
-    type_name_of_kind(k, type_name);
-    if (list)
-        list_schema_name(type_name, name);
-    else
-        schema_name(type_name, name);
+    char name[SCHEMA_NAME_SIZE];
+    kind_schema_name(k, list, name);
     return ref_new(name, v);
 }
 

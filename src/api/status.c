@@ -46,7 +46,7 @@ static const struct {
     [CAUSE_FORBIDDEN] = {"FieldValueForbidden", "Forbidden", false},
     [CAUSE_TOO_LONG] = {"FieldValueTooLong", "Too long", false},
     [CAUSE_TOO_MANY] = {"FieldValueTooMany", "Too many", true},
-    [CAUSE_TYPE_INVALID] = {"FieldValueTypeInvalid", "Invalid value", false},
+    [CAUSE_TYPE_INVALID] = {"FieldValueTypeInvalid", "Invalid value", true},
     [CAUSE_NOT_FOUND] = {"FieldValueNotFound", "Not found", true},
 };
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "api/customcell.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "json/json.h"
@@ -50,8 +51,8 @@ static json_t *column_definitions(const struct kind *k)
     json_t *list = json_array();
     for (const struct column *c = k->columns; c && c->name; c++)
         json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:i}", "name", c->name, "type", c->type, "format",
-                                              str_or(c->format, ""), "description", description(c->name), "priority",
-                                              c->priority));
+                                              str_or(c->format, ""), "description",
+                                              c->doc ? c->doc : description(c->name), "priority", c->priority));
     return list;
 }
 
@@ -74,7 +75,7 @@ static json_t *row(const struct kind *k, const char *version, const json_t *doc,
 {
     json_t *cells = json_array();
     for (const struct column *c = k->columns; c && c->name; c++)
-        json_array_append_new(cells, c->cell(doc, now_usec));
+        json_array_append_new(cells, c->cell ? c->cell(doc, now_usec) : custom_cell(c, doc, now_usec));
     json_t *r = json_pack("{s:o}", "cells", cells);
     if (include == INCLUDE_METADATA)
         json_object_set_new(r, "object", partial_metadata(doc, version));

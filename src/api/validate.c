@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "json/json.h"
+#include "kinds/custom.h"
 
 #define PATH_MAX_BYTES (16 * 1024) /* map keys are the client's; a longer path is cut */
 
@@ -189,7 +190,10 @@ void schema_validate(const struct kind *k, const json_t *doc, const json_t *old,
 {
     struct path root = {0};
     metadata_validate(k, doc, old, causes);
-    check_members(causes, &root, k->fields, doc, old);
+    if (k->schema)
+        custom_validate(k->schema, doc, causes);
+    else
+        check_members(causes, &root, k->fields, doc, old);
     if (k->validate)
         k->validate(doc, old, causes);
 }

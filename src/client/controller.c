@@ -19,6 +19,8 @@ struct controller {
     struct controllers *cs;
     const struct controller_def *def;
     void *config, *state;
+    struct controller_watch *more; /* beside def->watches, later ones */
+    size_t n_more;
     struct events *events;
 };
 
@@ -28,6 +30,7 @@ struct feed {
     struct informer *informer;
     const struct kind *kind;
     struct list waiting;
+    bool late; /* made after the start: nobody waits for its first list */
 };
 
 struct controllers {
@@ -35,7 +38,7 @@ struct controllers {
     struct controller **controllers;
     size_t n_controllers;
     struct feed **feeds;
-    size_t n_feeds, n_synced;
+    size_t n_feeds, n_late, n_synced;
     struct workqueue queue;
     struct work *current; /* the key that requests are made for */
     unsigned n_held;
@@ -78,7 +81,7 @@ static void timer_turn(uv_timer_t *t)
 
 static bool all_synced(const struct controllers *cs)
 {
-    return cs->started && cs->n_synced == cs->n_feeds;
+    return cs->started && cs->n_synced == cs->n_feeds - cs->n_late;
 }
 
 /* Sees to it that turn() is called when there is something to do. */
@@ -184,24 +187,31 @@ static void map_side(struct controller *c, const struct controller_watch *w, str
         controller_enqueue(c, o->ns, o->name);
 }
 
+static void map_change(struct controller *c, const struct controller_watch *w, const struct kind *k, struct object *old,
+                       struct object *obj)
+{
+    if (w->kind != k)
+        return;
+    map_side(c, w, old);
+    map_side(c, w, obj);
+}
+
 static void changed(void *arg, struct object *old, struct object *obj)
 {
     struct feed *f = arg;
     for (size_t i = 0; i < f->cs->n_controllers; i++) {
         struct controller *c = f->cs->controllers[i];
-        for (const struct controller_watch *w = c->def->watches; w->kind; w++) {
-            if (w->kind != f->kind)
-                continue;
-            map_side(c, w, old);
-            map_side(c, w, obj);
-        }
+        for (const struct controller_watch *w = c->def->watches; w->kind; w++)
+            map_change(c, w, f->kind, old, obj);
+        for (size_t n = 0; n < c->n_more; n++)
+            map_change(c, &c->more[n], f->kind, old, obj);
     }
 }
 
 static void synced(void *arg)
 {
     struct feed *f = arg;
-    f->cs->n_synced++;
+    f->cs->n_synced += !f->late;
     wake(f->cs);
 }
 
@@ -228,7 +238,9 @@ struct informer *controllers_informer(struct controllers *cs, const struct kind 
     informer_on_change(f->informer, changed, f);
     informer_on_synced(f->informer, synced, f);
     informer_on_progress(f->informer, caught_up, f);
-    if (cs->started)
+    f->late = cs->started;
+    cs->n_late += f->late;
+    if (f->late)
         informer_start(f->informer);
     return f->informer;
 }
@@ -306,6 +318,7 @@ void controllers_free(struct controllers *cs)
         if (c->def->stop)
             c->def->stop(c->state);
         events_free(c->events);
+        free(c->more);
         free(c);
     }
     free(cs->controllers);
@@ -335,6 +348,17 @@ struct client *controller_client(struct controller *c)
 struct informer *controller_informer(struct controller *c, const struct kind *k)
 {
     return controllers_informer(c->cs, k);
+}
+
+void controller_watch_more(struct controller *c, const struct kind *k, controller_map_fn *map)
+{
+    c->more = xrealloc(c->more, (c->n_more + 1) * sizeof(*c->more));
+    struct controller_watch *w = &c->more[c->n_more++];
+    *w = (struct controller_watch){k, map};
+    void *cursor = NULL;
+    struct informer *i = controllers_informer(c->cs, k);
+    for (struct object *o; (o = informer_next(i, NULL, &cursor));)
+        map_side(c, w, o);
 }
 
 int64_t controller_now_usec(const struct controller *c)

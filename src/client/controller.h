@@ -59,6 +59,9 @@ void *controller_state(struct controller *c);
 void *controller_config(struct controller *c); /* also in start; NULL without one */
 struct client *controller_client(struct controller *c);
 struct informer *controller_informer(struct controller *c, const struct kind *k);
+/* Watches one more kind from now on, one made at run time; what is there already is mapped now. Reconciling does not
+ * wait for its first list. */
+void controller_watch_more(struct controller *c, const struct kind *k, controller_map_fn *map);
 void controller_enqueue(struct controller *c, const char *ns, const char *name);
 void controller_enqueue_after(struct controller *c, const char *ns, const char *name, int64_t ms);
 /* Awaited writes on behalf of the key being reconciled; same arguments as client.h. Bodies are borrowed. */

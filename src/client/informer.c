@@ -468,8 +468,10 @@ int informer_add_index(struct informer *i,
         if (i->indexes[n].key_of == key_of)
             return n;
     i->indexes = xrealloc(i->indexes, (size_t)(i->n_indexes + 1) * sizeof(*i->indexes));
-    i->indexes[i->n_indexes] = (struct index){.key_of = key_of};
-    return i->n_indexes++;
+    i->indexes[i->n_indexes++] = (struct index){.key_of = key_of};
+    for (struct map_entry *e = NULL; (e = map_next(&i->entries, e));)
+        index_entry(i, e->value);
+    return i->n_indexes - 1;
 }
 
 struct object *informer_by_index(const struct informer *i, int index, const char *key, void **cursor)

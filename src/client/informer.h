@@ -32,9 +32,9 @@ struct object *informer_get(const struct informer *i, const char *ns, const char
  * the end. Nothing may be changed meanwhile. */
 struct object *informer_next(const struct informer *i, const char *ns, void **cursor);
 size_t informer_count(const struct informer *i);
-/* An index: objects by the strings that key_of adds for them (client-go Indexers): e.g. pods by controller uid. Declare
- * before start. key_of calls emit(emit_arg, key) for every key of the object. Returns the index's number for
- * informer_by_index(); the same function declared twice is one index. Iterate as with informer_next(). */
+/* An index: objects by the strings that key_of adds for them (client-go Indexers): e.g. pods by controller uid. key_of
+ * calls emit(emit_arg, key) for every key of the object. Returns the index's number for informer_by_index(); the same
+ * function declared twice is one index. Iterate as with informer_next(). */
 typedef void informer_emit_fn(void *emit_arg, const char *key);
 int informer_add_index(struct informer *i,
                        void (*key_of)(const struct object *o, informer_emit_fn *emit, void *emit_arg));

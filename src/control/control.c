@@ -13,6 +13,7 @@ const struct controller_def *const all_controllers[] = {
     &endpoints_controller,
     &endpointslice_controller,
     &endpointslicemirroring_controller,
+    &customresources_controller,
     &garbage_controller,
     &namespace_controller,
     &serviceaccount_controller,

@@ -1,6 +1,6 @@
 /* Garbage collection: what is owned goes after its last owner. Also the two other ways to delete an owner: Foreground
  * (it waits for its dependents) and Orphan (they are let go), both finalizers on the owner (upstream: pkg/controller/
- * garbagecollector). Keys are (namespace, "plural/name"). */
+ * garbagecollector). Keys are (namespace, "plural.group/name"). */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -17,46 +17,20 @@
 #define ABSENT_MAX 500
 
 static void map_any(struct controller *c, struct object *o);
+static void map_definition(struct controller *c, struct object *o);
 
-/* All kinds but Event, which nobody owns and of which there are many. */
-static const struct controller_watch watches[] = {{&kind_pod, map_any},
-                                                  {&kind_service, map_any},
-                                                  {&kind_endpoints, map_any},
-                                                  {&kind_endpointslice, map_any},
-                                                  {&kind_replicaset, map_any},
-                                                  {&kind_deployment, map_any},
-                                                  {&kind_daemonset, map_any},
-                                                  {&kind_statefulset, map_any},
-                                                  {&kind_job, map_any},
-                                                  {&kind_cronjob, map_any},
-                                                  {&kind_autoscaler, map_any},
-                                                  {&kind_networkpolicy, map_any},
-                                                  {&kind_persistentvolumeclaim, map_any},
-                                                  {&kind_persistentvolume, map_any},
-                                                  {&kind_podtemplate, map_any},
-                                                  {&kind_runtimeclass, map_any},
-                                                  {&kind_storageclass, map_any},
-                                                  {&kind_csidriver, map_any},
-                                                  {&kind_csinode, map_any},
-                                                  {&kind_csistoragecapacity, map_any},
-                                                  {&kind_volumeattachment, map_any},
-                                                  {&kind_controllerrevision, map_any},
-                                                  {&kind_replicationcontroller, map_any},
-                                                  {&kind_configmap, map_any},
-                                                  {&kind_secret, map_any},
-                                                  {&kind_serviceaccount, map_any},
-                                                  {&kind_lease, map_any},
-                                                  {&kind_limitrange, map_any},
-                                                  {&kind_resourcequota, map_any},
-                                                  {&kind_ingress, map_any},
-                                                  {&kind_node, map_any},
-                                                  {&kind_namespace, map_any},
-                                                  {NULL, NULL}};
-#define N_KINDS (ARRAY_LEN(watches) - 1)
+/* Everything else is watched too: see follow(). */
+static const struct controller_watch watches[] = {{&kind_customresourcedefinition, map_definition}, {NULL, NULL}};
+
+struct watched {
+    const struct kind *kind;
+    struct informer *informer;
+    int by_owner;
+};
 
 struct garbage {
-    struct informer *informers[N_KINDS];
-    int by_owner[N_KINDS];
+    struct watched *watched; /* those of the table, then those that definitions have made */
+    size_t n;
     struct map absent; /* uids */
 };
 
@@ -74,15 +48,15 @@ static void owner_uids(const struct object *o, informer_emit_fn *emit, void *emi
 
 static struct informer *informer_of(const struct garbage *g, const struct kind *k)
 {
-    for (size_t i = 0; i < N_KINDS; i++)
-        if (watches[i].kind == k)
-            return g->informers[i];
+    for (size_t i = 0; i < g->n; i++)
+        if (g->watched[i].kind == k)
+            return g->watched[i].informer;
     return NULL;
 }
 
 static void enqueue(struct controller *c, const struct object *o)
 {
-    _cleanup_free_ char *name = xasprintf("%s/%s", o->kind->plural, o->name);
+    _cleanup_free_ char *name = xasprintf("%s.%s/%s", o->kind->plural, o->kind->group, o->name);
     controller_enqueue(c, o->ns, name);
 }
 
@@ -105,9 +79,9 @@ static struct object *owner_object(const struct garbage *g, const char *ns, cons
 static void each_dependent(const struct garbage *g, const char *uid, void (*visit)(void *arg, struct object *o),
                            void *arg)
 {
-    for (size_t i = 0; i < N_KINDS; i++) {
+    for (const struct watched *w = g->watched; w < g->watched + g->n; w++) {
         void *cursor = NULL;
-        for (struct object *o; (o = informer_by_index(g->informers[i], g->by_owner[i], uid, &cursor));)
+        for (struct object *o; (o = informer_by_index(w->informer, w->by_owner, uid, &cursor));)
             visit(arg, o);
     }
 }
@@ -261,10 +235,12 @@ static void judge(struct controller *c, struct garbage *g, const struct object *
 static struct object *object_of_key(const struct garbage *g, const char *ns, const char *key)
 {
     const char *name = strchr(key, '/') + 1;
-    for (size_t i = 0; i < N_KINDS; i++) {
-        const char *plural = watches[i].kind->plural;
-        if (strlen(plural) == (size_t)(name - key - 1) && str_after(key, plural))
-            return informer_get(g->informers[i], ns, name);
+    for (size_t i = 0; i < g->n; i++) {
+        const struct kind *k = g->watched[i].kind;
+        const char *rest = str_after(key, k->plural);
+        rest = rest && *rest == '.' ? str_after(rest + 1, k->group) : NULL;
+        if (rest && rest + 1 == name)
+            return informer_get(g->watched[i].informer, ns, name);
     }
     return NULL;
 }
@@ -304,13 +280,38 @@ static void answered(struct controller *c, const char *ns, const char *key, cons
     }
 }
 
+static void add_kind(struct controller *c, struct garbage *g, const struct kind *k)
+{
+    struct informer *i = controller_informer(c, k);
+    g->watched = xrealloc(g->watched, (g->n + 1) * sizeof(*g->watched));
+    g->watched[g->n++] = (struct watched){k, i, informer_add_index(i, owner_uids)};
+}
+
+/* Every kind that is stored but Event, which nobody owns and of which there are many. Kinds that definitions have made
+ * are watched from then on, also while they are gone: their struct stays. */
+static void follow(struct controller *c, struct garbage *g)
+{
+    for (const struct kind *const *at = all_kinds; *at; at++) {
+        const struct kind *k = *at;
+        bool is_kept = !k->stored && (k->verbs & V_WATCH) && (k->verbs & V_DELETE) && k != &kind_event;
+        if (!is_kept || informer_of(g, k))
+            continue;
+        add_kind(c, g, k);
+        if (k != watches->kind)
+            controller_watch_more(c, k, map_any);
+    }
+}
+
+static void map_definition(struct controller *c, struct object *o)
+{
+    map_any(c, o);
+    follow(c, controller_state(c));
+}
+
 static void *start(struct controller *c)
 {
     struct garbage *g = NEW(struct garbage);
-    for (size_t i = 0; i < N_KINDS; i++) {
-        g->informers[i] = controller_informer(c, watches[i].kind);
-        g->by_owner[i] = informer_add_index(g->informers[i], owner_uids);
-    }
+    follow(c, g);
     return g;
 }
 
@@ -318,6 +319,7 @@ static void stop(void *state)
 {
     struct garbage *g = state;
     map_done(&g->absent);
+    free(g->watched);
     free(g);
 }
 

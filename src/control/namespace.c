@@ -86,16 +86,29 @@ static bool delete_contents(struct controller *c, const char *ns)
     return n > 0;
 }
 
+static bool is_watched(const struct kind *k)
+{
+    const struct controller_watch *w = watches;
+    while (w->kind && w->kind != k)
+        w++;
+    return w->kind != NULL;
+}
+
+/* What is not watched, because there is much of it or because users define it, is deleted without looking. */
 static void inspect(struct controller *c, struct namespaces *n, const char *ns)
 {
     struct inspection *i = NEW(struct inspection);
     free(map_put(&n->inspections, ns, i));
-    controller_delete(c, &kind_event, ns, NULL, NULL);
-    for (const struct controller_watch *w = watches; w->kind; w++) {
-        if (!w->kind->namespaced)
+    for (const struct kind *const *at = all_kinds; *at; at++) {
+        const struct kind *k = *at;
+        if (!k->namespaced || k->stored || !(k->verbs & V_DELETECOLLECTION))
+            continue;
+        if (!is_watched(k))
+            controller_delete(c, k, ns, NULL, NULL);
+        if (k == &kind_event) /* there may always be new ones */
             continue;
         i->open++;
-        controller_get(c, w->kind, ns, NULL);
+        controller_get(c, k, ns, NULL);
     }
 }
 

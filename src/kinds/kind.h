@@ -67,6 +67,8 @@ struct column {
     const char *name, *type, *format; /* type: string, integer, boolean, date; format: "" or "name" */
     int priority;
     json_t *(*cell)(const json_t *obj, int64_t now_usec);
+    const char *json_path; /* without .cell: where the value is; the type says how it is shown */
+    const char *doc;       /* NULL: what table.c knows of columns of this name */
 };
 
 /* A field selector that this kind supports beside metadata.name and metadata.namespace. */
@@ -93,6 +95,7 @@ struct kind_scale {
     const char *replicas_path, *status_replicas_path;
     const char *selector_path; /* a LabelSelector, or a plain map when selector_is_map */
     bool selector_is_map;
+    bool selector_is_text; /* a selector as it stands in queries */
 };
 
 struct kind {
@@ -127,12 +130,15 @@ struct kind {
      * so that nothing else knows of it. Decoding, discovery, columns and OpenAPI use this table; defaults, rules and
      * hooks are those of `stored`. NULL: kept as it is. */
     const struct kind *stored;
-    void (*to_stored)(json_t *obj);
+    void (*to_stored)(json_t *obj); /* both NULL: the versions differ by their names alone */
     void (*from_stored)(json_t *obj);
 
     /* Kinds made at run time. What the store calls the rows of such a kind, "GROUP/PLURAL", whatever version is kept;
      * NULL for built-in ones ("GROUP/VERSION/Kind"). */
     const char *stored_as;
+    const json_t *schema;    /* what their documents look like, for the walkers of kinds/custom.h; NULL: .fields says */
+    bool json_only;          /* no protobuf form of it is known */
+    const char *deprecation; /* a warning that goes with every answer; NULL: none */
 };
 
 /* NULL-terminated, in the order of discovery. Valid until a kind is listed or unlisted. */
@@ -173,6 +179,7 @@ extern const struct kind kind_namespace, kind_node, kind_pod, kind_service, kind
     kind_replicationcontroller, kind_replicaset, kind_deployment, kind_event, kind_configmap, kind_secret,
     kind_serviceaccount, kind_lease, kind_controllerrevision, kind_daemonset, kind_job, kind_statefulset,
     kind_tokenreview, kind_selfsubjectreview, kind_ingress, kind_ingressclass, kind_cronjob;
+extern const struct kind kind_customresourcedefinition;
 extern const struct kind kind_role, kind_clusterrole, kind_rolebinding, kind_clusterrolebinding,
     kind_poddisruptionbudget;
 extern const struct kind kind_limitrange, kind_resourcequota, kind_priorityclass, kind_subjectaccessreview,

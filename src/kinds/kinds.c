@@ -35,6 +35,7 @@ static const struct kind *const built_in[] = {
     &kind_cronjob,
     &kind_job,
     &kind_cronjob_v1beta1,
+    &kind_customresourcedefinition,
     &kind_tokenreview,
     &kind_selfsubjectreview,
     &kind_localsubjectaccessreview,
@@ -141,7 +142,40 @@ const struct kind *kind_reserved(const char *stored_as)
     return map_get(&reserved, stored_as);
 }
 
-/* The list anew without what is to go and with what is to come. */
+/* v2, v1, v1beta2, v1alpha1, and names of another form behind them: which one kubectl prefers (apimachinery
+ * CompareKubeAwareVersionStrings). */
+struct version_rank {
+    int stage; /* 3: stable, 2: beta, 1: alpha, 0: of another form */
+    unsigned major, minor;
+};
+
+static struct version_rank rank(const char *version)
+{
+    struct version_rank r = {0};
+    char stage[6] = "";
+    int len = 0, n = sscanf(version, "v%u%n%5[a-z]%u%n", &r.major, &len, stage, &r.minor, &len);
+    if (n >= 1 && !version[len])
+        r.stage = n == 1 ? 3 : streq(stage, "beta") ? 2 : streq(stage, "alpha");
+    return r;
+}
+
+static bool is_preferred(const char *version, const char *to)
+{
+    struct version_rank a = rank(version), b = rank(to);
+    if (a.stage != b.stage)
+        return a.stage > b.stage;
+    if (!a.stage)
+        return strcmp(version, to) < 0;
+    return a.major != b.major ? a.major > b.major : a.minor > b.minor;
+}
+
+static bool goes_before(const struct kind *k, const struct kind *other)
+{
+    return k && (other->stored_as || (other->stored && other->stored->stored_as)) && streq(k->group, other->group) &&
+           is_preferred(k->version, other->version);
+}
+
+/* The list anew without what is to go and with what is to come: the preferred version of a group comes first. */
 static void replace(const struct kind *gone, const struct kind *come)
 {
     size_t n = 0;
@@ -149,10 +183,15 @@ static void replace(const struct kind *gone, const struct kind *come)
         n++;
     const struct kind **anew = xcalloc(n + 2, sizeof(*anew));
     size_t len = 0;
-    for (size_t i = 0; i < n; i++)
-        if (all_kinds[i] != gone && all_kinds[i] != come)
-            anew[len++] = all_kinds[i];
-    anew[len] = come;
+    const struct kind *rest = come;
+    for (size_t i = 0; i < n; i++) {
+        if (all_kinds[i] == gone || all_kinds[i] == come)
+            continue;
+        if (goes_before(rest, all_kinds[i]))
+            anew[len++] = TAKE(rest);
+        anew[len++] = all_kinds[i];
+    }
+    anew[len] = rest;
     free(lists);
     all_kinds = lists = anew;
     generation++;
@@ -186,17 +225,18 @@ void kind_to_stored(const struct kind *k, json_t *doc)
     char text[API_VERSION_SIZE];
     if (!k->stored)
         return;
-    k->to_stored(doc);
+    if (k->to_stored)
+        k->to_stored(doc);
     jset_str(doc, "apiVersion", kind_api_version(k->stored, text));
 }
 
 void kind_from_stored(const struct kind *k, json_t *doc)
 {
     char text[API_VERSION_SIZE];
-    if (!k->stored)
-        return;
-    k->from_stored(doc);
-    jset_str(doc, "apiVersion", kind_api_version(k, text));
+    if (k->from_stored)
+        k->from_stored(doc);
+    if (k->stored || k->stored_as)
+        jset_str(doc, "apiVersion", kind_api_version(k, text));
 }
 
 char *kind_api_version(const struct kind *k, char out[API_VERSION_SIZE])

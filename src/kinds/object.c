@@ -172,9 +172,21 @@ struct object *object_from_stored(const struct kind *kind, const char *bytes, si
     return picked ? build(kind, picked, bytes, len) : object_from_bytes(kind, bytes, len);
 }
 
+/* Of a kind made at run time another version may have been kept when this was written; the bytes begin with it. */
+static bool is_other_version(const struct object *o, const struct kind *version)
+{
+    char api_version[API_VERSION_SIZE], start[API_VERSION_SIZE + 20];
+    if (kind_stored(version) != o->kind)
+        return false;
+    if (!o->kind->stored_as)
+        return version != o->kind;
+    snprintf(start, sizeof(start), "{\"apiVersion\":\"%s\"", kind_api_version(version, api_version));
+    return !str_after(o->bytes, start);
+}
+
 struct object *object_as(struct object *o, const struct kind *version)
 {
-    if (version == o->kind || version->stored != o->kind)
+    if (!is_other_version(o, version))
         return object_ref(o);
     _cleanup_json_ json_t *kept = object_json(o), *doc = json_deep_copy(kept);
     kind_from_stored(version, doc);

@@ -140,7 +140,7 @@ static int take_numbers(const struct admission *a, struct status_causes *causes,
     return 0;
 }
 
-static json_t *check_rules(const struct admission *a, struct alloc_change *change)
+static json_t *check_rules(const struct admission *a, const struct kind *rules, struct alloc_change *change)
 {
     struct status_causes causes = {0};
     struct err err;
@@ -148,7 +148,7 @@ static json_t *check_rules(const struct admission *a, struct alloc_change *chang
     if (take_numbers(a, &causes, change, &err) < 0) {
         status = status_new(STATUS_INTERNAL, "Internal error occurred: %s", err.msg);
     } else {
-        schema_validate(a->kind, a->doc, a->old, &causes);
+        schema_validate(rules, a->doc, a->old, &causes);
         if (causes_any(&causes))
             status = status_invalid(a->kind->group, a->kind->kind, jstr_or(a->doc, "metadata.name", ""), &causes);
     }
@@ -169,7 +169,7 @@ json_t *admit(struct request *r, json_t *doc, const json_t *old, enum update_par
     if (!status && part == UPDATE_MAIN && r->kind->prepare)
         r->kind->prepare(doc, old);
     if (!status)
-        status = check_rules(&a, change);
+        status = check_rules(&a, r->rules, change);
     if (!status)
         status = run(looking, ARRAY_LEN(looking), &a);
     if (status)

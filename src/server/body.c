@@ -128,7 +128,8 @@ json_t *read_body(struct request *r, const char *content_type, const char *bytes
     r->body_type = body_type(content_type);
     if (r->handler->takes == BODY_NONE || (r->handler->takes == BODY_OPTIONS && !len))
         return NULL;
-    if (r->body_type == BODY_UNSUPPORTED || patch != (r->body_type > BODY_PROTOBUF))
+    bool unread = r->body_type == BODY_PROTOBUF && r->handler->takes == BODY_OBJECT && r->version->json_only;
+    if (unread || r->body_type == BODY_UNSUPPORTED || patch != (r->body_type > BODY_PROTOBUF))
         return unsupported_body(r);
     const struct shape *shape = expected_shape(r, &own, type);
     _cleanup_json_ json_t *duplicates = NULL;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/rand.h"
 #include "base/str.h"
+#include "server/customresources.h"
 #include "server/manager.h"
 #include "server/write.h"
 
@@ -91,13 +92,15 @@ static json_t *prepare(struct request *r, json_t *doc, struct alloc_change *chan
         status = status_new(STATUS_BAD_REQUEST, "resourceVersion should not be set on objects to be created");
     if (!status)
         status = check_namespace(r, doc);
+    if (!status)
+        status = customresources_check_create(r);
     if (status)
         return status;
     if (!json_is_object(jget(doc, "metadata")))
         jset(doc, "metadata", json_object());
     generate_name(r, doc);
     stamp(r->kind, doc);
-    schema_default(r->kind, doc);
+    schema_default(r->rules, doc);
     track_managers(r, NULL, doc);
     status = check_name_is_free(r, doc);
     return status ? status : admit(r, doc, NULL, UPDATE_MAIN, change);

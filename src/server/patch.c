@@ -19,6 +19,12 @@ static json_t *apply(const struct request *r, const struct kind *k, const json_t
 json_t *patched(const struct request *r, const struct kind *k, const json_t *doc, json_t **ret_status)
 {
     struct err err;
+    if (k && k->schema && r->body_type == BODY_STRATEGIC_PATCH) {
+        *ret_status = status_new(STATUS_UNSUPPORTED_MEDIA_TYPE,
+                                 "the body of the request was in an unknown format - accepted media types include: "
+                                 "application/json-patch+json, application/merge-patch+json");
+        return NULL;
+    }
     bool is_list = r->body_type == BODY_JSON_PATCH;
     if (is_list ? !json_is_array(r->body) : !json_is_object(r->body)) {
         *ret_status = status_new(STATUS_BAD_REQUEST, "error decoding patch: the body is no JSON %s",

@@ -184,8 +184,11 @@ json_t *request_begin(struct request *r)
         return status;
     r->version = kind_by_resource(r->what.group, r->what.version, r->what.plural);
     r->kind = kind_stored(r->version);
+    r->rules = r->kind && r->kind->schema ? r->version : r->kind;
     if (!r->kind || !shape_fits(r))
         return status_new(STATUS_NOT_FOUND, "the server could not find the requested resource");
+    if (r->version->deprecation)
+        r->warnings = json_pack("[s]", r->version->deprecation);
     status = find_handler(r);
     return status || r->handler->connects ? status : read_options(r);
 }

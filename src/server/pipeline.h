@@ -54,6 +54,7 @@ struct request {
     struct request_path what;
     unsigned verb;
     const struct kind *kind;    /* as it is kept; NULL for paths that are no resource */
+    const struct kind *rules;   /* whose defaults and rules hold: kind, or version where each has its own schema */
     const struct kind *version; /* as it is asked for and answered: bodies are of this one */
     const struct handler *handler;
     char *fields;   /* fieldSelector of a list or watch, or NULL */
@@ -100,10 +101,11 @@ struct server {
     struct list clients;                  /* local clients; local.c */
     uv_idle_t run_queue;
     uv_timer_t watch_timer, expire_timer;
-    int open_handles;     /* run_queue and the timers: the server is freed with the last */
-    struct map in_flight; /* user -> requests; inflight.c */
-    struct map documents; /* texts of OpenAPI, made when first asked for; routes.c */
-    struct frame *frame;  /* the watch event written last, for the watchers still to come; watch_http.c */
+    int open_handles;                /* run_queue and the timers: the server is freed with the last */
+    struct map in_flight;            /* user -> requests; inflight.c */
+    struct map documents;            /* texts of OpenAPI, made when first asked for; routes.c */
+    struct frame *frame;             /* the watch event written last, for the watchers still to come; watch_http.c */
+    struct store_watch *definitions; /* of custom resources; customresources.c */
     struct {
         uint64_t requests[6]; /* by hundreds of the code */
         uint64_t watches_cut; /* too slow */

@@ -60,7 +60,9 @@ static char *selector_text(const json_t *labels, const json_t *expressions)
 
 static char *scale_selector(const struct kind_scale *s, const json_t *doc)
 {
-    const json_t *selector = jget(doc, s->selector_path);
+    const json_t *selector = s->selector_path ? jget(doc, s->selector_path) : NULL;
+    if (s->selector_is_text)
+        return xstrdup(str_or(json_string_value(selector), ""));
     return s->selector_is_map ? selector_text(selector, NULL)
                               : selector_text(jget(selector, "matchLabels"), jget(selector, "matchExpressions"));
 }

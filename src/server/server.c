@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include "http/http.h"
+#include "server/customresources.h"
 #include "server/expire.h"
 #include "server/pipeline.h"
 #include "server/rbac.h"
@@ -65,6 +66,7 @@ void server_free(struct server *s)
         return;
     local_done(s);
     abandon_requests(s);
+    customresources_done(s);
     http_server_free(s->http);
     watches_done(s);
     rbac_free(TAKE(s->rbac));
@@ -141,6 +143,7 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     local_init(s);
     watches_init(s);
     expire_init(s);
+    customresources_init(s);
     s->tokens = tokens_new(config->pki ? config->pki->sa_key : NULL, config->cluster_domain, err);
     s->rbac = rbac_new(store);
     if (s->tokens && make_alloc(s, err) == 0 && make_http(s, err) == 0 && bootstrap(s, err) == 0)

@@ -71,19 +71,20 @@ static json_t *merge_parts(const struct kind *k, json_t *doc, const json_t *old,
 }
 
 /* Anything but metadata and status: what the generation counts. */
-static bool has_other_members(const json_t *a, const json_t *b)
+static bool has_other_members(const struct kind *k, const json_t *a, const json_t *b)
 {
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)a, name, value)
-        if (!streq(name, "metadata") && !streq(name, "status") && !json_equal(value, json_object_get(b, name)))
+        if (!streq(name, "metadata") && !streq(name, "apiVersion") && !(streq(name, "status") && k->has_status) &&
+            !json_equal(value, json_object_get(b, name)))
             return true;
     return false;
 }
 
 static void count_generation(const struct kind *k, json_t *doc, const json_t *old)
 {
-    if (k->has_generation && (has_other_members(doc, old) || has_other_members(old, doc)))
+    if (k->has_generation && (has_other_members(k, doc, old) || has_other_members(k, old, doc)))
         jset_int(doc, "metadata.generation", jint(old, "metadata.generation", 0) + 1);
 }
 
@@ -99,7 +100,7 @@ void request_update(struct request *r, struct object *old, json_t *doc, enum upd
     doc = merge_parts(r->kind, doc, old_doc, part);
     keep_server_owned(doc, old_doc);
     if (!status) {
-        schema_default(r->kind, doc);
+        schema_default(r->rules, doc);
         track_managers(r, old_doc, doc);
         status = admit(r, doc, old_doc, part, &change);
     }

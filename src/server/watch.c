@@ -294,6 +294,24 @@ struct watch *watch_start(const struct request *r, const struct watch_sink *sink
     return NULL;
 }
 
+void watches_end(struct server *s, const struct kind *k)
+{
+    for (bool again = true; again;) { /* a sink may stop any watch */
+        again = false;
+        LIST_EACH(it, &s->watches) {
+            struct watch *w = container_of(it, struct watch, link);
+            again = w->kind == k && !w->stopped;
+            if (!again)
+                continue;
+            if (w->busy)
+                w->deadline_ms = 0; /* on_timer ends it */
+            else
+                end(w, NULL);
+            break;
+        }
+    }
+}
+
 void watches_init(struct server *s)
 {
     list_init(&s->watches);

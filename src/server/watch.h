@@ -19,6 +19,8 @@ struct watch_sink {
 struct watch *watch_start(const struct request *r, const struct watch_sink *sink, void *arg, json_t **ret_status);
 void watch_stop(struct watch *w);
 
+/* Ends those of a kind, as if their time were up: clients come again and learn what has changed about it. */
+void watches_end(struct server *s, const struct kind *k);
 void watches_init(struct server *s);
 /* Ends all of them without a word. */
 void watches_done(struct server *s);

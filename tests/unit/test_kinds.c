@@ -235,6 +235,23 @@ TEST(kinds_come_and_go)
     T_TRUE(kind_by_resource("example.com", "v1", "widgets") == v1);
     T_TRUE(kind_by_api_version("example.com/v1", "Widget") == v1);
     T_TRUE(kind_by_resource("", "v1", "pods") == &kind_pod && kinds_generation() != before);
+    struct kind *v1beta1 = kind_reserve("example.com", "widgets", "v1beta1"), *v10;
+    v10 = kind_reserve("example.com", "widgets", "v10");
+    kept->version = "v2alpha1";
+    v1beta1->version = "v1beta1";
+    v10->version = "v10";
+    v10->kind = v1beta1->kind = kept->kind = "Widget";
+    v1->stored = v10->stored = v1beta1->stored = kept;
+    kind_list(kept);
+    kind_list(v1beta1);
+    kind_list(v10);
+    const struct kind *const *at = all_kinds;
+    while (*at != v10)
+        at++;
+    T_TRUE(at[1] == v1 && at[2] == v1beta1 && at[3] == kept && !at[4]);
+    kind_unlist(kept);
+    kind_unlist(v1beta1);
+    kind_unlist(v10);
     kind_unlist(v1);
     T_TRUE(!kind_by_resource("example.com", "v1", "widgets") && !kind_by_api_version("example.com/v1", "Widget"));
     for (const struct kind *const *k = all_kinds; *k; k++)

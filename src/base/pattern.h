@@ -1,0 +1,11 @@
+/* Regular expressions that come with the data (the patterns of custom resources' schemas). PCRE2 understands what RE2
+ * does, but may take for ever about it, so each match has a limit. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+/* False when the pattern is none; `why` (may be NULL) gets the reason. */
+#define PATTERN_WHY_SIZE 160
+bool pattern_valid(const char *pattern, char why[PATTERN_WHY_SIZE]);
+/* Whether the pattern is found anywhere in the text. One that is invalid, or gives up, is not found. */
+bool pattern_found(const char *pattern, const char *text, size_t len);
