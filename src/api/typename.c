@@ -69,6 +69,7 @@ static const struct type_row {
     {"MetricStatus", "external", "ExternalMetricStatus"},
     {"ExternalMetricStatus", "metric", "MetricIdentifier"},
     {"ExternalMetricStatus", "current", "MetricValueStatus"},
+    {"PodMetrics", "containers", "ContainerMetrics"},
     {"NetworkPolicySpec", "podSelector", "meta.v1.LabelSelector"},
     {"NetworkPolicySpec", "ingress", "NetworkPolicyIngressRule"},
     {"NetworkPolicyIngressRule", "ports", "NetworkPolicyPort"},

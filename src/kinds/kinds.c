@@ -64,6 +64,8 @@ static const struct kind *const built_in[] = {
     &kind_clusterrole,
     &kind_rolebinding,
     &kind_role,
+    &kind_nodemetrics,
+    &kind_podmetrics,
     NULL,
 };
 

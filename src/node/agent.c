@@ -328,6 +328,7 @@ struct agent *agent_new(uv_loop_t *loop, struct client *c, const struct agent_co
     a->events = events_new(c, "kubelet", a->name);
     a->pulls = pulls_new(a);
     a->nodestatus = nodestatus_new(a);
+    a->stats = stats_new(a);
     follow(a);
     return a;
 }
@@ -364,6 +365,7 @@ void agent_free(struct agent *a)
     pulls_free(a->pulls);
     a->pulls = NULL;
     nodestatus_free(a->nodestatus);
+    stats_free(a->stats);
     events_free(a->events);
     podnet_free(a->podnet);
     if (a->jobs == 0)

@@ -18,6 +18,7 @@
 struct pod;
 struct pulls;
 struct nodestatus;
+struct stats;
 
 struct agent {
     uv_loop_t *loop;
@@ -36,6 +37,7 @@ struct agent {
     struct events *events;
     struct pulls *pulls;
     struct nodestatus *nodestatus;
+    struct stats *stats;
     struct http_server *server;
     SSL_CTX *tls;
     struct map pods; /* uid -> struct pod */
@@ -71,6 +73,12 @@ void pulls_start(struct pulls *p, const char *ref);
 struct nodestatus *nodestatus_new(struct agent *a);
 void nodestatus_free(struct nodestatus *n);
 void nodestatus_changed(struct nodestatus *n); /* readiness may have changed: write now */
+
+/* stats.c: what containers and the machine use. */
+struct stats *stats_new(struct agent *a);
+void stats_free(struct stats *s);
+void stats_serve_summary(struct agent *a, struct http_exchange *x);
+void stats_serve_resource(struct agent *a, struct http_exchange *x);
 
 /* kubelet_api.c */
 int kubelet_api_start(struct agent *a, const struct agent_config *config, struct err *err);

@@ -155,6 +155,8 @@ static const struct route {
     {"/portForward/", true, false, serve_port_forward},
     {"/pods", false, false, serve_pods},
     {"/metrics", false, false, serve_metrics},
+    {"/metrics/resource", false, false, stats_serve_resource},
+    {"/stats/summary", false, false, stats_serve_summary},
     {"/logs", true, false, refuse_logs},
 };
 

@@ -97,6 +97,7 @@ struct server {
     struct list requests;                 /* begun, not answered */
     struct list submissions;              /* writes on their way to the disk, submit.c */
     struct list watches;                  /* watch.c */
+    struct list gatherings;               /* questions that agents are being asked; metrics.c */
     struct list queue;                    /* what local clients asked for, to be run from the loop; local.c */
     struct list clients;                  /* local clients; local.c */
     uv_idle_t run_queue;
@@ -151,7 +152,9 @@ request_fn handle_token_review, handle_self_review;                     /* revie
 request_fn handle_access_review, handle_rules_review;                   /* access_reviews.c */
 request_fn handle_token_request;                                        /* token_request.c */
 request_fn handle_log, handle_exec, handle_attach, handle_port_forward; /* agent_proxy.c */
+request_fn handle_metrics;                                              /* metrics.c */
 request_fn handle_proxy_pod, handle_proxy_service, handle_proxy_node;   /* proxy.c */
+void metrics_orphan(struct server *s); /* the server goes: the agents' answers are for nobody */
 /* Whether the body of such a request is passed on as it comes. An http_streams_fn; proxy.c */
 bool proxy_streams(void *server, const char *target);
 

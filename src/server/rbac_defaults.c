@@ -72,6 +72,8 @@ const struct default_rule default_rules[] = {
     {NULL, "system:aggregate-to-view", READ, "policy", PDB " " PDB "/status"},
     {NULL, "system:aggregate-to-view", READ, NETWORK, "ingresses ingresses/status networkpolicies"},
 
+    {NULL, "system:aggregated-metrics-reader", READ, "metrics.k8s.io", "pods nodes"},
+
     {NULL, "system:auth-delegator", "create", AUTHN, "tokenreviews"},
     {NULL, "system:auth-delegator", "create", AUTHZ, "subjectaccessreviews"},
     {NULL, "system:basic-user", "create", AUTHZ, "selfsubjectaccessreviews selfsubjectrulesreviews"},
@@ -250,6 +252,7 @@ const struct default_label default_labels[] = {
     {"system:aggregate-to-admin", "admin", NULL},
     {"system:aggregate-to-edit", "edit", NULL},
     {"system:aggregate-to-view", "view", NULL},
+    {"system:aggregated-metrics-reader", "view", NULL},
 };
 const size_t n_default_labels = ARRAY_LEN(default_labels);
 

@@ -120,7 +120,7 @@ static void serve_metrics(struct request *r, const char *rest)
              s->counters.watches, (unsigned long long)s->counters.watches_cut);
     for (const struct kind *const *k = all_kinds; *k; k++) {
         char resource[RESOURCE_TEXT_SIZE];
-        if ((*k)->stored)
+        if ((*k)->stored || !((*k)->verbs & V_WATCH)) /* not kept, or not as this */
             continue;
         buf_addf(&out, "apiserver_storage_objects{resource=\"%s\"} %zu\n", resource_text(*k, resource),
                  store_count(s->store, *k, NULL));

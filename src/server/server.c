@@ -51,6 +51,7 @@ static void on_handle_closed(uv_handle_t *handle)
 static void abandon_requests(struct server *s)
 {
     submissions_orphan(s);
+    metrics_orphan(s);
     LIST_EACH(it, &s->requests) {
         struct request *r = container_of(it, struct request, link);
         if (r->exchange)
@@ -140,6 +141,7 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     copy_config(&s->config, config);
     list_init(&s->requests);
     list_init(&s->submissions);
+    list_init(&s->gatherings);
     local_init(s);
     watches_init(s);
     expire_init(s);
