@@ -12,6 +12,11 @@ static size_t ip_size(int family)
     return family == AF_INET ? sizeof(struct in_addr) : family == AF_INET6 ? sizeof(struct in6_addr) : 0;
 }
 
+int ip_bits(int family)
+{
+    return (int)(8 * ip_size(family));
+}
+
 bool ip_parse(const char *text, struct ip *ret)
 {
     struct ip ip = {.family = strchr(text, ':') ? AF_INET6 : AF_INET};
@@ -83,4 +88,108 @@ bool cidr_has(const struct cidr *c, const struct ip *ip)
 bool cidr_covers(const struct cidr *outer, const struct cidr *inner)
 {
     return outer->prefix <= inner->prefix && cidr_has(outer, &inner->ip);
+}
+
+/* The last 32 bits, the only ones that an offset moves. */
+static uint32_t tail(const struct ip *ip)
+{
+    uint32_t n;
+    memcpy(&n, ip->bytes + ip_size(ip->family) - sizeof(n), sizeof(n));
+    return ntohl(n);
+}
+
+struct ip cidr_nth(const struct cidr *c, uint32_t n)
+{
+    struct ip ip = c->ip;
+    n = htonl(tail(&ip) + n);
+    memcpy(ip.bytes + ip_size(ip.family) - sizeof(n), &n, sizeof(n));
+    return ip;
+}
+
+bool cidr_index(const struct cidr *c, const struct ip *ip, uint32_t *ret)
+{
+    if (!cidr_has(c, ip))
+        return false;
+    *ret = tail(ip) - tail(&c->ip);
+    struct ip again = cidr_nth(c, *ret);
+    return ip_equal(&again, ip);
+}
+
+/* Calls one(text, n, arg) for each member of a list of at most FAMILIES_MAX: their number, 0 when there is a bad one.
+ */
+static int each_member(const char *text, bool (*one)(const char *text, int i, void *arg), void *arg)
+{
+    char member[CIDR_TEXT_SIZE];
+    for (int i = 0; i < FAMILIES_MAX; i++) {
+        size_t len = strcspn(text, ",");
+        if (len >= sizeof(member))
+            return 0;
+        memcpy(member, text, len);
+        member[len] = '\0';
+        if (!one(member, i, arg))
+            return 0;
+        if (!text[len])
+            return i + 1;
+        text += len + 1;
+    }
+    return 0;
+}
+
+static bool parse_ip(const char *text, int i, void *arg)
+{
+    struct ips *ips = arg;
+    return ip_parse(text, &ips->ip[i]) && (i == 0 || ips->ip[0].family != ips->ip[i].family);
+}
+
+bool ips_parse(const char *text, struct ips *ret)
+{
+    struct ips ips = {0};
+    ips.n = each_member(text, parse_ip, &ips);
+    if (ips.n)
+        *ret = ips;
+    return ips.n;
+}
+
+static bool parse_cidr(const char *text, int i, void *arg)
+{
+    struct cidrs *cidrs = arg;
+    return cidr_parse(text, &cidrs->cidr[i]) && (i == 0 || cidrs->cidr[0].ip.family != cidrs->cidr[i].ip.family);
+}
+
+bool cidrs_parse(const char *text, struct cidrs *ret)
+{
+    struct cidrs cidrs = {0};
+    cidrs.n = each_member(text, parse_cidr, &cidrs);
+    if (cidrs.n)
+        *ret = cidrs;
+    return cidrs.n;
+}
+
+char *ips_format(const struct ips *ips, char out[IPS_TEXT_SIZE])
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (int i = 0; i < ips->n; i++) {
+        if (i)
+            out[len++] = ',';
+        ip_format(&ips->ip[i], out + len);
+        len += strlen(out + len);
+    }
+    return out;
+}
+
+const struct ip *ips_of(const struct ips *ips, int family)
+{
+    for (int i = 0; i < ips->n; i++)
+        if (ips->ip[i].family == family)
+            return &ips->ip[i];
+    return NULL;
+}
+
+const struct cidr *cidrs_of(const struct cidrs *cidrs, int family)
+{
+    for (int i = 0; i < cidrs->n; i++)
+        if (cidrs->cidr[i].ip.family == family)
+            return &cidrs->cidr[i];
+    return NULL;
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct ip {
     int family; /* AF_INET, AF_INET6; 0: none */
@@ -26,3 +27,27 @@ bool cidr_parse(const char *text, struct cidr *ret); /* "10.0.0.0/8"; host bits 
 char *cidr_format(const struct cidr *c, char out[CIDR_TEXT_SIZE]);
 bool cidr_has(const struct cidr *c, const struct ip *ip);
 bool cidr_covers(const struct cidr *outer, const struct cidr *inner);
+
+/* The n-th address of the range, and the number of an address in it (false: outside, or further than 32 bits go). */
+struct ip cidr_nth(const struct cidr *c, uint32_t n);
+bool cidr_index(const struct cidr *c, const struct ip *ip, uint32_t *ret);
+
+/* What something has in each family of the cluster, the primary family first. As text with a comma between, as
+ * upstream's flags and status.podIPs of the downward API have them. */
+#define FAMILIES_MAX 2
+struct ips {
+    struct ip ip[FAMILIES_MAX];
+    int n;
+};
+struct cidrs {
+    struct cidr cidr[FAMILIES_MAX];
+    int n;
+};
+#define IPS_TEXT_SIZE (FAMILIES_MAX * (IP_TEXT_SIZE + 1))
+bool ips_parse(const char *text, struct ips *ret); /* one, or two of different families */
+char *ips_format(const struct ips *ips, char out[IPS_TEXT_SIZE]);
+const struct ip *ips_of(const struct ips *ips, int family); /* NULL: none */
+bool cidrs_parse(const char *text, struct cidrs *ret);
+const struct cidr *cidrs_of(const struct cidrs *cidrs, int family);
+
+int ip_bits(int family); /* 32, 128 */

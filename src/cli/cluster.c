@@ -28,7 +28,6 @@
 #include "service/feed.h"
 
 #define LAN_HOST_IP "172.28.128.1"
-#define LAN_PREFIX 24
 #define LAN_CIDR "172.28.128.0/24"
 #define LAN_NODE_IP "172.28.128.%d"
 #define LAN_FIRST_NODE 10
@@ -98,7 +97,7 @@ static struct lan describe_lan(const struct node *nodes, int n, struct lan_node 
 {
     for (int i = 0; i < n; i++)
         rows[i] = (struct lan_node){nodes[i].name, nodes[i].ip};
-    return (struct lan){LAN_HOST_IP, LAN_PREFIX, CLUSTER_CIDR, SERVICE_CIDR, RUN_DIR, rows, (size_t)n};
+    return (struct lan){LAN_CIDR, LAN_HOST_IP, CLUSTER_CIDR, SERVICE_CIDR, RUN_DIR, rows, (size_t)n};
 }
 
 static struct node *name_nodes(int n)

@@ -3,6 +3,8 @@
 
 #define LOG_AREA "routes"
 #include "base/alloc.h"
+#include "base/buf.h"
+#include "base/ip.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "json/json.h"
@@ -17,27 +19,33 @@ struct routes {
 };
 
 /* In every namespace but the node's own: its pods are behind its address. */
-static void route_to(const struct routes *r, size_t target, const char *cidr)
+static void route_to(const struct routes *r, size_t target, const char *cidrs)
 {
     struct err err;
-    if (podnet_route(-1, cidr, r->nodes[target].ip, &err) < 0)
+    if (podnet_route(-1, cidrs, r->nodes[target].ip, &err) < 0)
         log_warn("%s", err.msg);
     for (size_t i = 0; i < r->n; i++)
-        if (i != target && podnet_route(r->nodes[i].netns_fd, cidr, r->nodes[target].ip, &err) < 0)
+        if (i != target && podnet_route(r->nodes[i].netns_fd, cidrs, r->nodes[target].ip, &err) < 0)
             log_warn("%s: %s", r->nodes[i].name, err.msg);
 }
 
-static char *pod_cidr(const struct object *o)
+/* With a comma between the families; "": none yet. */
+static char *pod_cidrs(const struct object *o)
 {
     _cleanup_json_ json_t *doc = o ? object_json(o) : NULL;
-    return xstrdup_or_null(jstr(doc, "spec.podCIDR"));
+    struct buf text = BUF_INIT(FAMILIES_MAX * CIDR_TEXT_SIZE);
+    json_t *range;
+    size_t i;
+    json_array_foreach(jget(doc, "spec.podCIDRs"), i, range)
+        buf_addf(&text, "%s%s", i ? "," : "", str_or(json_string_value(range), ""));
+    return buf_take(&text);
 }
 
 static void node_changed(void *arg, struct object *old, struct object *obj)
 {
     const struct routes *r = arg;
-    _cleanup_free_ char *before = pod_cidr(old), *now = pod_cidr(obj);
-    if (!now || streq_or_null(before, now))
+    _cleanup_free_ char *before = pod_cidrs(old), *now = pod_cidrs(obj);
+    if (!*now || streq(before, now))
         return;
     for (size_t i = 0; i < r->n; i++)
         if (streq(r->nodes[i].name, obj->name))

@@ -11,7 +11,7 @@
 #include "json/json.h"
 #include "lb/choose.h"
 #include "lb/lb.h"
-#include "podnet/garp.h"
+#include "podnet/gratuitous.h"
 #include "podnet/rtnl.h"
 
 #define RETRY_MS 1000
@@ -110,18 +110,18 @@ static int take_up(struct lb *lb, const char *text, struct err *err)
 {
     struct ip ip;
     ip_parse(text, &ip);
-    if (rtnl_add_addr(lb->rtnl, lb->ifname, ip.v4, 32, err) < 0)
+    if (rtnl_add_addr(lb->rtnl, lb->ifname, &ip, ip_bits(ip.family), err) < 0)
         return -1;
     map_put(&lb->held, text, lb);
     log_info("node %s announces %s", lb->node_name, text);
-    return garp_send(lb->netns_fd, lb->ifname, ip.v4, err);
+    return gratuitous_send(lb->netns_fd, lb->ifname, &ip, err);
 }
 
 static int lay_down(struct lb *lb, const char *text, struct err *err)
 {
     struct ip ip;
     ip_parse(text, &ip);
-    if (rtnl_del_addr(lb->rtnl, lb->ifname, ip.v4, 32, err) < 0)
+    if (rtnl_del_addr(lb->rtnl, lb->ifname, &ip, ip_bits(ip.family), err) < 0)
         return -1;
     map_del(&lb->held, text);
     return 0;
@@ -172,13 +172,12 @@ static void on_node(void *arg, struct object *old, struct object *obj)
 /* --- life --- */
 
 /* Of an earlier life. */
-static void note_held(void *arg, struct in_addr addr, int prefix, const char *ifname)
+static void note_held(void *arg, const struct ip *ip, int prefix, const char *ifname)
 {
     struct lb *lb = arg;
-    struct ip ip = {.family = AF_INET, .v4 = addr};
     char text[IP_TEXT_SIZE];
-    if (prefix == 32 && streq(ifname, lb->ifname) && lb_pool_has(lb->pool, &ip))
-        map_put(&lb->held, ip_format(&ip, text), lb);
+    if (prefix == ip_bits(ip->family) && streq(ifname, lb->ifname) && lb_pool_has(lb->pool, ip))
+        map_put(&lb->held, ip_format(ip, text), lb);
 }
 
 static void destroy(struct lb *lb)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/ip.h"
 #include "base/netns.h"
 #include "base/str.h"
 #include "node/agent_impl.h"
@@ -60,7 +61,7 @@ static void rest_after_failure(struct pod *p)
 static int connect_pod(struct pod *p, const char *dir, struct err *err)
 {
     struct agent *a = p->agent;
-    char ip[64];
+    char ip[IPS_TEXT_SIZE];
     _cleanup_free_ char *net = xasprintf("%s/net", dir), *ip_file = xasprintf("%s/ip", dir);
     _cleanup_close_ int fd = netns_open(net, err);
     if (fd < 0 || podnet_add(a->podnet, p->uid, fd, ip, sizeof(ip), err) < 0)

@@ -1,9 +1,8 @@
 /* See lan.h. */
 #include "podnet/lan.h"
 
-#include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,9 +17,11 @@
 #include "base/str.h"
 #include "podnet/podnet.h"
 #include "podnet/rtnl.h"
+#include "podnet/sysctl.h"
 
 #define BRIDGE "c8s0"
 #define NETNS_DIR "/run/netns"
+#define EGRESS "c8s_egress"
 
 static void netns_path(const char *node, char path[128])
 {
@@ -32,69 +33,128 @@ static void veth_name(size_t i, char name[IF_NAMESIZE])
     snprintf(name, IF_NAMESIZE, BRIDGE "-%hu", (unsigned short)i);
 }
 
+/* The same, read. */
+struct wiring {
+    const struct lan *lan;
+    struct cidrs network, pods;
+    struct ips host_ips;
+    struct rtnl *host;
+};
+
+static int read_lan(struct wiring *w, const struct lan *lan, struct err *err)
+{
+    w->lan = lan;
+    if (!cidrs_parse(lan->network, &w->network) || !cidrs_parse(lan->cluster_cidr, &w->pods) ||
+        !ips_parse(lan->host_ip, &w->host_ips))
+        return err_set(err, EINVAL, "addresses %s, %s, %s", lan->network, lan->cluster_cidr, lan->host_ip);
+    return 0;
+}
+
 struct overlap {
-    uint32_t network, mask; /* network order */
+    const struct cidrs *networks;
+    const struct cidr *network; /* the one in use */
     char ifname[IF_NAMESIZE];
 };
 
-static void find_overlap(void *arg, struct in_addr ip, int prefix, const char *ifname)
+static void find_overlap(void *arg, const struct ip *ip, int prefix, const char *ifname)
 {
     struct overlap *o = arg;
+    const struct cidr *network = cidrs_of(o->networks, ip->family);
     (void)prefix;
-    if ((ip.s_addr & o->mask) == o->network && !streq(ifname, BRIDGE))
-        snprintf(o->ifname, sizeof(o->ifname), "%s", ifname);
+    if (!network || !cidr_has(network, ip) || streq(ifname, BRIDGE))
+        return;
+    o->network = network;
+    snprintf(o->ifname, sizeof(o->ifname), "%s", ifname);
 }
 
-static int refuse_overlap(struct rtnl *r, const struct lan *lan, struct in_addr host, struct err *err)
+static int refuse_overlap(const struct wiring *w, struct err *err)
 {
-    struct overlap o = {.mask = htonl(~(uint32_t)0 << (32 - lan->prefix))};
-    o.network = host.s_addr & o.mask;
-    if (rtnl_each_addr(r, find_overlap, &o, err) < 0)
+    struct overlap o = {.networks = &w->network};
+    char text[CIDR_TEXT_SIZE];
+    if (rtnl_each_addr(w->host, find_overlap, &o, err) < 0)
         return -1;
-    return o.ifname[0]
-               ? err_set(err, 0, "the network of %s/%d is in use by interface %s", lan->host_ip, lan->prefix, o.ifname)
+    return o.network
+               ? err_set(err, 0, "the network %s is in use by interface %s", cidr_format(o.network, text), o.ifname)
                : 0;
 }
 
 /* What leaves the cluster carries the node's address, then the host's. Pods, nodes and the LAN see each other
  * untranslated. */
-static int masquerade(const struct lan *lan, int netns_fd, const char *ifname, struct err *err)
+static int masquerade_family(const struct wiring *w, int i, int netns_fd, const char *ifname, struct err *err)
 {
-    _cleanup_free_ char *text = xasprintf("table ip c8s_egress {}\ndelete table ip c8s_egress\n"
-                                          "table ip c8s_egress {\n"
+    char network[CIDR_TEXT_SIZE], pods[CIDR_TEXT_SIZE];
+    const char *family = w->network.cidr[i].ip.family == AF_INET6 ? "ip6" : "ip";
+    cidr_format(&w->network.cidr[i], network);
+    cidr_format(&w->pods.cidr[i], pods);
+    _cleanup_free_ char *text = xasprintf("table %s " EGRESS " {}\ndelete table %s " EGRESS "\n"
+                                          "table %s " EGRESS " {\n"
                                           " chain leave {\n"
                                           "  type nat hook postrouting priority srcnat + 10;\n"
-                                          "  ip daddr { %s/%d, %s } return\n"
-                                          "  ip saddr { %s/%d, %s } oifname %s \"%s\" masquerade\n"
+                                          "  %s daddr { %s, %s } return\n"
+                                          "  %s saddr { %s, %s } oifname %s \"%s\" masquerade\n"
                                           " }\n}\n",
-                                          lan->host_ip, lan->prefix, lan->cluster_cidr, lan->host_ip, lan->prefix,
-                                          lan->cluster_cidr, netns_fd < 0 ? "!=" : "==", ifname);
+                                          family, family, family, family, network, pods, family, network, pods,
+                                          netns_fd < 0 ? "!=" : "==", ifname);
     return nft_run(netns_fd, text, err);
 }
 
-static int node_up(const struct lan *lan, size_t i, struct rtnl *host, struct in_addr host_ip, int *ret_fd,
-                   struct err *err)
+static int masquerade(const struct wiring *w, int netns_fd, const char *ifname, struct err *err)
 {
+    for (int i = 0; i < w->network.n; i++)
+        if (masquerade_family(w, i, netns_fd, ifname, err) < 0)
+            return -1;
+    return 0;
+}
+
+static bool has_ipv6(const struct wiring *w)
+{
+    return cidrs_of(&w->network, AF_INET6);
+}
+
+/* An address of each network on the interface. */
+static int add_addresses(const struct wiring *w, struct rtnl *r, const char *ifname, const char *ips_text,
+                         struct err *err)
+{
+    struct ips ips;
+    if (!ips_parse(ips_text, &ips) || ips.n != w->network.n)
+        return err_set(err, EINVAL, "addresses %s", ips_text);
+    for (int i = 0; i < ips.n; i++)
+        if (rtnl_add_addr(r, ifname, &ips.ip[i], w->network.cidr[i].prefix, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int add_default_routes(const struct wiring *w, struct rtnl *r, struct err *err)
+{
+    for (int i = 0; i < w->host_ips.n; i++) {
+        const struct cidr all = {.ip.family = w->host_ips.ip[i].family};
+        if (rtnl_add_route(r, &all, &w->host_ips.ip[i], NULL, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int node_up(const struct wiring *w, size_t i, int *ret_fd, struct err *err)
+{
+    const struct lan_node *n = &w->lan->nodes[i];
     char path[128], veth[IF_NAMESIZE];
-    struct in_addr ip, any = {0};
-    netns_path(lan->nodes[i].name, path);
+    netns_path(n->name, path);
     veth_name(i, veth);
-    if (inet_pton(AF_INET, lan->nodes[i].ip, &ip) != 1)
-        return err_set(err, EINVAL, "node address %s", lan->nodes[i].ip);
     _cleanup_close_ int fd = netns_create(path, err);
     if (fd < 0)
         return -1;
     struct rtnl *node = rtnl_open(fd, err);
-    int result = !node || (!rtnl_index(host, veth) && rtnl_add_veth(host, veth, "eth0", fd, err) < 0) ||
-                         rtnl_set_master(host, veth, BRIDGE, err) < 0 || rtnl_set_up(host, veth, err) < 0 ||
-                         rtnl_set_up(node, "lo", err) < 0 || rtnl_add_addr(node, "eth0", ip, lan->prefix, err) < 0 ||
-                         rtnl_set_up(node, "eth0", err) < 0 || rtnl_add_route(node, any, 0, host_ip, NULL, err) < 0 ||
-                         masquerade(lan, fd, "eth0", err) < 0
+    int result = !node || (has_ipv6(w) && sysctl_ipv6_at_once(fd, err) < 0) ||
+                         (!rtnl_index(w->host, veth) && rtnl_add_veth(w->host, veth, "eth0", fd, err) < 0) ||
+                         rtnl_set_master(w->host, veth, BRIDGE, err) < 0 || rtnl_set_up(w->host, veth, err) < 0 ||
+                         rtnl_set_up(node, "lo", err) < 0 || add_addresses(w, node, "eth0", n->ip, err) < 0 ||
+                         rtnl_set_up(node, "eth0", err) < 0 || add_default_routes(w, node, err) < 0 ||
+                         masquerade(w, fd, "eth0", err) < 0
                      ? -1
                      : 0;
     rtnl_close(node);
     if (result < 0)
-        return err_wrap(err, "network of node %s", lan->nodes[i].name);
+        return err_wrap(err, "network of node %s", n->name);
     *ret_fd = TAKE_FD(fd);
     return 0;
 }
@@ -144,50 +204,80 @@ static void restore_netns_dir(const struct lan *lan)
 }
 
 /* The host must forward packets for the nodes. */
-#define FORWARDING "/proc/sys/net/ipv4/ip_forward"
-#define FORWARDING_WAS_OFF "ip_forward-was-off"
+static const struct forwarding {
+    int family;
+    const char *sysctl, *marker;
+} forwardings[] = {
+    {AF_INET, "ipv4/ip_forward", "ip_forward-was-off"},
+    {AF_INET6, "ipv6/conf/all/forwarding", "ipv6-forwarding-was-off"},
+};
 
-static int set_forwarding(char value, struct err *err)
+/* A machine that forwards IPv6 no longer listens to routers, unless told to do both (ip-sysctl: accept_ra). */
+static void keep_listening_to_routers(void)
 {
-    _cleanup_close_ int fd = open(FORWARDING, O_WRONLY | O_CLOEXEC);
-    return fd < 0 || write(fd, &value, 1) < 0 ? err_set(err, errno, "write %s", FORWARDING) : 0;
+    DIR *d = opendir("/proc/sys/net/ipv6/conf");
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char path[320];
+        struct err err;
+        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", e->d_name);
+        _cleanup_free_ char *now = e->d_name[0] == '.' ? NULL : file_read(path, 16, NULL, &err);
+        if (now && now[0] == '1')
+            (void)sysctl_set(-1, path + strlen("/proc/sys/net/"), "2", &err);
+    }
+    if (d)
+        closedir(d);
 }
 
-static int forward_on_host(const struct lan *lan, struct err *err)
+static int forward_on_host(const struct wiring *w, struct err *err)
 {
-    _cleanup_free_ char *now = file_read(FORWARDING, 16, NULL, err);
-    if (!now)
-        return -1;
-    if (now[0] != '0')
-        return 0;
-    return set_marker(lan, FORWARDING_WAS_OFF, err) < 0 ? -1 : set_forwarding('1', err);
+    for (size_t i = 0; i < ARRAY_LEN(forwardings); i++) {
+        const struct forwarding *f = &forwardings[i];
+        if (!cidrs_of(&w->network, f->family))
+            continue;
+        _cleanup_free_ char *path = xasprintf("/proc/sys/net/%s", f->sysctl);
+        _cleanup_free_ char *now = file_read(path, 16, NULL, err);
+        if (!now)
+            return -1;
+        if (now[0] != '0')
+            continue;
+        if (f->family == AF_INET6)
+            keep_listening_to_routers();
+        if (set_marker(w->lan, f->marker, err) < 0 || sysctl_set(-1, f->sysctl, "1", err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static void restore_forwarding(const struct lan *lan)
 {
     struct err ignored;
-    if (take_marker(lan, FORWARDING_WAS_OFF))
-        (void)set_forwarding('0', &ignored);
+    for (size_t i = 0; i < ARRAY_LEN(forwardings); i++)
+        if (take_marker(lan, forwardings[i].marker))
+            (void)sysctl_set(-1, forwardings[i].sysctl, "0", &ignored);
+}
+
+static int host_up(const struct wiring *w, struct err *err)
+{
+    const struct lan *lan = w->lan;
+    if (prepare_netns_dir(lan, err) < 0 || refuse_overlap(w, err) < 0 || rtnl_add_bridge(w->host, BRIDGE, err) < 0 ||
+        (has_ipv6(w) && sysctl_set(-1, "ipv6/conf/" BRIDGE "/accept_dad", "0", err) < 0) ||
+        add_addresses(w, w->host, BRIDGE, lan->host_ip, err) < 0 || rtnl_set_up(w->host, BRIDGE, err) < 0 ||
+        forward_on_host(w, err) < 0)
+        return -1;
+    return masquerade(w, -1, BRIDGE, err);
 }
 
 int lan_up(const struct lan *lan, int *ret_fds, struct err *err)
 {
-    struct in_addr host_ip;
-    if (inet_pton(AF_INET, lan->host_ip, &host_ip) != 1)
-        return err_set(err, EINVAL, "address %s", lan->host_ip);
-    struct rtnl *host = rtnl_open(-1, err);
-    int result = !host || prepare_netns_dir(lan, err) < 0 || refuse_overlap(host, lan, host_ip, err) < 0 ||
-                         rtnl_add_bridge(host, BRIDGE, err) < 0 ||
-                         rtnl_add_addr(host, BRIDGE, host_ip, lan->prefix, err) < 0 ||
-                         rtnl_set_up(host, BRIDGE, err) < 0 || forward_on_host(lan, err) < 0 ||
-                         masquerade(lan, -1, BRIDGE, err) < 0
-                     ? -1
-                     : 0;
+    struct wiring w = {0};
+    if (read_lan(&w, lan, err) < 0 || !(w.host = rtnl_open(-1, err)))
+        return -1;
+    int result = host_up(&w, err);
     for (size_t i = 0; result == 0 && i < lan->n_nodes; i++)
-        result = node_up(lan, i, host, host_ip, &ret_fds[i], err);
+        result = node_up(&w, i, &ret_fds[i], err);
     if (result == 0)
         result = podnet_route(-1, lan->service_cidr, lan->nodes[0].ip, err);
-    rtnl_close(host);
+    rtnl_close(w.host);
     return result;
 }
 
@@ -206,7 +296,8 @@ void lan_down(const struct lan *lan)
     if (host)
         (void)rtnl_del_link(host, BRIDGE, &ignored); /* the host's routes go with it */
     rtnl_close(host);
-    (void)nft_run(-1, "table ip c8s_egress {}\ndelete table ip c8s_egress\n", &ignored);
+    (void)nft_run(-1, "table ip " EGRESS " {}\ndelete table ip " EGRESS "\n", &ignored);
+    (void)nft_run(-1, "table ip6 " EGRESS " {}\ndelete table ip6 " EGRESS "\n", &ignored);
     restore_forwarding(lan);
     restore_netns_dir(lan);
 }

@@ -7,11 +7,11 @@
 
 struct lan_node {
     const char *name; /* its namespace is pinned at /run/netns/NAME */
-    const char *ip;   /* on the LAN */
+    const char *ip;   /* on the LAN, of each family: "172.28.128.10,fd00:172:28:128::10" */
 };
-struct lan {
+struct lan {             /* each with a comma between the families */
+    const char *network; /* "172.28.128.0/24" */
     const char *host_ip; /* "172.28.128.1": the bridge's address */
-    int prefix;          /* 24 */
     const char *cluster_cidr,
         *service_cidr;   /* the host's routes to pods and Services; pods leave the cluster masqueraded */
     const char *run_dir; /* what the machine was like before is remembered there */

@@ -1,9 +1,7 @@
 /* See podnet.h. The kernel's routes are the only record of who has which address: a restarted agent reads them back. */
 #include "podnet/podnet.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,22 +13,33 @@
 #include "base/netns.h"
 #include "base/str.h"
 #include "podnet/rtnl.h"
+#include "podnet/sysctl.h"
 
 #define VETH_PREFIX "pod"
 #define POD_IFNAME "eth0"
 
+#define IPV6_HOST_BITS_MAX 12 /* of a /64 only so many addresses are used: each costs the name of its owner */
+
 struct podnet {
     struct rtnl *rtnl; /* in the node's namespace */
-    uint32_t network;  /* host order */
-    uint32_t size;     /* addresses in the range */
-    uint32_t next;     /* where the search for a free one goes on: an address just given back rests longest */
+    struct cidrs ranges;
+    uint32_t size; /* addresses in the smallest range */
+    uint32_t next; /* where the search for a free one goes on: an address just given back rests longest */
     uint32_t used;
-    char (*owner)[IF_NAMESIZE]; /* by offset in the range; "" is free */
+    char (*owner)[IF_NAMESIZE]; /* by offset in the ranges; "" is free */
 };
 
-static struct in_addr address(const struct podnet *p, uint32_t offset)
+static struct ips addresses(const struct podnet *p, uint32_t offset)
 {
-    return (struct in_addr){htonl(p->network + offset)};
+    struct ips ips = {.n = p->ranges.n};
+    for (int i = 0; i < ips.n; i++)
+        ips.ip[i] = cidr_nth(&p->ranges.cidr[i], offset);
+    return ips;
+}
+
+static struct cidr single(const struct ip *ip)
+{
+    return (struct cidr){.ip = *ip, .prefix = ip_bits(ip->family)};
 }
 
 static void veth_name(const char *key, char name[IF_NAMESIZE])
@@ -38,41 +47,54 @@ static void veth_name(const char *key, char name[IF_NAMESIZE])
     snprintf(name, IF_NAMESIZE, VETH_PREFIX "%08x", (unsigned)hash_bytes(key, strlen(key)));
 }
 
-static void remember_route(void *arg, struct in_addr dst, int prefix, const char *ifname)
+static void remember_route(void *arg, const struct cidr *dst, const char *ifname)
 {
     struct podnet *p = arg;
-    uint32_t offset = ntohl(dst.s_addr) - p->network;
-    if (prefix != 32 || offset >= p->size || !str_after(ifname, VETH_PREFIX))
+    uint32_t offset;
+    if (dst->prefix != ip_bits(dst->ip.family) || !cidr_index(&p->ranges.cidr[0], &dst->ip, &offset) ||
+        offset >= p->size || !str_after(ifname, VETH_PREFIX))
         return;
     snprintf(p->owner[offset], IF_NAMESIZE, "%s", ifname);
     p->used++;
 }
 
-/* Sysctls of the network namespace; the path is resolved for the caller's namespace. */
-static int set_sysctl(int netns_fd, const char *path, const char *value, struct err *err)
+static int read_ranges(struct podnet *p, const char *text, struct err *err)
 {
-    NETNS_SCOPE(netns_fd);
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, value, strlen(value)) < 0)
-        return err_set(err, errno, "write %s", path);
+    int bits = 32;
+    if (!cidrs_parse(text, &p->ranges))
+        return err_set(err, 0, "pod range %s: not one range, or two of different families", text);
+    for (int i = 0; i < p->ranges.n; i++) {
+        const struct cidr *c = &p->ranges.cidr[i];
+        int host_bits = ip_bits(c->ip.family) - c->prefix;
+        if (host_bits < 2 || (c->ip.family == AF_INET && host_bits > 16))
+            return err_set(err, 0, "pod range %s: not between /16 and /30, or of IPv6 up to /126", text);
+        if (c->ip.family == AF_INET6 && host_bits > IPV6_HOST_BITS_MAX)
+            host_bits = IPV6_HOST_BITS_MAX;
+        bits = host_bits < bits ? host_bits : bits;
+    }
+    p->size = 1u << bits;
     return 0;
 }
 
-struct podnet *podnet_new(int netns_fd, const char *cidr, struct err *err)
+static int prepare_node(struct podnet *p, int netns_fd, struct err *err)
 {
-    struct cidr range;
-    if (!cidr_parse(cidr, &range) || range.ip.family != AF_INET || range.prefix < 16 || range.prefix > 30) {
-        err_set(err, 0, "pod range %s: not an IPv4 range between /16 and /30", cidr);
-        return NULL;
-    }
+    if (sysctl_set(netns_fd, "ipv4/ip_forward", "1", err) < 0)
+        return -1;
+    return cidrs_of(&p->ranges, AF_INET6) && (sysctl_set(netns_fd, "ipv6/conf/all/forwarding", "1", err) < 0 ||
+                                              sysctl_ipv6_at_once(netns_fd, err) < 0)
+               ? -1
+               : 0;
+}
+
+struct podnet *podnet_new(int netns_fd, const char *ranges, struct err *err)
+{
     struct podnet *p = NEW(struct podnet);
-    p->network = ntohl(range.ip.v4.s_addr);
-    p->size = 1u << (32 - range.prefix);
-    p->next = 2; /* .0 is the network, .1 the gateway */
-    p->owner = xcalloc(p->size, sizeof(*p->owner));
-    p->rtnl = rtnl_open(netns_fd, err);
-    if (!p->rtnl || set_sysctl(netns_fd, "/proc/sys/net/ipv4/ip_forward", "1", err) < 0 ||
-        rtnl_each_route(p->rtnl, remember_route, p, err) < 0) {
+    if (read_ranges(p, ranges, err) == 0) {
+        p->next = 2; /* .0 is the network, .1 the gateway */
+        p->owner = xcalloc(p->size, sizeof(*p->owner));
+        p->rtnl = rtnl_open(netns_fd, err);
+    }
+    if (!p->rtnl || prepare_node(p, netns_fd, err) < 0 || rtnl_each_route(p->rtnl, remember_route, p, err) < 0) {
         podnet_free(p);
         return NULL;
     }
@@ -109,59 +131,80 @@ static uint32_t find_free(struct podnet *p)
     return 0;
 }
 
-static int wire_node_end(struct podnet *p, const char *name, struct in_addr ip, struct err *err)
+static int wire_node_end(struct podnet *p, const char *name, const struct ips *ips, struct err *err)
 {
-    return rtnl_add_addr(p->rtnl, name, address(p, 1), 32, err) < 0 || rtnl_set_up(p->rtnl, name, err) < 0 ||
-                   rtnl_add_route(p->rtnl, ip, 32, (struct in_addr){0}, name, err) < 0
+    const struct ips gateways = addresses(p, 1);
+    for (int i = 0; i < gateways.n; i++)
+        if (rtnl_add_addr(p->rtnl, name, &gateways.ip[i], ip_bits(gateways.ip[i].family), err) < 0)
+            return -1;
+    if (rtnl_set_up(p->rtnl, name, err) < 0)
+        return -1;
+    for (int i = 0; i < ips->n; i++) {
+        const struct cidr pod = single(&ips->ip[i]);
+        if (rtnl_add_route(p->rtnl, &pod, NULL, name, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Before there is an interface. IPv6 is off in pods that have no address of it: otherwise "localhost" would be ::1,
+ * where most programs do not listen. */
+static int prepare_pod(const struct podnet *p, int pod_fd, struct err *err)
+{
+    if (cidrs_of(&p->ranges, AF_INET6))
+        return sysctl_ipv6_at_once(pod_fd, err);
+    return access("/proc/sys/net/ipv6", F_OK) < 0 ? 0 : sysctl_set(pod_fd, "ipv6/conf/all/disable_ipv6", "1", err);
+}
+
+static int wire_pod_family(struct rtnl *pod, const struct ip *ip, const struct ip *gateway, struct err *err)
+{
+    const struct cidr to_gateway = single(gateway), all = {.ip.family = ip->family};
+    return rtnl_add_addr(pod, POD_IFNAME, ip, ip_bits(ip->family), err) < 0 ||
+                   rtnl_add_route(pod, &to_gateway, NULL, POD_IFNAME, err) < 0 ||
+                   rtnl_add_route(pod, &all, gateway, POD_IFNAME, err) < 0
                ? -1
                : 0;
 }
 
-/* Pods have IPv4 addresses only: without this, "localhost" would be ::1, where most programs do not listen. */
-static int switch_off_ipv6(int pod_fd, struct err *err)
+static int wire_pod_end(struct podnet *p, int pod_fd, const struct ips *ips, struct err *err)
 {
-    static const char sysctl[] = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
-    return access(sysctl, F_OK) < 0 ? 0 : set_sysctl(pod_fd, sysctl, "1", err);
-}
-
-static int wire_pod_end(struct podnet *p, int pod_fd, struct in_addr ip, struct err *err)
-{
+    const struct ips gateways = addresses(p, 1);
     struct rtnl *pod = rtnl_open(pod_fd, err);
-    struct in_addr gateway = address(p, 1), any = {0};
-    int result = !pod || switch_off_ipv6(pod_fd, err) < 0 || rtnl_set_up(pod, "lo", err) < 0 ||
-                         rtnl_add_addr(pod, POD_IFNAME, ip, 32, err) < 0 || rtnl_set_up(pod, POD_IFNAME, err) < 0 ||
-                         rtnl_add_route(pod, gateway, 32, any, POD_IFNAME, err) < 0 ||
-                         rtnl_add_route(pod, any, 0, gateway, POD_IFNAME, err) < 0
-                     ? -1
-                     : 0;
+    int result = !pod || rtnl_set_up(pod, "lo", err) < 0 || rtnl_set_up(pod, POD_IFNAME, err) < 0 ? -1 : 0;
+    for (int i = 0; i < ips->n && result == 0; i++)
+        result = wire_pod_family(pod, &ips->ip[i], &gateways.ip[i], err);
     rtnl_close(pod);
     return result;
 }
 
-int podnet_add(struct podnet *p, const char *key, int pod_fd, char *ret_ip, size_t size, struct err *err)
+static void print_addresses(const struct ips *ips, char *out, size_t size)
+{
+    char text[IPS_TEXT_SIZE];
+    snprintf(out, size, "%s", ips_format(ips, text));
+}
+
+int podnet_add(struct podnet *p, const char *key, int pod_fd, char *ret_ips, size_t size, struct err *err)
 {
     char name[IF_NAMESIZE];
     struct err ignored;
     veth_name(key, name);
     uint32_t offset = find_owner(p, name);
-    if (offset && rtnl_index(p->rtnl, name)) {
-        struct in_addr known = address(p, offset);
-        inet_ntop(AF_INET, &known, ret_ip, (socklen_t)size);
-        return 0;
-    }
+    bool connected = offset && rtnl_index(p->rtnl, name);
     if (!offset)
         offset = find_free(p);
     if (!offset)
         return err_set(err, 0, "no pod address is free (%u in use)", p->used);
-    struct in_addr ip = address(p, offset);
-    if (rtnl_add_veth(p->rtnl, name, POD_IFNAME, pod_fd, err) < 0 || wire_node_end(p, name, ip, err) < 0 ||
-        wire_pod_end(p, pod_fd, ip, err) < 0) {
+    const struct ips ips = addresses(p, offset);
+    print_addresses(&ips, ret_ips, size);
+    if (connected)
+        return 0;
+    if (prepare_pod(p, pod_fd, err) < 0 || rtnl_add_veth(p->rtnl, name, POD_IFNAME, pod_fd, err) < 0 ||
+        wire_node_end(p, name, &ips, err) < 0 || wire_pod_end(p, pod_fd, &ips, err) < 0) {
         (void)rtnl_del_link(p->rtnl, name, &ignored);
         return err_wrap(err, "connect pod %s", key);
     }
     memcpy(p->owner[offset], name, sizeof(name));
     p->used++;
-    inet_ntop(AF_INET, &ip, ret_ip, (socklen_t)size);
     return 0;
 }
 
@@ -179,14 +222,19 @@ int podnet_del(struct podnet *p, const char *key, struct err *err)
     return 0;
 }
 
-int podnet_route(int netns_fd, const char *cidr, const char *via, struct err *err)
+int podnet_route(int netns_fd, const char *ranges, const char *via, struct err *err)
 {
-    struct cidr range;
-    struct in_addr gateway;
-    if (!cidr_parse(cidr, &range) || range.ip.family != AF_INET || inet_pton(AF_INET, via, &gateway) != 1)
-        return err_set(err, EINVAL, "route %s via %s", cidr, via);
+    struct cidrs to;
+    struct ips gateways;
+    if (!cidrs_parse(ranges, &to) || !ips_parse(via, &gateways))
+        return err_set(err, EINVAL, "route %s via %s", ranges, via);
     struct rtnl *r = rtnl_open(netns_fd, err);
-    int result = r ? rtnl_add_route(r, range.ip.v4, range.prefix, gateway, NULL, err) : -1;
+    int result = r ? 0 : -1;
+    for (int i = 0; i < to.n && result == 0; i++) {
+        const struct ip *gateway = ips_of(&gateways, to.cidr[i].ip.family);
+        if (gateway)
+            result = rtnl_add_route(r, &to.cidr[i], gateway, NULL, err);
+    }
     rtnl_close(r);
     return result;
 }

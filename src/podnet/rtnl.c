@@ -1,9 +1,9 @@
 /* See rtnl.h. Messages: rtnetlink(7). */
 #include "podnet/rtnl.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -168,8 +168,13 @@ int rtnl_set_master(struct rtnl *r, const char *name, const char *master, struct
     return change(r, m, 0, err, "attach interface", name);
 }
 
-static int change_addr(struct rtnl *r, int type, int flags, const char *ifname, struct in_addr ip, int prefix, int fine,
-                       struct err *err)
+static void put_ip(struct nlmsghdr *m, uint16_t type, const struct ip *ip)
+{
+    mnl_attr_put(m, type, (size_t)ip_bits(ip->family) / 8, ip->bytes);
+}
+
+static int change_addr(struct rtnl *r, int type, int flags, const char *ifname, const struct ip *ip, int prefix,
+                       int fine, struct err *err)
 {
     char buffer[MESSAGE_SIZE];
     int index = rtnl_index(r, ifname);
@@ -177,53 +182,49 @@ static int change_addr(struct rtnl *r, int type, int flags, const char *ifname, 
         return no_link(err, ifname);
     struct nlmsghdr *m = message(buffer, type, flags);
     struct ifaddrmsg *addr = mnl_nlmsg_put_extra_header(m, sizeof(*addr));
-    addr->ifa_family = AF_INET;
+    addr->ifa_family = (uint8_t)ip->family;
     addr->ifa_prefixlen = (uint8_t)prefix;
     addr->ifa_index = (unsigned)index;
-    mnl_attr_put_u32(m, IFA_LOCAL, ip.s_addr);
-    mnl_attr_put_u32(m, IFA_ADDRESS, ip.s_addr);
+    put_ip(m, IFA_LOCAL, ip);
+    put_ip(m, IFA_ADDRESS, ip);
+    if (ip->family == AF_INET6) /* a single address: IPv4 makes no route of it either */
+        mnl_attr_put_u32(m, IFA_FLAGS, IFA_F_NODAD | (prefix == ip_bits(AF_INET6) ? IFA_F_NOPREFIXROUTE : 0));
     return change(r, m, fine, err, type == RTM_NEWADDR ? "set address of" : "remove address of", ifname);
 }
 
-int rtnl_add_addr(struct rtnl *r, const char *ifname, struct in_addr ip, int prefix, struct err *err)
+int rtnl_add_addr(struct rtnl *r, const char *ifname, const struct ip *ip, int prefix, struct err *err)
 {
     return change_addr(r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifname, ip, prefix, EEXIST, err);
 }
 
-int rtnl_del_addr(struct rtnl *r, const char *ifname, struct in_addr ip, int prefix, struct err *err)
+int rtnl_del_addr(struct rtnl *r, const char *ifname, const struct ip *ip, int prefix, struct err *err)
 {
     return change_addr(r, RTM_DELADDR, 0, ifname, ip, prefix, EADDRNOTAVAIL, err);
 }
 
-static struct rtmsg *route_message(struct nlmsghdr *m, struct in_addr dst, int prefix)
-{
-    struct rtmsg *route = mnl_nlmsg_put_extra_header(m, sizeof(*route));
-    route->rtm_family = AF_INET;
-    route->rtm_dst_len = (uint8_t)prefix;
-    route->rtm_table = RT_TABLE_MAIN;
-    if (prefix)
-        mnl_attr_put_u32(m, RTA_DST, dst.s_addr);
-    return route;
-}
-
-int rtnl_add_route(struct rtnl *r, struct in_addr dst, int prefix, struct in_addr gateway, const char *ifname,
+int rtnl_add_route(struct rtnl *r, const struct cidr *dst, const struct ip *gateway, const char *ifname,
                    struct err *err)
 {
-    char buffer[MESSAGE_SIZE], text[INET_ADDRSTRLEN];
+    char buffer[MESSAGE_SIZE], text[CIDR_TEXT_SIZE];
     struct nlmsghdr *m = message(buffer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
-    struct rtmsg *route = route_message(m, dst, prefix);
+    struct rtmsg *route = mnl_nlmsg_put_extra_header(m, sizeof(*route));
+    route->rtm_family = (uint8_t)dst->ip.family;
+    route->rtm_dst_len = (uint8_t)dst->prefix;
+    route->rtm_table = RT_TABLE_MAIN;
     route->rtm_protocol = RTPROT_STATIC;
     route->rtm_type = RTN_UNICAST;
-    route->rtm_scope = gateway.s_addr ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
-    if (gateway.s_addr)
-        mnl_attr_put_u32(m, RTA_GATEWAY, gateway.s_addr);
+    route->rtm_scope = gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+    if (dst->prefix)
+        put_ip(m, RTA_DST, &dst->ip);
+    if (gateway)
+        put_ip(m, RTA_GATEWAY, gateway);
     if (ifname) {
         int index = rtnl_index(r, ifname);
         if (!index)
             return no_link(err, ifname);
         mnl_attr_put_u32(m, RTA_OIF, (uint32_t)index);
     }
-    return change(r, m, EEXIST, err, "add route to", inet_ntop(AF_INET, &dst, text, sizeof(text)));
+    return change(r, m, EEXIST, err, "add route to", cidr_format(dst, text));
 }
 
 struct each {
@@ -240,34 +241,54 @@ static void name_of(const struct each *each, unsigned index, char name[IF_NAMESI
         name[0] = '\0';
 }
 
+/* False: of no family that we know (multicast routes, for one). */
+static bool read_ip(const struct nlattr *a, int family, struct ip *ret)
+{
+    size_t size = (size_t)ip_bits(family) / 8;
+    if (!size || mnl_attr_get_payload_len(a) != size)
+        return false;
+    ret->family = family;
+    memcpy(ret->bytes, mnl_attr_get_payload(a), size);
+    return true;
+}
+
 static int on_route(const struct nlmsghdr *m, void *arg)
 {
     struct each *each = arg;
     const struct rtmsg *route = mnl_nlmsg_get_payload(m);
-    struct in_addr dst = {0};
+    struct cidr dst = {.ip.family = route->rtm_family, .prefix = route->rtm_dst_len};
     char name[IF_NAMESIZE] = "";
+    bool known = ip_bits(route->rtm_family) && route->rtm_table == RT_TABLE_MAIN;
     struct nlattr *a;
     mnl_attr_for_each(a, m, sizeof(*route)) {
         if (mnl_attr_get_type(a) == RTA_DST)
-            dst.s_addr = mnl_attr_get_u32(a);
+            known = known && read_ip(a, route->rtm_family, &dst.ip);
         else if (mnl_attr_get_type(a) == RTA_OIF)
             name_of(each, mnl_attr_get_u32(a), name);
     }
-    if (route->rtm_table == RT_TABLE_MAIN)
-        each->route(each->arg, dst, route->rtm_dst_len, name);
+    if (known)
+        each->route(each->arg, &dst, name);
     return MNL_CB_OK;
 }
 
+/* IFA_LOCAL is ours, IFA_ADDRESS the peer's; IPv6 without a peer has IFA_ADDRESS only. */
 static int on_addr(const struct nlmsghdr *m, void *arg)
 {
     struct each *each = arg;
     const struct ifaddrmsg *addr = mnl_nlmsg_get_payload(m);
     char name[IF_NAMESIZE] = "";
+    struct ip ip = {0};
     struct nlattr *a;
+    bool local = false;
     name_of(each, addr->ifa_index, name);
-    mnl_attr_for_each(a, m, sizeof(*addr))
+    mnl_attr_for_each(a, m, sizeof(*addr)) {
         if (mnl_attr_get_type(a) == IFA_LOCAL)
-            each->addr(each->arg, (struct in_addr){mnl_attr_get_u32(a)}, addr->ifa_prefixlen, name);
+            local = read_ip(a, addr->ifa_family, &ip);
+        else if (mnl_attr_get_type(a) == IFA_ADDRESS && !local)
+            (void)read_ip(a, addr->ifa_family, &ip);
+    }
+    if (ip.family)
+        each->addr(each->arg, &ip, addr->ifa_prefixlen, name);
     return MNL_CB_OK;
 }
 
@@ -275,7 +296,7 @@ static int dump(struct rtnl *r, int type, mnl_cb_t cb, struct each *each, struct
 {
     char buffer[MESSAGE_SIZE];
     struct nlmsghdr *m = message(buffer, type, NLM_F_DUMP);
-    ((struct rtgenmsg *)mnl_nlmsg_put_extra_header(m, sizeof(struct rtmsg)))->rtgen_family = AF_INET;
+    ((struct rtgenmsg *)mnl_nlmsg_put_extra_header(m, sizeof(struct rtmsg)))->rtgen_family = AF_UNSPEC;
     int failed = talk(r, m, cb, each);
     return failed ? err_set(err, failed, "read the kernel's %s", type == RTM_GETROUTE ? "routes" : "addresses") : 0;
 }

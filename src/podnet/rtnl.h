@@ -1,11 +1,11 @@
 /* The few rtnetlink requests that a pod network needs, over libmnl. A handle belongs to the namespace it was opened in.
- * Each call is one message and its acknowledgement; what is already as asked is success. IPv4. */
+ * Each call is one message and its acknowledgement; what is already as asked is success. */
 #pragma once
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/ip.h"
 
 struct rtnl;
 
@@ -20,15 +20,16 @@ int rtnl_add_bridge(struct rtnl *r, const char *name, struct err *err);
 int rtnl_del_link(struct rtnl *r, const char *name, struct err *err); /* missing: fine */
 int rtnl_set_up(struct rtnl *r, const char *name, struct err *err);
 int rtnl_set_master(struct rtnl *r, const char *name, const char *master, struct err *err);
-int rtnl_add_addr(struct rtnl *r, const char *ifname, struct in_addr ip, int prefix, struct err *err);
-int rtnl_del_addr(struct rtnl *r, const char *ifname, struct in_addr ip, int prefix,
+/* IPv6 addresses are usable at once: whoever gives them knows that nobody else has them (no duplicate detection). */
+int rtnl_add_addr(struct rtnl *r, const char *ifname, const struct ip *ip, int prefix, struct err *err);
+int rtnl_del_addr(struct rtnl *r, const char *ifname, const struct ip *ip, int prefix,
                   struct err *err); /* missing: fine */
-/* gateway 0: a link route on ifname; ifname NULL: found by the gateway. Replaces a route to the same destination. */
-int rtnl_add_route(struct rtnl *r, struct in_addr dst, int prefix, struct in_addr gateway, const char *ifname,
+/* gateway NULL: a link route on ifname; ifname NULL: found by the gateway. Replaces a route to the same destination. */
+int rtnl_add_route(struct rtnl *r, const struct cidr *dst, const struct ip *gateway, const char *ifname,
                    struct err *err);
 
 /* Every route of the main table with the name of its interface. */
-typedef void rtnl_route_fn(void *arg, struct in_addr dst, int prefix, const char *ifname);
+typedef void rtnl_route_fn(void *arg, const struct cidr *dst, const char *ifname);
 int rtnl_each_route(struct rtnl *r, rtnl_route_fn *fn, void *arg, struct err *err);
-typedef void rtnl_addr_fn(void *arg, struct in_addr ip, int prefix, const char *ifname);
+typedef void rtnl_addr_fn(void *arg, const struct ip *ip, int prefix, const char *ifname);
 int rtnl_each_addr(struct rtnl *r, rtnl_addr_fn *fn, void *arg, struct err *err);

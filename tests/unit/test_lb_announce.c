@@ -69,13 +69,13 @@ static void settle(void)
 }
 
 struct search {
-    struct in_addr ip;
+    struct ip ip;
     bool found;
 };
-static void note(void *arg, struct in_addr ip, int prefix, const char *ifname)
+static void note(void *arg, const struct ip *ip, int prefix, const char *ifname)
 {
     struct search *s = arg;
-    s->found |= ip.s_addr == s->ip.s_addr && prefix == 32 && streq(ifname, "eth0");
+    s->found |= ip_equal(ip, &s->ip) && prefix == ip_bits(ip->family) && streq(ifname, "eth0");
 }
 
 /* "n1"; "" when nobody has it, "several" when more than one do. */
@@ -86,7 +86,7 @@ static const char *holder(const char *text)
         struct err err;
         struct search s = {0};
         struct rtnl *r = rtnl_open(node_fds[i], &err);
-        inet_pton(AF_INET, text, &s.ip);
+        ip_parse(text, &s.ip);
         T_INT(rtnl_each_addr(r, note, &s, &err), 0);
         rtnl_close(r);
         if (s.found)
@@ -211,7 +211,8 @@ TEST(a_new_life_goes_on_where_the_old_one_ended)
 
 static int prepare(struct err *err)
 {
-    const struct lan lan = {"172.28.128.1", 24, "10.244.0.0/16", "10.96.0.0/12", RUN_TMP, nodes, N_NODES};
+    const struct lan lan = {"172.28.128.0/24", "172.28.128.1", "10.244.0.0/16", "10.96.0.0/12",
+                            RUN_TMP,           nodes,          N_NODES};
     if (lan_up(&lan, node_fds, err) < 0 || !(pool = lb_pool_new("172.28.128.200-172.28.128.250", err)))
         return -1;
     uv_loop_init(&loop);

@@ -371,6 +371,48 @@ TEST(ranges_hold_addresses)
            !cidr_covers(&all6, &pods));
 }
 
+TEST(a_list_has_one_member_a_family)
+{
+    static const struct {
+        const char *in, *out;
+    } lists[] = {{"10.0.0.1", "10.0.0.1"},
+                 {"10.0.0.1,fd00::1", "10.0.0.1,fd00::1"},
+                 {"FD00::1,10.0.0.1", "fd00::1,10.0.0.1"},
+                 {"10.0.0.1,10.0.0.2", NULL},
+                 {"10.0.0.1,fd00::1,fd00::2", NULL},
+                 {"10.0.0.1,", NULL},
+                 {",10.0.0.1", NULL},
+                 {"", NULL}};
+    char text[IPS_TEXT_SIZE];
+    struct ips ips;
+    struct cidrs cidrs;
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        T_STR(ips_parse(lists[i].in, &ips) ? ips_format(&ips, text) : NULL, lists[i].out);
+    T_TRUE(cidrs_parse("10.244.0.0/16,fd00::/56", &cidrs) && cidrs_of(&cidrs, AF_INET6)->prefix == 56);
+    T_TRUE(!cidrs_parse("10.244.0.0/16,10.245.0.0/16", &cidrs) && !cidrs_parse("10.244.0.0/16,fd00::", &cidrs));
+}
+
+TEST(addresses_of_a_range_are_numbered)
+{
+    static const struct {
+        const char *range, *ip;
+        int64_t index; /* -1: outside */
+    } cases[] = {{"10.96.0.0/12", "10.96.1.0", 256},
+                 {"10.96.0.0/12", "10.112.0.0", -1},
+                 {"fd00:10:96::/112", "fd00:10:96::a", 10},
+                 {"fd00::/64", "fd00::1:0:0:1", -1},
+                 {"fd00::/64", "10.0.0.1", -1}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct cidr range;
+        struct ip ip, again;
+        uint32_t n = 0;
+        T_TRUE(cidr_parse(cases[i].range, &range) && ip_parse(cases[i].ip, &ip));
+        T_INT(cidr_index(&range, &ip, &n) ? (int64_t)n : -1, cases[i].index);
+        again = cidr_nth(&range, n);
+        T_TRUE(cases[i].index < 0 || ip_equal(&again, &ip));
+    }
+}
+
 /* --- readers --- */
 
 struct seen {
@@ -711,6 +753,8 @@ int main(void)
     RUN(each_family_falls_back_on_its_own);
     RUN(addresses_are_read_strictly);
     RUN(ranges_hold_addresses);
+    RUN(a_list_has_one_member_a_family);
+    RUN(addresses_of_a_range_are_numbered);
     RUN(readers_learn_what_changed_and_only_that);
     RUN(a_slice_may_come_first_and_may_change_its_service);
     RUN(addresses_lead_back_to_services);

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,27 +19,34 @@
 #define TMP "/run/c8s-test-podnet"
 
 /* A datagram from one namespace to an address in another: returns true when it arrives, and the source address seen. */
-static bool reaches(int from_fd, int to_fd, const char *to_ip, char seen[INET_ADDRSTRLEN])
+static bool reaches(int from_fd, int to_fd, const struct ip *to, char seen[IP_TEXT_SIZE])
 {
-    int in, out;
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(4000)}, from;
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(4000)}, addr = any, from;
     socklen_t len = sizeof(from);
     struct timeval patience = {.tv_sec = 2};
+    int in, out;
     char c = 0;
     {
         NETNS_SCOPE(to_fd);
-        in = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        in = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     }
     {
         NETNS_SCOPE(from_fd);
-        out = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        out = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    }
+    addr.sin6_addr = to->v6;
+    if (to->family == AF_INET) { /* "::ffff:10.0.0.1": one kind of socket serves both */
+        addr.sin6_addr = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
+        memcpy(&addr.sin6_addr.s6_addr[12], &to->v4, sizeof(to->v4));
     }
     setsockopt(in, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    bool ok = bind(in, (struct sockaddr *)&addr, sizeof(addr)) == 0 && inet_pton(AF_INET, to_ip, &addr.sin_addr) == 1 &&
+    bool ok = bind(in, (struct sockaddr *)&any, sizeof(any)) == 0 &&
               sendto(out, "x", 1, 0, (struct sockaddr *)&addr, sizeof(addr)) == 1 &&
               recvfrom(in, &c, 1, 0, (struct sockaddr *)&from, &len) == 1 && c == 'x';
     if (ok)
-        inet_ntop(AF_INET, &from.sin_addr, seen, INET_ADDRSTRLEN);
+        inet_ntop(AF_INET6, &from.sin6_addr, seen, IP_TEXT_SIZE);
+    if (ok && to->family == AF_INET)
+        memmove(seen, seen + strlen("::ffff:"), strlen(seen + strlen("::ffff:")) + 1);
     close(in);
     close(out);
     return ok;
@@ -55,33 +63,95 @@ static int namespace_at(const char *name)
     return fd;
 }
 
-static struct lan lan_of(const struct lan_node *nodes, size_t n)
+/* A plan of addresses: one family, or both. */
+struct place {
+    struct lan lan;
+    struct lan_node nodes[2];
+    const char *ranges[2];                 /* the nodes' */
+    const char *first_pod[2], *second_pod; /* the first on each node, the second on the first */
+};
+#define HOST4 "172.28.128.1"
+#define HOST6 "fd00:172:28:128::1"
+
+static const struct place ipv4 = {
+    .lan = {.network = "172.28.128.0/24",
+            .host_ip = HOST4,
+            .cluster_cidr = "10.244.0.0/16",
+            .service_cidr = "10.96.0.0/12",
+            .run_dir = TMP,
+            .n_nodes = 2},
+    .nodes = {{"n1", "172.28.128.10"}, {"n2", "172.28.128.11"}},
+    .ranges = {"10.244.0.0/24", "10.244.1.0/24"},
+    .first_pod = {"10.244.0.2", "10.244.1.2"},
+    .second_pod = "10.244.0.3",
+};
+static const struct place dual = {
+    .lan = {.network = "172.28.128.0/24,fd00:172:28:128::/64",
+            .host_ip = HOST4 "," HOST6,
+            .cluster_cidr = "10.244.0.0/16,fd00:10:244::/56",
+            .service_cidr = "10.96.0.0/12,fd00:10:96::/112",
+            .run_dir = TMP,
+            .n_nodes = 2},
+    .nodes = {{"n1", "172.28.128.10,fd00:172:28:128::10"}, {"n2", "172.28.128.11,fd00:172:28:128::11"}},
+    .ranges = {"10.244.0.0/24,fd00:10:244::/64", "10.244.1.0/24,fd00:10:244:1::/64"},
+    .first_pod = {"10.244.0.2,fd00:10:244::2", "10.244.1.2,fd00:10:244:1::2"},
+    .second_pod = "10.244.0.3,fd00:10:244::3",
+};
+static const struct place ipv6 = {
+    .lan = {.network = "fd00:172:28:128::/64",
+            .host_ip = HOST6,
+            .cluster_cidr = "fd00:10:244::/56",
+            .service_cidr = "fd00:10:96::/112",
+            .run_dir = TMP,
+            .n_nodes = 2},
+    .nodes = {{"n1", "fd00:172:28:128::10"}, {"n2", "fd00:172:28:128::11"}},
+    .ranges = {"fd00:10:244::/64", "fd00:10:244:1::/64"},
+    .first_pod = {"fd00:10:244::2", "fd00:10:244:1::2"},
+    .second_pod = "fd00:10:244::3",
+};
+
+static struct lan lan_of(const struct place *p)
 {
-    return (struct lan){.host_ip = "172.28.128.1",
-                        .prefix = 24,
-                        .cluster_cidr = "10.244.0.0/16",
-                        .service_cidr = "10.96.0.0/12",
-                        .run_dir = TMP,
-                        .nodes = nodes,
-                        .n_nodes = n};
+    struct lan lan = p->lan;
+    lan.nodes = p->nodes;
+    return lan;
 }
 
-static const struct lan_node two_nodes[] = {{"n1", "172.28.128.10"}, {"n2", "172.28.128.11"}};
+/* Everybody reaches everybody in every family, and pods are seen by their own address. */
+static void check_reach(const struct lan *lan, const int node[2], const int pod[3], char ip[3][IPS_TEXT_SIZE])
+{
+    static const struct {
+        int from, to; /* pods; 10 + i: node i; -1: host */
+    } pairs[] = {{0, 1}, {1, 0}, {0, 2}, {2, 1}, {0, 10}, {0, 11}, {10, 1}, {11, 0}, {0, -1}, {-1, 1}};
+    char seen[IP_TEXT_SIZE], text[IP_TEXT_SIZE];
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        int from = pairs[i].from, to = pairs[i].to;
+        int from_fd = from < 0 ? -1 : from >= 10 ? node[from - 10] : pod[from];
+        int to_fd = to < 0 ? -1 : to >= 10 ? node[to - 10] : pod[to];
+        struct ips ips, own;
+        T_TRUE(ips_parse(to < 0 ? lan->host_ip : to >= 10 ? lan->nodes[to - 10].ip : ip[to], &ips));
+        T_TRUE(ips_parse(ip[from >= 0 && from < 10 ? from : 0], &own));
+        for (int k = 0; k < ips.n; k++)
+            if (!reaches(from_fd, to_fd, &ips.ip[k], seen))
+                T_FAIL("%d does not reach %d (%s)", from, to, ip_format(&ips.ip[k], text));
+            else if (from >= 0 && from < 10)
+                T_STR(seen, ip_format(&own.ip[k], text));
+    }
+}
 
-TEST(pods_reach_pods_nodes_and_host_untranslated)
+static void check_place(const struct place *p)
 {
     struct err err = {0};
-    struct lan lan = lan_of(two_nodes, 2);
+    struct lan lan = lan_of(p);
     int node[2], pod[3];
-    char ip[3][INET_ADDRSTRLEN], again[INET_ADDRSTRLEN], seen[INET_ADDRSTRLEN];
+    char ip[3][IPS_TEXT_SIZE], again[IPS_TEXT_SIZE];
     if (lan_up(&lan, node, &err) < 0) {
         T_FAIL("%s", err.msg);
         return;
     }
     T_INT(lan_up(&lan, node, &err), 0); /* idempotent */
-    struct podnet *net1 = podnet_new(node[0], "10.244.0.0/24", &err),
-                  *net2 = podnet_new(node[1], "10.244.1.0/24", &err);
-    struct podnet *on[] = {net1, net1, net2};
+    struct podnet *nets[] = {podnet_new(node[0], p->ranges[0], &err), podnet_new(node[1], p->ranges[1], &err)};
+    struct podnet *on[] = {nets[0], nets[0], nets[1]};
     for (int i = 0; i < 3; i++) {
         char key[] = {'p', (char)('0' + i), 0};
         pod[i] = namespace_at(key);
@@ -89,56 +159,81 @@ TEST(pods_reach_pods_nodes_and_host_untranslated)
         T_INT(podnet_add(on[i], key, pod[i], again, sizeof(again), &err), 0);
         T_STR(again, ip[i]);
     }
-    T_STR(ip[0], "10.244.0.2");
-    T_STR(ip[2], "10.244.1.2");
-    T_INT(podnet_route(node[0], "10.244.1.0/24", "172.28.128.11", &err), 0);
-    T_INT(podnet_route(node[1], "10.244.0.0/24", "172.28.128.10", &err), 0);
-    T_INT(podnet_route(-1, "10.244.0.0/24", "172.28.128.10", &err), 0);
-    static const struct {
-        int from, to; /* pods; 10 + i: node i; -1: host */
-    } pairs[] = {{0, 1}, {1, 0}, {0, 2}, {2, 1}, {0, 10}, {0, 11}, {10, 1}, {11, 0}, {0, -1}, {-1, 1}};
-    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
-        int from = pairs[i].from, to = pairs[i].to;
-        int from_fd = from < 0 ? -1 : from >= 10 ? node[from - 10] : pod[from];
-        int to_fd = to < 0 ? -1 : to >= 10 ? node[to - 10] : pod[to];
-        const char *to_ip = to < 0 ? lan.host_ip : to >= 10 ? two_nodes[to - 10].ip : ip[to];
-        if (!reaches(from_fd, to_fd, to_ip, seen))
-            T_FAIL("%d does not reach %d (%s)", from, to, to_ip);
-        else if (from >= 0 && from < 10)
-            T_STR(seen, ip[from]);
-    }
+    T_STR(ip[0], p->first_pod[0]);
+    T_STR(ip[2], p->first_pod[1]);
+    T_INT(podnet_route(node[0], p->ranges[1], p->nodes[1].ip, &err), 0);
+    T_INT(podnet_route(node[1], p->ranges[0], p->nodes[0].ip, &err), 0);
+    T_INT(podnet_route(-1, p->ranges[0], p->nodes[0].ip, &err), 0);
+    check_reach(&lan, node, pod, ip);
     /* A restarted agent finds the addresses in use; a freed one rests before it is used again. */
-    podnet_free(net1);
-    net1 = podnet_new(node[0], "10.244.0.0/24", &err);
-    T_INT(podnet_add(net1, "p1", pod[1], again, sizeof(again), &err), 0);
+    podnet_free(nets[0]);
+    nets[0] = podnet_new(node[0], p->ranges[0], &err);
+    T_INT(podnet_add(nets[0], "p1", pod[1], again, sizeof(again), &err), 0);
     T_STR(again, ip[1]);
-    T_INT(podnet_del(net1, "p1", &err), 0);
+    T_INT(podnet_del(nets[0], "p1", &err), 0);
     int fresh = namespace_at("p9");
-    T_INT(podnet_add(net1, "p9", fresh, again, sizeof(again), &err), 0);
-    T_STR(again, "10.244.0.3");
-    podnet_free(net1);
-    podnet_free(net2);
+    T_INT(podnet_add(nets[0], "p9", fresh, again, sizeof(again), &err), 0);
+    T_STR(again, p->second_pod);
+    podnet_free(nets[0]);
+    podnet_free(nets[1]);
+    for (int i = 0; i < 3; i++) {
+        char path[] = TMP "/p0";
+        close(pod[i]);
+        path[sizeof(path) - 2] = (char)('0' + i);
+        netns_remove(path);
+    }
+    close(fresh);
+    netns_remove(TMP "/p9");
     lan_down(&lan);
+    close(node[0]);
+    close(node[1]);
+}
+
+static void check_left_as_found(void)
+{
+    struct err err = {0};
     struct rtnl *host = rtnl_open(-1, &err);
     T_INT(rtnl_index(host, "c8s0"), 0);
     T_INT(rtnl_index(host, "c8s0-0"), 0);
     rtnl_close(host);
     T_TRUE(access("/run/netns", F_OK) < 0);
-    _cleanup_free_ char *forwarding = file_read("/proc/sys/net/ipv4/ip_forward", 16, NULL, &err);
-    T_STR(forwarding, "0\n"); /* as it was */
+    _cleanup_free_ char *forwarding4 = file_read("/proc/sys/net/ipv4/ip_forward", 16, NULL, &err),
+                        *forwarding6 = file_read("/proc/sys/net/ipv6/conf/all/forwarding", 16, NULL, &err);
+    T_STR(forwarding4, "0\n");
+    T_STR(forwarding6, "0\n");
+}
+
+TEST(pods_reach_pods_nodes_and_host_untranslated)
+{
+    static const struct place *const places[] = {&ipv4, &dual, &ipv6};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        check_place(places[i]);
+        check_left_as_found();
+    }
+}
+
+TEST(ranges_that_are_none_are_refused)
+{
+    static const char *const bad[] = {"10.244.0.0",    "10.0.0.0/8",
+                                      "10.244.0.0/31", "10.244.0.0/24,10.244.1.0/24",
+                                      "fd00::/127",    "10.244.0.0/24,fd00::/64,fd01::/64"};
+    struct err err;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        T_TRUE(!podnet_new(-1, bad[i], &err));
 }
 
 TEST(a_network_in_use_is_refused)
 {
     struct err err = {0};
-    struct lan lan = lan_of(two_nodes, 1);
-    struct in_addr mine = {inet_addr("172.28.128.77")};
+    struct lan lan = lan_of(&ipv4);
+    struct ip mine;
     int fd;
     struct rtnl *host = rtnl_open(-1, &err);
     T_INT(rtnl_add_bridge(host, "other0", &err), 0);
-    T_INT(rtnl_add_addr(host, "other0", mine, 24, &err), 0);
+    T_TRUE(ip_parse("172.28.128.77", &mine));
+    T_INT(rtnl_add_addr(host, "other0", &mine, 24, &err), 0);
     T_TRUE(lan_up(&lan, &fd, &err) < 0);
-    T_STR(err.msg, "the network of 172.28.128.1/24 is in use by interface other0");
+    T_STR(err.msg, "the network 172.28.128.0/24 is in use by interface other0");
     lan_down(&lan);
     rtnl_del_link(host, "other0", &err);
     rtnl_close(host);
@@ -153,6 +248,7 @@ int main(void)
         return 1;
     }
     RUN(pods_reach_pods_nodes_and_host_untranslated);
+    RUN(ranges_that_are_none_are_refused);
     RUN(a_network_in_use_is_refused);
     return DONE();
 }
