@@ -195,6 +195,16 @@ static void visit_changed(void *arg, const char *ns, const char *name, const str
 }
 
 /* False: commands cannot bring HAProxy there. */
+static bool update_backend(struct ingress *i, struct ingress_backend *b, struct buf *commands)
+{
+    const struct svc_port *port = find_port(i, b);
+    enum ingress_protocol spoken = port ? ingress_protocol_of(port->app_protocol) : b->options.protocol;
+    bool same = b->options.has_protocol || b->options.protocol == spoken;
+    if (!same)
+        b->options.protocol = spoken;
+    return slots_update(&i->slots, b->name, port, commands) && same;
+}
+
 static bool update_slots(struct ingress *i, bool all, struct buf *commands)
 {
     bool same_shape = true;
@@ -203,7 +213,7 @@ static bool update_slots(struct ingress *i, bool all, struct buf *commands)
         const struct ingress_backend *b = e->value;
         _cleanup_free_ char *key = make_object_key(b->ns, b->service);
         if (all || map_get(&i->changed, key))
-            same_shape &= slots_update(&i->slots, b->name, find_port(i, b), commands);
+            same_shape &= update_backend(i, e->value, commands);
     }
     map_done(&i->changed);
     if (all)

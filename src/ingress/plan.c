@@ -61,11 +61,61 @@ static bool is_path(const char *s)
     return true;
 }
 
+/* --- an Ingress --- */
+
+/* What is said once for all of its rules. */
+struct source {
+    struct ingress_plan *plan;
+    const json_t *doc;
+    const char *ns, *name;
+    struct ingress_options options;
+    struct map tls; /* hosts */
+    bool tls_any;
+};
+
+static void bad_annotation(void *arg, const char *annotation, const char *why)
+{
+    struct source *s = arg;
+    problem(s->plan, s->doc, "UnsupportedAnnotation", "%.200s %s", annotation, why);
+}
+
+static void source_open(struct source *s, struct ingress_plan *p, const json_t *doc)
+{
+    size_t i, j;
+    json_t *tls, *host;
+    *s = (struct source){p, doc, .ns = jstr_or(doc, "metadata.namespace", ""),
+                         .name = jstr_or(doc, "metadata.name", "")};
+    ingress_options_read(&s->options, doc, bad_annotation, s);
+    json_array_foreach(jget(doc, "spec.tls"), i, tls) {
+        s->tls_any |= json_array_size(jget(tls, "hosts")) == 0;
+        json_array_foreach(jget(tls, "hosts"), j, host)
+            if (is_host(json_string_value(host) ?: ""))
+                map_put(&s->tls, json_string_value(host), s);
+    }
+}
+
+static void source_close(struct source *s)
+{
+    map_done(&s->tls);
+}
+
+static bool has_tls(const struct source *s, const char *host)
+{
+    const char *domain = strchr(host, '.');
+    if (s->tls_any || map_get(&s->tls, host))
+        return true;
+    if (!domain)
+        return false;
+    _cleanup_free_ char *wild = xasprintf("*%s", domain);
+    return map_get(&s->tls, wild) != NULL;
+}
+
 /* --- backends --- */
 
 static void free_backend(void *arg)
 {
     struct ingress_backend *b = arg;
+    map_done(&b->tls_hosts);
     free(b->name);
     free(b->ns);
     free(b->service);
@@ -73,11 +123,10 @@ static void free_backend(void *arg)
     free(b);
 }
 
-/* The name of the backend, made if it is new; NULL: there can be none. Borrowed. */
-static const char *backend_name(struct ingress_plan *p, const json_t *ingress, const json_t *backend)
+/* The backend, made if it is new; NULL: there can be none. */
+static struct ingress_backend *find_backend(struct source *s, const json_t *backend)
 {
-    const char *ns = jstr_or(ingress, "metadata.namespace", ""), *service = jstr_or(backend, "service.name", "");
-    const char *port = jstr_or(backend, "service.port.name", "");
+    const char *service = jstr_or(backend, "service.name", ""), *port = jstr_or(backend, "service.port.name", "");
     char number[24];
     bool is_number = !*port;
     if (is_number) {
@@ -85,21 +134,37 @@ static const char *backend_name(struct ingress_plan *p, const json_t *ingress, c
         port = number;
     }
     if (jget(backend, "resource")) {
-        problem(p, ingress, "UnknownBackend", "resource backends are not supported");
+        problem(s->plan, s->doc, "UnknownBackend", "resource backends are not supported");
         return NULL;
     }
-    if (!is_name(ns) || !is_name(service) || !is_name(port)) {
-        problem(p, ingress, "UnknownBackend", "the backend \"%.100s\" is not a port of a Service", service);
+    if (!is_name(s->ns) || !is_name(s->name) || !is_name(service) || !is_name(port)) {
+        problem(s->plan, s->doc, "UnknownBackend", "the backend \"%.100s\" is not a port of a Service", service);
         return NULL;
     }
-    _cleanup_free_ char *name = xasprintf("%s:%s:%s", ns, service, port);
-    struct ingress_backend *b = map_get(&p->backends, name);
+    _cleanup_free_ char *name = xasprintf("%s:%s:%s:%s", s->ns, s->name, service, port);
+    struct ingress_backend *b = map_get(&s->plan->backends, name);
     if (!b) {
         b = NEW(struct ingress_backend);
-        *b = (struct ingress_backend){xstrdup(name), xstrdup(ns), xstrdup(service), xstrdup(port), !is_number};
-        map_put(&p->backends, name, b);
+        *b = (struct ingress_backend){.name = xstrdup(name),
+                                      .ns = xstrdup(s->ns),
+                                      .service = xstrdup(service),
+                                      .port = xstrdup(port),
+                                      .port_is_name = !is_number,
+                                      .ingress = s->doc,
+                                      .options = s->options};
+        map_put(&s->plan->backends, name, b);
     }
-    return b->name;
+    return b;
+}
+
+/* From now on requests to the host may come to the backend. */
+static void note_host(const struct source *s, struct ingress_backend *b, const char *host)
+{
+    map_put(&s->plan->hosts, host, b);
+    if (has_tls(s, host))
+        map_put(&b->tls_hosts, host, b);
+    else
+        b->has_plain_hosts = true;
 }
 
 /* --- rules --- */
@@ -121,71 +186,73 @@ static void lead_prefix(struct ingress_plan *p, const char *host, const char *pa
     lead(&p->prefix, host, path, len, "/", backend);
 }
 
-static void add_path(struct ingress_plan *p, const json_t *ingress, const char *host, const json_t *row)
+static void add_path(struct source *s, const char *host, const json_t *row)
 {
+    struct ingress_plan *p = s->plan;
     const char *path = jstr_or(row, "path", ""), *type = jstr_or(row, "pathType", "");
     if (!*path)
         path = "/";
     if (!is_path(path)) {
-        problem(p, ingress, "UnsupportedPath",
+        problem(p, s->doc, "UnsupportedPath",
                 "the path \"%.200s\" cannot be in a request: it must be at most %d "
                 "printable ASCII characters, others percent-encoded",
                 path, KEY_MAX / 2);
         return;
     }
-    const char *backend = backend_name(p, ingress, jget(row, "backend"));
+    struct ingress_backend *backend = find_backend(s, jget(row, "backend"));
     if (!backend)
         return;
-    map_put(&p->hosts, host, p);
+    note_host(s, backend, host);
     if (streq(type, "Exact"))
-        lead(&p->exact, host, path, strlen(path), "", backend);
+        lead(&p->exact, host, path, strlen(path), "", backend->name);
     else
-        lead_prefix(p, host, path, backend);
+        lead_prefix(p, host, path, backend->name);
 }
 
 /* The host of a rule as the tables have it; NULL: not one. */
-static const char *rule_host(struct ingress_plan *p, const json_t *ingress, const json_t *rule)
+static const char *rule_host(const struct source *s, const json_t *rule, bool tell)
 {
     const char *host = jstr_or(rule, "host", "");
     if (!*host)
         return ANY_HOST;
     if (is_host(host))
         return host;
-    if (p)
-        problem(p, ingress, "UnsupportedHost", "\"%.200s\" is not a host name", host);
+    if (tell)
+        problem(s->plan, s->doc, "UnsupportedHost", "\"%.200s\" is not a host name", host);
     return NULL;
 }
 
-static void add_rules(struct ingress_plan *p, const json_t *ingress)
+static void add_rules(struct source *s)
 {
     size_t i, j;
     json_t *rule, *row;
-    json_array_foreach(jget(ingress, "spec.rules"), i, rule) {
-        const char *host = rule_host(p, ingress, rule);
+    json_array_foreach(jget(s->doc, "spec.rules"), i, rule) {
+        const char *host = rule_host(s, rule, true);
         if (!host)
             continue;
         json_array_foreach(jget(rule, "http.paths"), j, row)
-            add_path(p, ingress, host, row);
+            add_path(s, host, row);
     }
 }
 
 /* Answers what is left over of the Ingress's own hosts, and what no Ingress matches. */
-static void add_default(struct ingress_plan *p, const json_t *ingress)
+static void add_default(struct source *s)
 {
-    const json_t *backend = jget(ingress, "spec.defaultBackend");
-    const char *name = backend ? backend_name(p, ingress, backend) : NULL;
+    const json_t *spec = jget(s->doc, "spec.defaultBackend");
+    struct ingress_backend *backend = spec ? find_backend(s, spec) : NULL;
     size_t i;
     json_t *rule;
-    if (!name)
+    if (!backend)
         return;
-    if (!p->default_backend)
-        p->default_backend = xstrdup(name);
-    json_array_foreach(jget(ingress, "spec.rules"), i, rule) {
-        const char *host = rule_host(NULL, ingress, rule);
+    if (!s->plan->default_backend)
+        s->plan->default_backend = xstrdup(backend->name);
+    backend->has_plain_hosts |= !s->tls_any;
+    json_array_foreach(jget(s->doc, "spec.rules"), i, rule) {
+        const char *host = rule_host(s, rule, false);
         if (!host)
             continue;
-        map_put(&p->hosts, host, p);
-        lead_prefix(p, host, "/", name);
+        note_host(s, backend, host);
+        lead_prefix(s->plan, host, "/", backend->name);
     }
 }
 
@@ -280,15 +347,20 @@ static int compare_age(const void *a, const void *b)
 
 void ingress_plan_make(struct ingress_plan *p, const json_t **ingresses, size_t n, ingress_secret_fn *secret, void *arg)
 {
+    struct source *sources = xcalloc(n + 1, sizeof(*sources));
     *p = (struct ingress_plan){0};
     if (n)
         qsort(ingresses, n, sizeof(*ingresses), compare_age);
     for (size_t i = 0; i < n; i++) {
-        add_rules(p, ingresses[i]);
+        source_open(&sources[i], p, ingresses[i]);
+        add_rules(&sources[i]);
         add_tls(p, ingresses[i], secret, arg);
     }
-    for (size_t i = 0; i < n; i++) /* behind every rule */
-        add_default(p, ingresses[i]);
+    for (size_t i = 0; i < n; i++) { /* behind every rule */
+        add_default(&sources[i]);
+        source_close(&sources[i]);
+    }
+    free(sources);
 }
 
 void ingress_plan_done(struct ingress_plan *p)

@@ -7,13 +7,18 @@
 #include <stdbool.h>
 
 #include "base/map.h"
+#include "ingress/options.h"
 
-/* Who answers: a port of a Service. */
+/* Who answers for an Ingress: a port of a Service. */
 struct ingress_backend {
-    char *name; /* "NS:SERVICE:PORT": the key in the plan, and the backend's name in HAProxy */
+    char *name; /* "NS:INGRESS:SERVICE:PORT": the key in the plan, and the backend's name in HAProxy */
     char *ns, *service;
     char *port; /* a number or a name */
     bool port_is_name;
+    const json_t *ingress; /* borrowed */
+    struct ingress_options options;
+    struct map tls_hosts; /* its Ingress has TLS for these hosts that lead to it ... */
+    bool has_plain_hosts; /* ... and for others it has none */
 };
 
 struct ingress_cert {

@@ -11,6 +11,7 @@
 #include "base/str.h"
 
 #define NOT_FOUND "not-found"
+#define HOSTS_A_LINE 32 /* HAProxy takes 64 words */
 
 static void add_file(struct ingress_files *f, char *name_take, struct buf *text)
 {
@@ -105,6 +106,7 @@ static void add_frontend(struct buf *out, const struct ingress_plan *p, const st
              "    bind %s:443 ssl crt %s/" INGRESS_DEFAULT_CERT " crt-list %s/certs.list alpn h2,http/1.1\n"
              "    http-request disable-l7-retry unless METH_GET\n"
              "    http-request set-header X-Forwarded-For %%[src]\n"
+             "    http-request set-header X-Real-IP %%[src]\n"
              "    http-request set-header X-Forwarded-Host %%[req.hdr(host)]\n"
              "    http-request set-header X-Forwarded-Port %%[dst_port]\n"
              "    http-request set-header X-Forwarded-Proto https if { ssl_fc }\n"
@@ -128,9 +130,57 @@ static void add_frontend(struct buf *out, const struct ingress_plan *p, const st
                   "found\\n\"\n");
 }
 
-static void add_backend(struct buf *out, const char *name, const struct slot_row *row, bool addresses)
+/* To HTTPS: always, where asked; else for the hosts for which the Ingress has TLS. */
+static void add_redirect(struct buf *out, const struct ingress_backend *b)
 {
-    buf_addf(out, "\nbackend %s\n", name);
+    static const char redirect[] = "    http-request redirect scheme https code 308 if !{ ssl_fc }";
+    const struct ingress_options *o = &b->options;
+    bool any = b->tls_hosts.len || !b->has_plain_hosts;
+    if (!o->force_redirect && (o->no_redirect || !any))
+        return;
+    if (o->force_redirect || !b->has_plain_hosts) {
+        buf_addf(out, "%s\n", redirect);
+        return;
+    }
+    _cleanup_free_ struct map_entry **hosts = sorted(&b->tls_hosts);
+    for (size_t i = 0; hosts[i]; i++) {
+        if (i % HOSTS_A_LINE == 0)
+            buf_addf(out, "%s { var(txn.site) -m str", redirect);
+        buf_addf(out, " %s", hosts[i]->key);
+        if (i % HOSTS_A_LINE == HOSTS_A_LINE - 1 || !hosts[i + 1])
+            buf_adds(out, " }\n");
+    }
+}
+
+static void add_options(struct buf *out, const struct ingress_backend *b)
+{
+    static const char *const servers[] = {
+        [INGRESS_H2C] = "proto h2", [INGRESS_TLS] = "ssl verify none", [INGRESS_TLS_H2] = "ssl verify none alpn h2"};
+    const struct ingress_options *o = &b->options;
+    int answer_s = o->read_s > o->send_s ? o->read_s : o->send_s;
+    if (o->balance)
+        buf_addf(out, "    balance %s\n", o->balance);
+    if (o->connect_s)
+        buf_addf(out, "    timeout connect %ds\n", o->connect_s);
+    if (answer_s)
+        buf_addf(out, "    timeout server %ds\n", answer_s);
+    add_redirect(out, b);
+    if (o->body_max)
+        buf_addf(out, "    http-request deny deny_status 413 if { req.hdr_val(content-length) gt %lld }\n",
+                 (long long)o->body_max);
+    if (*o->rewrite)
+        buf_addf(out, "    http-request set-path %s\n", o->rewrite);
+    if (o->sticky) /* the cookie is made from the endpoint's address, so it outlives every reload */
+        buf_addf(out, "    cookie %s insert indirect nocache httponly dynamic\n    dynamic-cookie-key %s\n", o->cookie,
+                 b->name);
+    if (o->protocol != INGRESS_H1)
+        buf_addf(out, "    default-server %s\n", servers[o->protocol]);
+}
+
+static void add_backend(struct buf *out, const struct ingress_backend *b, const struct slot_row *row, bool addresses)
+{
+    buf_addf(out, "\nbackend %s\n", b->name);
+    add_options(out, b);
     for (size_t i = 0; row && i < row->n; i++) {
         char ip[IP_TEXT_SIZE];
         const struct slot *s = &row->slots[i];
@@ -151,7 +201,7 @@ void ingress_render(const struct ingress_plan *p, const struct slots *s, const s
     add_head(&out, site);
     add_frontend(&out, p, site);
     for (struct map_entry **e = backends; *e; e++)
-        add_backend(&out, (*e)->key, slots_get(s, (*e)->key), addresses);
+        add_backend(&out, (*e)->value, slots_get(s, (*e)->key), addresses);
     add_file(ret, xstrdup(INGRESS_CONFIG), &out);
     add_map(ret, "hosts.map", &p->hosts, false);
     add_map(ret, "exact.map", &p->exact, true);

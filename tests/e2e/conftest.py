@@ -53,10 +53,20 @@ def default_empty(kubectl):
     harness.eventually(lambda: kubectl("get", "pods", "-o", "name") == "", "no pods are left")
 
 
-@pytest.fixture
-def namespace(kubectl, request):
-    """A fresh namespace, deleted afterwards; the name comes from the test's."""
+def fresh_namespace(kubectl, request):
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:50].strip("-")
     kubectl("create", "namespace", name)
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def namespace(kubectl, request):
+    """A fresh namespace, deleted afterwards; the name comes from the test's."""
+    yield from fresh_namespace(kubectl, request)
+
+
+@pytest.fixture
+def namespace_new(kubectl_new, request):
+    """The same, for tests that run once."""
+    yield from fresh_namespace(kubectl_new, request)

@@ -79,13 +79,15 @@ def test_walkthrough(empty, tmp_path):
     assert re.search(r"kubia\.example\.com +\S+ +80, 443 ", kubectl("get", "ing", "kubia"))
     eventually(lambda: shown_subject("kubia.example.com") == "kubia.example.com", "the Secret's certificate is shown")
     assert hits("kubia.example.com", "/kubia", "https") == pod
+    code, where = ask("kubia.example.com", "/kubia?x=1", "-o", "/dev/null", "-D", "-")
+    assert code == 308 and "location: https://kubia.example.com/kubia?x=1" in where
     run("curl", "-sS", "--cacert", cert, "--resolve", f"kubia.example.com:443:{ADDRESS}", "https://kubia.example.com/kubia")
     assert shown_subject("nobody.example.com") == "Ingress default certificate"
 
     kubectl("apply", "-f", EXAMPLES / "kubia-ingress-many.yaml")
     pods = {app: kubectl.ready_pods(f"app={app}", 1)[0]["metadata"]["name"] for app in ("kubia", "foo", "bar")}
     for host, path, app in (("foo.example.com", "/any", "foo"), ("bar.example.com", "/", "bar"), ("kubia.example.com", "/foo/x", "bar"),
-                            ("kubia.example.com", "/kubia", "kubia")):
+                            ("kubia.example.com", "/kubia", "kubia")):  # this Ingress has no TLS: nothing is redirected
         assert eventually(lambda h=host, p=path: hits(h, p)) == pods[app]
     described = kubectl("describe", "ingress", "kubia-many")
     assert "foo.example.com" in described and ADDRESS in described
@@ -180,7 +182,7 @@ def counted(namespace):
     """Requests each Service's backend has had."""
     text = tell_haproxy("show stat -1 2 -1")
     rows = [line.split(",") for line in text.splitlines() if line.startswith(namespace + ":")]
-    return {row[0].split(":")[1]: int(row[7]) for row in rows}
+    return {row[0].split(":")[2]: int(row[7]) for row in rows}
 
 
 def test_hosts_and_default(kubectl, namespace):
@@ -247,4 +249,4 @@ def test_endpoints_and_death(kubectl, namespace):
     ingress["spec"]["tls"] = [{"hosts": ["app.test"], "secretName": "bad"}]
     kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(ingress))
     eventually(lambda: "BadTLSSecret" in kubectl("describe", "ingress", "app", "-n", namespace), "an event")
-    assert hits("app.test", scheme="https") and hits("app.test")
+    assert hits("app.test", scheme="https") and ask("app.test")[0] == 308

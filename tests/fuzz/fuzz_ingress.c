@@ -50,6 +50,8 @@ static void check_config(const char *text)
         demand(known);
         const char *name = str_after(text, "backend "), *end = strchr(text, '\n');
         demand(end != NULL);
+        for (const char *c = text; c < end; c++)
+            demand(*c >= ' ' && *c <= '~');
         if (name)
             demand(strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.:-") == (size_t)(end - name));
         text = end + 1;

@@ -73,14 +73,14 @@ TEST(paths_become_keys)
                                                 PATH("", "ImplementationSpecific",
                                                      "wild")) ",{'http':{'paths':[" PATH("/q", "ImplementationSpecific",
                                                                                          "any") "]}}]}}"));
-    T_STR(map_get(&w.plan.exact, "a.test/x"), "d:exact:80");
-    T_STR(map_get(&w.plan.exact, "a.test/z/"), "d:z:80");
+    T_STR(map_get(&w.plan.exact, "a.test/x"), "d:a:exact:80");
+    T_STR(map_get(&w.plan.exact, "a.test/z/"), "d:a:z:80");
     T_INT(w.plan.exact.len, 2);
-    T_STR(map_get(&w.plan.prefix, "a.test/x/"), "d:prefix:80");
-    T_STR(map_get(&w.plan.prefix, "a.test/y/"), "d:y:80");
-    T_STR(map_get(&w.plan.prefix, "a.test/"), "d:root:80");
-    T_STR(map_get(&w.plan.prefix, "*.a.test/"), "d:wild:80");
-    T_STR(map_get(&w.plan.prefix, "*/q/"), "d:any:80");
+    T_STR(map_get(&w.plan.prefix, "a.test/x/"), "d:a:prefix:80");
+    T_STR(map_get(&w.plan.prefix, "a.test/y/"), "d:a:y:80");
+    T_STR(map_get(&w.plan.prefix, "a.test/"), "d:a:root:80");
+    T_STR(map_get(&w.plan.prefix, "*.a.test/"), "d:a:wild:80");
+    T_STR(map_get(&w.plan.prefix, "*/q/"), "d:a:any:80");
     T_INT(w.plan.hosts.len, 3);
     T_INT(w.plan.n_problems, 0);
     done(&w);
@@ -94,10 +94,10 @@ TEST(the_oldest_has_a_path)
                    "a.test", PATH("/x", "Prefix", "new") "," PATH("/n", "Prefix", "new")) "]}}",
                META("old", "2026-01-01T00:00:00Z") "'spec':{'defaultBackend':" BACKEND("old") ",'rules':[" RULE(
                    "a.test", PATH("/x/", "Prefix", "old")) "]}}"));
-    T_STR(map_get(&w.plan.prefix, "a.test/x/"), "d:old:80");
-    T_STR(map_get(&w.plan.prefix, "a.test/n/"), "d:new:80");
-    T_STR(map_get(&w.plan.prefix, "a.test/"), "d:old:80"); /* its default backend, for its hosts */
-    T_STR(w.plan.default_backend, "d:old:80");
+    T_STR(map_get(&w.plan.prefix, "a.test/x/"), "d:old:old:80");
+    T_STR(map_get(&w.plan.prefix, "a.test/n/"), "d:new:new:80");
+    T_STR(map_get(&w.plan.prefix, "a.test/"), "d:old:old:80"); /* its default backend, for its hosts */
+    T_STR(w.plan.default_backend, "d:old:old:80");
     done(&w);
 }
 
@@ -127,6 +127,35 @@ static const char *controller_of(void *arg, const char *name)
 {
     (void)arg;
     return streq(name, "mine") ? "c8s.io/haproxy" : streq(name, "other") ? "example.com/x" : NULL;
+}
+
+static struct ingress_backend *backend_of(struct world *w, const char *name)
+{
+    struct ingress_backend *b = map_get(&w->plan.backends, name);
+    if (!b)
+        T_FAIL("no backend %s", name);
+    return b;
+}
+
+TEST(redirected_where_the_ingress_has_tls)
+{
+    struct world w;
+    make(&w, NULL,
+         TEXTS(META("a", "1") "'spec':{'tls':[{'hosts':['a.test','*.w.test']}],'rules':[" RULE(
+                   "a.test", PATH("/", "Prefix", "both") "," PATH(
+                                 "/s", "Prefix",
+                                 "secure")) "," RULE("x.w.test", PATH("/", "Prefix",
+                                                                      "secure")) "," RULE("p.test", PATH("/", "Prefix",
+                                                                                                         "both")) "]}}",
+               META("b", "2") "'spec':{'rules':[" RULE("a.test", PATH("/b", "Prefix", "both")) "]}}",
+               META("c", "3") "'spec':{'tls':[{'secretName':'x'}],'rules':[" RULE("c.test",
+                                                                                  PATH("/", "Prefix", "c")) "]}}"));
+    const struct ingress_backend *both = backend_of(&w, "d:a:both:80"), *secure = backend_of(&w, "d:a:secure:80");
+    T_TRUE(both->has_plain_hosts && both->tls_hosts.len == 1 && map_get(&both->tls_hosts, "a.test"));
+    T_TRUE(!secure->has_plain_hosts && secure->tls_hosts.len == 2);
+    T_TRUE(backend_of(&w, "d:b:both:80")->has_plain_hosts);
+    T_TRUE(!backend_of(&w, "d:c:c:80")->has_plain_hosts);
+    done(&w);
 }
 
 TEST(classes)
@@ -220,11 +249,19 @@ TEST(text_of_the_configuration)
     struct svc_endpoint e[2] = {endpoint("10.244.0.5"), endpoint("fd00::5")};
     const struct svc_port port = {.name = "", .endpoints = e, .n_endpoints = 2};
     const struct ingress_site site = {"172.28.128.10", "/run/c8s/ingress", 7};
-    make(&w, NULL,
-         TEXTS(META("a", "") "'spec':{'defaultBackend':" BACKEND("rest") ",'rules':[" RULE(
-             "kubia.example.com", PATH("/kubia", "Prefix", "kubia") "," PATH("/foo", "Exact", "foo")) "]}}"));
+    make(
+        &w, NULL,
+        TEXTS(
+            META("a", "") "'spec':{'defaultBackend':" BACKEND("rest") ",'rules':[" RULE(
+                "kubia.example.com", PATH("/kubia", "Prefix", "kubia") "," PATH("/foo", "Exact", "foo")) "]}}",
+            "{'metadata':{'namespace':'d','name':'opts','annotations':{'nginx.ingress.kubernetes.io/affinity':'cookie',"
+            "'nginx.ingress.kubernetes.io/proxy-body-size':'1k','nginx.ingress.kubernetes.io/rewrite-target':'/v2',"
+            "'nginx.ingress.kubernetes.io/backend-protocol':'GRPC','haproxy.org/load-balance':'leastconn',"
+            "'nginx.ingress.kubernetes.io/"
+            "proxy-read-timeout':'9'}},'spec':{'tls':[{'hosts':['t.test']}],'rules':[" RULE(
+                "t.test", PATH("/", "Prefix", "o")) "," RULE("p.test", PATH("/", "Prefix", "o")) "]}}"));
     for (struct map_entry *b = NULL; (b = map_next(&w.plan.backends, b));)
-        slots_update(&w.slots, b->key, streq(b->key, "d:kubia:80") ? &port : NULL, &commands);
+        slots_update(&w.slots, b->key, streq(b->key, "d:a:kubia:80") ? &port : NULL, &commands);
     ingress_render(&w.plan, &w.slots, &site, true, &files);
     for (size_t i = 0; i < files.n; i++)
         buf_addf(&all, "=== %s\n%s", files.files[i].name, files.files[i].text);
@@ -237,7 +274,7 @@ TEST(text_of_the_configuration)
     ingress_render(&w.plan, &w.slots, &site, false, &shape);
     T_TRUE(!ingress_files_equal(&files, &shape));
     ingress_files_done(&files);
-    slots_update(&w.slots, "d:kubia:80", NULL, &commands);
+    slots_update(&w.slots, "d:a:kubia:80", NULL, &commands);
     ingress_render(&w.plan, &w.slots, &site, false, &files);
     T_TRUE(ingress_files_equal(&files, &shape)); /* endpoints are no shape */
     ingress_files_done(&files);
@@ -252,6 +289,7 @@ int main(void)
     RUN(paths_become_keys);
     RUN(the_oldest_has_a_path);
     RUN(what_cannot_be_written_is_left_out);
+    RUN(redirected_where_the_ingress_has_tls);
     RUN(classes);
     RUN(certificates);
     RUN(endpoints_keep_their_slots);
