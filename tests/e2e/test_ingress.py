@@ -1,5 +1,6 @@
 """Ingress as tutorials use it, and upstream's conformance scenarios of it: real HAProxy, real pods."""
 import json
+import pathlib
 import re
 import socket
 import subprocess
@@ -213,11 +214,14 @@ def test_hosts_and_default(kubectl, namespace):
     eventually(lambda: ask("what.ever")[0] == 404, "nothing matches again")
 
 
-def haproxy_workers():
-    return run("pgrep", "-f", "haproxy -W", check=False).stdout.split()
+def haproxy_workers(cluster):
+    """Master and worker of this cluster; other clusters on the machine may have theirs."""
+    children = lambda pid: run("pgrep", "-P", str(pid), "-f", "haproxy -W", check=False).stdout.split()
+    masters = children(cluster.pid())
+    return masters + [worker for master in masters for worker in children(master)]
 
 
-def test_endpoints_and_death(kubectl, namespace):
+def test_endpoints_and_death(cluster, kubectl, namespace):
     """Endpoints come and go without a reload; a killed HAProxy is back; a bad Secret is told and hurts nobody."""
     make_app(kubectl, "app", 3, namespace)
     ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "app"}, "spec": {"rules": [
@@ -225,7 +229,7 @@ def test_endpoints_and_death(kubectl, namespace):
     kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(ingress))
     seen = set()
     eventually(lambda: seen.add(hits("app.test")) or len(seen) == 3, "all pods are reached")
-    before, generation = haproxy_workers(), loaded_generation()
+    before, generation = haproxy_workers(cluster), loaded_generation()
     kubectl("scale", "rc", "app", "--replicas=1", "-n", namespace)
 
     def alone():
@@ -241,9 +245,11 @@ def test_endpoints_and_death(kubectl, namespace):
     eventually(lambda: hits("app.test"))
 
     run("kill", "-9", before[0])
-    eventually(lambda: haproxy_workers() and not set(before) & set(haproxy_workers()), "another HAProxy")
+    eventually(lambda: haproxy_workers(cluster) and not set(before) & set(haproxy_workers(cluster)), "another HAProxy")
+    gone = [pathlib.Path("/proc", pid) for pid in before]
+    eventually(lambda: not any(p.exists() for p in gone), "the old worker ends as well")
     eventually(lambda: hits("app.test"))
-    assert len(haproxy_workers()) == 2  # master and worker
+    eventually(lambda: len(haproxy_workers(cluster)) == 2, "master and worker")
 
     kubectl("create", "secret", "generic", "bad", "--from-literal=tls.crt=nonsense", "--from-literal=tls.key=nonsense", "-n", namespace)
     ingress["spec"]["tls"] = [{"hosts": ["app.test"], "secretName": "bad"}]
