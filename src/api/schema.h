@@ -16,6 +16,8 @@ enum field_validation { VALIDATION_IGNORE, VALIDATION_WARN, VALIDATION_STRICT };
 json_t *schema_decode(const struct kind *k, json_t *doc, enum field_validation mode, json_t **warnings);
 /* Sets defaults: the table's, then k->default_more. */
 void schema_default(const struct kind *k, json_t *doc);
+/* What schema_validate() checks before it asks k->validate. */
+void schema_validate_fields(const struct kind *k, const json_t *doc, const json_t *old, struct status_causes *causes);
 /* Table checks (required, ranges, formats, enums, lengths, doubles, immutable fields against old) and k->validate, and
  * metadata (names, labels, annotations, ownerReferences, finalizers). old NULL on create. */
 void schema_validate(const struct kind *k, const json_t *doc, const json_t *old, struct status_causes *causes);

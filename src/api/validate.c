@@ -186,7 +186,7 @@ static void check_value(struct status_causes *c, const struct path *at, const st
         check_members(c, at, f->sub, v, old);
 }
 
-void schema_validate(const struct kind *k, const json_t *doc, const json_t *old, struct status_causes *causes)
+void schema_validate_fields(const struct kind *k, const json_t *doc, const json_t *old, struct status_causes *causes)
 {
     struct path root = {0};
     metadata_validate(k, doc, old, causes);
@@ -194,6 +194,11 @@ void schema_validate(const struct kind *k, const json_t *doc, const json_t *old,
         custom_validate(k->schema, doc, causes);
     else
         check_members(causes, &root, k->fields, doc, old);
+}
+
+void schema_validate(const struct kind *k, const json_t *doc, const json_t *old, struct status_causes *causes)
+{
+    schema_validate_fields(k, doc, old, causes);
     if (k->validate)
         k->validate(doc, old, causes);
 }

@@ -16,7 +16,7 @@ struct scope {
     struct status_causes *causes;
     const json_t *spec, *container;
     char path[RULE_PATH_SIZE / 2]; /* of the container */
-    bool is_init, is_sidecar;
+    bool is_init, is_sidecar, is_ephemeral;
 };
 
 /* --- environment --- */
@@ -272,19 +272,55 @@ static void check_security(const struct scope *s)
                     s->path);
 }
 
+/* --- ephemeral containers --- */
+
+static bool is_named(const json_t *spec, const char *name)
+{
+    return jfind(jget(spec, "containers"), "name", name) || jfind(jget(spec, "initContainers"), "name", name);
+}
+
+/* Nothing may count on a container that is there for debugging. */
+static void check_ephemeral(const struct scope *s)
+{
+    static const char *const forbidden[] = {"ports",          "resources",          "resizePolicy",
+                                            "restartPolicy",  "restartPolicyRules", "livenessProbe",
+                                            "readinessProbe", "startupProbe",       "lifecycle"};
+    static const char *const paths[] = {"subPath", "subPathExpr"};
+    const char *target = jstr_or(s->container, "targetContainerName", "");
+    size_t i;
+    json_t *mount;
+    if (*target && !is_named(s->spec, target))
+        rule_broken_text(s->causes, CAUSE_NOT_FOUND, target, "", "%s.targetContainerName", s->path);
+    for (i = 0; i < ARRAY_LEN(forbidden); i++) {
+        const json_t *value = jget(s->container, forbidden[i]);
+        if (json_is_string(value) || json_array_size(value) || json_object_size(value))
+            rule_broken(s->causes, CAUSE_FORBIDDEN, NULL, "cannot be set for an Ephemeral Container", "%s.%s", s->path,
+                        forbidden[i]);
+    }
+    json_array_foreach(jget(s->container, "volumeMounts"), i, mount)
+        for (size_t p = 0; p < ARRAY_LEN(paths); p++)
+            if (*jstr_or(mount, paths[p], ""))
+                rule_broken(s->causes, CAUSE_FORBIDDEN, NULL, "cannot be set for an Ephemeral Container",
+                            "%s.volumeMounts[%zu].%s", s->path, i, paths[p]);
+}
+
 /* --- all of it --- */
 
 static void check_container(const struct scope *s)
 {
     check_env(s);
-    check_ports(s);
     check_mounts(s);
+    check_security(s);
+    if (s->is_ephemeral) {
+        check_ephemeral(s);
+        return;
+    }
+    check_ports(s);
     check_restart_policy(s);
     check_probes(s);
     check_amounts(s, "limits");
     check_amounts(s, "requests");
     check_requests_fit(s);
-    check_security(s);
 }
 
 void pod_containers_validate(const json_t *spec, const char *path, struct status_causes *causes)
@@ -292,7 +328,10 @@ void pod_containers_validate(const json_t *spec, const char *path, struct status
     static const char *const lists[] = {"containers", "initContainers", "ephemeralContainers"};
     struct map names = {0}; /* one name space for all three */
     for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-        struct scope s = {.causes = causes, .spec = spec, .is_init = streq(lists[l], "initContainers")};
+        struct scope s = {.causes = causes,
+                          .spec = spec,
+                          .is_init = streq(lists[l], "initContainers"),
+                          .is_ephemeral = streq(lists[l], "ephemeralContainers")};
         size_t i;
         json_t *container;
         json_array_foreach(jget(spec, lists[l]), i, container) {

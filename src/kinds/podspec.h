@@ -12,7 +12,7 @@ void pod_spec_validate(const json_t *spec, const char *path, struct status_cause
 void pod_containers_validate(const json_t *spec, const char *path, struct status_causes *causes);
 /* affinityrules.c */
 void pod_affinity_validate(const json_t *affinity, const char *path, struct status_causes *causes);
-/* podupdate.c: what may change in a pod that exists. */
+/* podupdate.c: what may change in a pod that exists, but for its ephemeral containers (ephemeral.h). */
 void pod_update_validate(const json_t *pod, const json_t *old, struct status_causes *causes);
 /* podqos.c */
 const char *pod_qos_class(const json_t *pod);

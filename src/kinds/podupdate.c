@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "json/json.h"
+#include "kinds/ephemeral.h"
 #include "kinds/podspec.h"
 #include "kinds/rules.h"
 
@@ -123,4 +124,22 @@ void pod_update_validate(const json_t *pod, const json_t *old_pod, struct status
     note_changes(&why, old, forgiven);
     rule_broken(c, CAUSE_FORBIDDEN, NULL, buf_str(&why), "spec");
     buf_done(&why);
+}
+
+void pod_ephemeral_validate(const json_t *pod, const json_t *old, struct status_causes *c)
+{
+    const json_t *now = jget(pod, "spec.ephemeralContainers");
+    size_t i;
+    json_t *before;
+    pod_containers_validate(jget(pod, "spec"), "spec", c);
+    json_array_foreach(jget(old, "spec.ephemeralContainers"), i, before) {
+        const char *name = jstr_or(before, "name", "");
+        const json_t *after = jfind(now, "name", name);
+        char why[CHECK_SCRATCH_SIZE];
+        if (after && json_equal(after, before))
+            continue;
+        snprintf(why, sizeof(why), "existing ephemeral containers \"%.100s\" may not be %s\n", name,
+                 after ? "changed" : "removed");
+        rule_broken(c, CAUSE_FORBIDDEN, NULL, why, "spec.ephemeralContainers");
+    }
 }

@@ -256,6 +256,19 @@ static int mount_termination_log(struct work *w)
 
 /* --- config.json and start --- */
 
+/* NULL: one of its own. */
+static int pid_namespace(struct work *w, char **ret)
+{
+    struct launch *l = w->l;
+    const char *target = jstr_or(w->spec, "targetContainerName", "");
+    if (*target && !l->target_pid) {
+        err_set(&l->err, 0, "unable to find target container %s", target);
+        return fail(l, LAUNCH_CONFIG_ERROR);
+    }
+    *ret = *target ? xasprintf("/proc/%d/ns/pid", (int)l->target_pid) : NULL;
+    return 0;
+}
+
 static int write_config(struct work *w)
 {
     struct launch *l = w->l;
@@ -265,6 +278,9 @@ static int write_config(struct work *w)
     _cleanup_free_ char *net = pod_run_path(rt->paths, l->uid, "net"), *ipc = pod_run_path(rt->paths, l->uid, "ipc");
     _cleanup_free_ char *uts = pod_run_path(rt->paths, l->uid, "uts");
     _cleanup_free_ char *node_net = xasprintf("/run/netns/%s", l->node);
+    _cleanup_free_ char *pid = NULL;
+    if (pid_namespace(w, &pid) < 0)
+        return -1;
     bool node_has_net = access(node_net, F_OK) == 0;
     struct spec_input in = {
         .pod = l->pod,
@@ -279,6 +295,7 @@ static int write_config(struct work *w)
                                    : NULL,
         .ipc_path = host_ipc ? NULL : ipc,
         .uts_path = uts,
+        .pid_path = pid,
         .host_pid = jbool(l->pod, "spec.hostPID", false),
         .mounts = w->mounts,
         .n_mounts = w->n_mounts,

@@ -18,6 +18,7 @@ struct launch {
     int oom_score_adj_min;
     char *uid, *container, *hostname, *pod_ip;
     int attempt;
+    pid_t target_pid;              /* in the container that spec.targetContainerName names; 0: it does not run */
     json_t *pod, *refs, *services; /* its own copies */
     struct pod_facts facts;
     /* out */

@@ -9,7 +9,7 @@ bool plan_restarts(enum restart_policy policy, const struct plan_container *c)
 {
     if (c->sidecar)
         return true;
-    if (policy == RESTART_NEVER)
+    if (policy == RESTART_NEVER || c->ephemeral)
         return false;
     return c->exit_code != 0 || (policy == RESTART_ALWAYS && !c->init);
 }
@@ -42,7 +42,7 @@ bool plan_finished(const struct plan_pod *p)
         return true;
     bool any = false;
     for (size_t i = 0; i < p->n; i++) {
-        if (p->containers[i].init)
+        if (p->containers[i].init || p->containers[i].ephemeral)
             continue;
         any = true;
         if (!ended_for_good(p, &p->containers[i]))
@@ -98,6 +98,14 @@ static bool plan_init(const struct plan_pod *p, int64_t now_ms, struct plan *pla
     return false;
 }
 
+static bool plan_ephemeral(const struct plan_pod *p, int64_t now_ms, struct plan *plan)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->containers[i].ephemeral && p->containers[i].state == CONTAINER_WAITING && try_start(p, i, now_ms, plan))
+            return true;
+    return false;
+}
+
 struct plan plan_next(const struct plan_pod *p, int64_t now_ms)
 {
     struct plan plan = {.step = PLAN_WAIT};
@@ -105,11 +113,11 @@ struct plan plan_next(const struct plan_pod *p, int64_t now_ms)
         return plan_stop(p);
     if (!p->has_sandbox)
         return (struct plan){.step = PLAN_MAKE_SANDBOX};
-    if (plan_init(p, now_ms, &plan))
+    if (plan_ephemeral(p, now_ms, &plan) || plan_init(p, now_ms, &plan))
         return plan;
     for (size_t i = 0; i < p->n; i++) {
         const struct plan_container *c = &p->containers[i];
-        if (c->init || c->state == CONTAINER_RUNNING || ended_for_good(p, c))
+        if (c->init || c->ephemeral || c->state == CONTAINER_RUNNING || ended_for_good(p, c))
             continue;
         if (try_start(p, i, now_ms, &plan))
             return plan;
@@ -124,6 +132,8 @@ const char *plan_phase(const struct plan_pod *p)
         return "Failed";
     for (size_t i = 0; i < p->n; i++) {
         const struct plan_container *c = &p->containers[i];
+        if (c->ephemeral)
+            continue;
         if (c->init) {
             bool done = p->initialized || (c->sidecar ? c->state == CONTAINER_RUNNING && c->started
                                                       : c->state == CONTAINER_EXITED && c->exit_code == 0);

@@ -16,8 +16,10 @@ enum restart_policy { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
 struct plan_container {
     enum container_state state;
     bool init;
-    bool sidecar; /* an init container with restartPolicy Always */
-    bool started; /* running, and its startup probe (if any) has succeeded */
+    bool sidecar;   /* an init container with restartPolicy Always */
+    bool ephemeral; /* added for debugging: runs once, from the sandbox on, and the pod's phase is none of its business
+                     */
+    bool started;   /* running, and its startup probe (if any) has succeeded */
     int exit_code;
     int64_t not_before_ms; /* back-off: no attempt before */
 };
@@ -27,7 +29,7 @@ struct plan_pod {
     bool has_sandbox;
     bool stopping;    /* deleted, evicted, past its deadline: nothing is started any more */
     bool initialized; /* containers have been started before: init containers need not run again */
-    const struct plan_container *containers; /* init containers first, in order */
+    const struct plan_container *containers; /* init containers first, in order; ephemeral ones last */
     size_t n;
 };
 

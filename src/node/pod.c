@@ -30,14 +30,15 @@ static enum restart_policy restart_policy_of(const json_t *doc)
     return streq(policy, "Never") ? RESTART_NEVER : streq(policy, "OnFailure") ? RESTART_ON_FAILURE : RESTART_ALWAYS;
 }
 
-static struct container *container_new(struct pod *p, const json_t *spec, bool init)
+static struct container *container_new(struct pod *p, const json_t *spec, const char *list)
 {
     struct container *c = NEW(struct container);
     c->pod = p;
     c->pidfd = -1;
     c->f.name = xstrdup(jstr_or(spec, "name", ""));
-    c->f.init = init;
-    c->f.sidecar = init && streq(jstr_or(spec, "restartPolicy", ""), "Always");
+    c->f.init = streq(list, "initContainers");
+    c->f.ephemeral = streq(list, "ephemeralContainers");
+    c->f.sidecar = c->f.init && streq(jstr_or(spec, "restartPolicy", ""), "Always");
     return c;
 }
 
@@ -50,22 +51,25 @@ static void container_free(struct container *c)
     free(c);
 }
 
-static void add_containers(struct pod *p, const json_t *specs, bool init)
-{
-    size_t i;
-    json_t *spec;
-    json_array_foreach((json_t *)specs, i, spec) {
-        p->containers = xrealloc(p->containers, (p->n + 1) * sizeof(*p->containers));
-        p->containers[p->n++] = container_new(p, spec, init);
-    }
-}
-
 struct container *pod_container(struct pod *p, const char *name)
 {
     for (size_t i = 0; i < p->n; i++)
         if (streq(p->containers[i]->f.name, name))
             return p->containers[i];
     return NULL;
+}
+
+/* Takes in those that are new: all of them when the pod is, ephemeral ones later on. */
+static void add_containers(struct pod *p, const json_t *doc, const char *list)
+{
+    size_t i;
+    json_t *spec;
+    json_array_foreach(json_object_get(jget(doc, "spec"), list), i, spec) {
+        if (pod_container(p, jstr_or(spec, "name", "")))
+            continue;
+        p->containers = xrealloc(p->containers, (p->n + 1) * sizeof(*p->containers));
+        p->containers[p->n++] = container_new(p, spec, list);
+    }
 }
 
 struct container *pod_container_by_cid(struct pod *p, const char *cid)
@@ -81,8 +85,7 @@ struct container *pod_container_by_cid(struct pod *p, const char *cid)
 /* Without records of its own (a new machine, a reboot) the API's status is what is known of the past. */
 static void recall_from_status(struct container *c, const json_t *doc)
 {
-    const json_t *s =
-        jfind(jget(doc, c->f.init ? "status.initContainerStatuses" : "status.containerStatuses"), "name", c->f.name);
+    const json_t *s = jfind(json_object_get(jget(doc, "status"), container_status_list(&c->f)), "name", c->f.name);
     const json_t *ended = jget(s, "state.terminated");
     if (!jstr(s, "containerID"))
         return;
@@ -92,11 +95,15 @@ static void recall_from_status(struct container *c, const json_t *doc)
         c->f.now = (struct termination){.set = true, .exit_code = (int)jint(ended, "exitCode", 0)};
         return;
     }
-    c->f.restart_count++;
-    c->f.last = (struct termination){.set = true, .exit_code = (int)jint(ended, "exitCode", 137)};
-    c->f.last.reason = xstrdup(jstr_or(ended, "reason", "ContainerStatusUnknown"));
-    (void)time_parse(jstr_or(ended, "startedAt", jstr_or(s, "state.running.startedAt", "")), &c->f.last.started_usec);
-    (void)time_parse(jstr_or(ended, "finishedAt", ""), &c->f.last.finished_usec);
+    struct termination *t = c->f.ephemeral ? &c->f.now : &c->f.last;
+    *t = (struct termination){.set = true, .exit_code = (int)jint(ended, "exitCode", 137)};
+    t->reason = xstrdup(jstr_or(ended, "reason", "ContainerStatusUnknown"));
+    (void)time_parse(jstr_or(ended, "startedAt", jstr_or(s, "state.running.startedAt", "")), &t->started_usec);
+    (void)time_parse(jstr_or(ended, "finishedAt", ""), &t->finished_usec);
+    if (c->f.ephemeral) /* runs once */
+        c->f.state = CONTAINER_EXITED;
+    else
+        c->f.restart_count++;
 }
 
 /* Takes the container in as it is: still running, or ended while nobody looked. */
@@ -122,7 +129,7 @@ static void recall_record(struct container *c, const struct record *r)
     c->pid = r->pid;
     c->f.state = CONTAINER_RUNNING;
     c->pidfd = alive ? (int)syscall(SYS_pidfd_open, r->pid, 0) : -1;
-    c->pod->initialized = c->pod->initialized || !c->f.init;
+    c->pod->initialized = c->pod->initialized || !(c->f.init || c->f.ephemeral);
     if (c->pidfd < 0)
         container_exited(c);
 }
@@ -177,8 +184,9 @@ struct pod *pod_new(struct agent *a, struct object *o)
     p->timer = timer_make(a->loop, p);
     if (!time_parse(jstr_or(doc, "status.startTime", ""), &p->start_usec))
         p->start_usec = clock_wall_usec();
-    add_containers(p, jget(doc, "spec.initContainers"), true);
-    add_containers(p, jget(doc, "spec.containers"), false);
+    add_containers(p, doc, "initContainers");
+    add_containers(p, doc, "containers");
+    add_containers(p, doc, "ephemeralContainers");
     recall(p, doc);
     pod_set_object(p, o);
     return p;
@@ -270,6 +278,7 @@ void pod_set_object(struct pod *p, struct object *o)
     object_unref(p->object);
     p->object = o;
     _cleanup_json_ json_t *doc = object_json(o);
+    add_containers(p, doc, "ephemeralContainers");
     if (jstr(doc, "metadata.deletionTimestamp")) {
         p->stopping = true;
         p->stop_grace_ms = 1000 * jint(doc, "metadata.deletionGracePeriodSeconds", 30);
@@ -360,6 +369,7 @@ void pod_plan_view(const struct pod *p, const json_t *doc, struct plan_container
         out[i] = (struct plan_container){.state = c->f.state,
                                          .init = c->f.init,
                                          .sidecar = c->f.sidecar,
+                                         .ephemeral = c->f.ephemeral,
                                          .started = c->f.started,
                                          .exit_code = c->f.now.exit_code,
                                          .not_before_ms = c->pulling ? INT64_MAX : c->not_before_ms};

@@ -47,7 +47,7 @@ struct pod {
     char *reason, *message;        /* of a pod that was ended: DeadlineExceeded… */
     bool initialized;              /* init containers are through */
     bool finished_before;          /* the API says Succeeded or Failed: nothing is started again */
-    struct container **containers; /* init containers first */
+    struct container **containers; /* init containers first; ephemeral ones last, which come while the pod runs */
     size_t n;
     json_t *refs;     /* env.h and token.h: ConfigMaps, Secrets and tokens */
     int refs_missing; /* answers still to come */

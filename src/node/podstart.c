@@ -268,7 +268,7 @@ static void has_started(struct start_job *j)
     c->pid = r->pid;
     c->pidfd = j->launch.pidfd;
     j->launch.pidfd = -1;
-    c->pod->initialized = c->pod->initialized || !c->f.init;
+    c->pod->initialized = c->pod->initialized || !(c->f.init || c->f.ephemeral);
     if (!c->pulled)
         pod_event(c->pod, c, "Normal", "Pulled", "Container image \"%s\" already present on machine", j->image);
     c->pulled = false;
@@ -372,7 +372,15 @@ void pod_images_changed(struct pod *p)
     pod_kick(p);
 }
 
-static void launch_fill(struct launch *l, const struct pod *p, const json_t *doc, const struct container *c)
+/* The first process of the container whose processes this one is to see; 0: none. */
+static pid_t target_pid(struct pod *p, const json_t *doc, const struct container *c)
+{
+    const char *name = jstr_or(find_container(doc, c->f.name), "targetContainerName", "");
+    const struct container *target = *name ? pod_container(p, name) : NULL;
+    return target && target->f.state == CONTAINER_RUNNING ? target->pid : 0;
+}
+
+static void launch_fill(struct launch *l, struct pod *p, const json_t *doc, const struct container *c)
 {
     const struct agent *a = p->agent;
     bool again = c->f.state == CONTAINER_EXITED;
@@ -386,6 +394,7 @@ static void launch_fill(struct launch *l, const struct pod *p, const json_t *doc
                          .hostname = xstrdup(p->hostname),
                          .pod_ip = xstrdup(str_or(p->ip, "")),
                          .attempt = c->f.restart_count + (again ? 1 : 0),
+                         .target_pid = target_pid(p, doc, c),
                          .pod = json_deep_copy(doc),
                          .refs = json_deep_copy(p->refs),
                          .services = services_of(p, doc),

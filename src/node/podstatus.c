@@ -15,8 +15,7 @@ void pod_event(struct pod *p, const struct container *c, const char *type, const
 {
     struct buf text = BUF_INIT(1024); /* upstream's limit for an event's message */
     _cleanup_json_ json_t *doc = pod_json(p);
-    _cleanup_free_ char *field =
-        c ? xasprintf("spec.%s{%s}", c->f.init ? "initContainers" : "containers", c->f.name) : NULL;
+    _cleanup_free_ char *field = c ? xasprintf("spec.%s{%s}", container_list(&c->f), c->f.name) : NULL;
     va_list ap;
     va_start(ap, fmt);
     buf_addv(&text, fmt, ap);

@@ -216,7 +216,8 @@ static void set_back_off(struct container *c, const json_t *doc)
     struct plan_container *view = xcalloc(p->n, sizeof(*view));
     struct plan_pod seen;
     pod_plan_view(p, doc, view, &seen);
-    struct plan_container me = {.init = c->f.init, .sidecar = c->f.sidecar, .exit_code = c->f.now.exit_code};
+    struct plan_container me = {
+        .init = c->f.init, .sidecar = c->f.sidecar, .ephemeral = c->f.ephemeral, .exit_code = c->f.now.exit_code};
     free(view);
     if (p->stopping || !plan_restarts(seen.policy, &me))
         return;

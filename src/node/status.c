@@ -38,6 +38,16 @@ void container_facts_done(struct container_facts *c)
 
 /* --- containers --- */
 
+const char *container_list(const struct container_facts *c)
+{
+    return c->init ? "initContainers" : c->ephemeral ? "ephemeralContainers" : "containers";
+}
+
+const char *container_status_list(const struct container_facts *c)
+{
+    return c->init ? "initContainerStatuses" : c->ephemeral ? "ephemeralContainerStatuses" : "containerStatuses";
+}
+
 static json_t *time_value(int64_t usec)
 {
     char text[TIME_TEXT_SIZE];
@@ -71,7 +81,7 @@ static json_t *waiting(const char *reason, const char *message)
 
 static json_t *state_of(const struct status_input *in, const struct container_facts *c)
 {
-    bool behind_init = !c->init && !in->initialized && in->n > 0 && in->containers[0]->init;
+    bool behind_init = !c->init && !c->ephemeral && !in->initialized && in->n > 0 && in->containers[0]->init;
     if (c->state == CONTAINER_RUNNING)
         return json_pack("{s{so}}", "running", "startedAt", time_value(c->started_usec));
     if (c->state == CONTAINER_EXITED && !c->backing_off)
@@ -86,30 +96,33 @@ static bool is_ready(const struct container_facts *c)
 {
     if (c->init && !c->sidecar)
         return c->state == CONTAINER_EXITED && c->now.exit_code == 0;
-    return c->state == CONTAINER_RUNNING && c->ready;
+    return c->state == CONTAINER_RUNNING && c->ready && !c->ephemeral;
 }
 
 static json_t *container_status(const struct status_input *in, const struct container_facts *c)
 {
     const struct termination *last = c->backing_off ? &c->now : &c->last;
-    const char *asked = jstr_or(
-        jfind(jget(in->pod, c->init ? "spec.initContainers" : "spec.containers"), "name", c->name), "image", "");
-    json_t *s = json_pack("{ss, so, so, sb, si, ss, ss, sb}", "name", c->name, "state", state_of(in, c), "lastState",
+    const char *asked =
+        jstr_or(jfind(json_object_get(jget(in->pod, "spec"), container_list(c)), "name", c->name), "image", "");
+    json_t *s = json_pack("{ss, so, so, sb, si, ss, ss}", "name", c->name, "state", state_of(in, c), "lastState",
                           last->set ? terminated(last) : json_object(), "ready", is_ready(c), "restartCount",
-                          c->restart_count, "image", str_or(c->image, asked), "imageID", str_or(c->image_id, ""),
-                          "started", c->state == CONTAINER_RUNNING && c->started);
+                          c->restart_count, "image", str_or(c->image, asked), "imageID", str_or(c->image_id, ""));
+    if (!c->ephemeral)
+        json_object_set_new(s, "started", json_boolean(c->state == CONTAINER_RUNNING && c->started));
     if (c->cid[0])
         json_object_set_new(s, "containerID", container_id(c->cid));
     return s;
 }
 
-static json_t *container_statuses(const struct status_input *in, bool init)
+static void add_container_statuses(json_t *status, const struct status_input *in)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < in->n; i++)
-        if (in->containers[i]->init == init)
-            json_array_append_new(list, container_status(in, in->containers[i]));
-    return list;
+    json_object_set_new(status, "containerStatuses", json_array());
+    for (size_t i = 0; i < in->n; i++) {
+        const char *name = container_status_list(in->containers[i]);
+        if (!json_object_get(status, name))
+            json_object_set_new(status, name, json_array());
+        json_array_append_new(json_object_get(status, name), container_status(in, in->containers[i]));
+    }
 }
 
 /* --- conditions --- */
@@ -140,7 +153,8 @@ static char *name_unready(const struct status_input *in, const char *what)
 {
     struct buf names = BUF_INIT(NAMES_MAX);
     for (size_t i = 0; i < in->n; i++)
-        if ((!in->containers[i]->init || in->containers[i]->sidecar) && !is_ready(in->containers[i]))
+        if ((!in->containers[i]->init || in->containers[i]->sidecar) && !in->containers[i]->ephemeral &&
+            !is_ready(in->containers[i]))
             buf_addf(&names, "%s%s", names.len ? " " : "", in->containers[i]->name);
     char *text = names.len ? xasprintf("%s: [%s]", what, buf_str(&names)) : NULL;
     buf_done(&names);
@@ -227,9 +241,7 @@ json_t *status_build(const struct status_input *in, int64_t now_usec)
         json_object_set_new(s, "podIP", json_string(in->pod_ip));
         json_object_set_new(s, "podIPs", addresses(in->pod_ip));
     }
-    if (in->n > 0 && in->containers[0]->init)
-        json_object_set_new(s, "initContainerStatuses", container_statuses(in, true));
-    json_object_set_new(s, "containerStatuses", container_statuses(in, false));
+    add_container_statuses(s, in);
     json_object_set_new(s, "qosClass", json_string(jstr_or(in->pod, "status.qosClass", spec_qos_class(in->pod))));
     return s;
 }

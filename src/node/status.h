@@ -15,7 +15,7 @@ struct termination {
 
 struct container_facts {
     char *name;
-    bool init, sidecar;
+    bool init, sidecar, ephemeral; /* as in plan.h */
     enum container_state state;
     char *waiting_reason,
         *waiting_message;   /* while it does not run; NULL reason: ContainerCreating or PodInitializing */
@@ -40,6 +40,9 @@ struct status_input {
     size_t n;
 };
 
+/* Where a pod lists such a container: "initContainers", "containers" or "ephemeralContainers"; and where its status. */
+const char *container_list(const struct container_facts *c);
+const char *container_status_list(const struct container_facts *c);
 /* The whole status; conditions of others are not in it. New reference. */
 json_t *status_build(const struct status_input *in, int64_t now_usec);
 /* A strategic merge patch that makes the pod's status so; NULL when it is so already. New reference. */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "base/str.h"
+#include "kinds/ephemeral.h"
 #include "kinds/ingress.h"
 #include "server/admit_account.h"
 
@@ -148,7 +149,12 @@ static json_t *check_rules(const struct admission *a, const struct kind *rules, 
     if (take_numbers(a, &causes, change, &err) < 0) {
         status = status_new(STATUS_INTERNAL, "Internal error occurred: %s", err.msg);
     } else {
-        schema_validate(rules, a->doc, a->old, &causes);
+        if (a->part == UPDATE_EPHEMERAL) {
+            schema_validate_fields(a->kind, a->doc, a->old, &causes);
+            pod_ephemeral_validate(a->doc, a->old, &causes);
+        } else {
+            schema_validate(rules, a->doc, a->old, &causes);
+        }
         if (causes_any(&causes))
             status = status_invalid(a->kind->group, a->kind->kind, jstr_or(a->doc, "metadata.name", ""), &causes);
     }

@@ -38,7 +38,7 @@ static json_t *check_config(struct request *r, json_t *config)
 static void keep_part(const struct kind *k, json_t *config, enum update_part part)
 {
     static const char *const identity[] = {"metadata.name", "metadata.namespace", "metadata.uid",
-                                           "metadata.resourceVersion", "status"};
+                                           "metadata.resourceVersion"};
     if (part == UPDATE_MAIN && k->has_status)
         json_object_del(config, "status");
     if (part == UPDATE_MAIN)
@@ -47,6 +47,8 @@ static void keep_part(const struct kind *k, json_t *config, enum update_part par
     json_object_clear(config);
     for (size_t i = 0; i < ARRAY_LEN(identity); i++)
         jset(config, identity[i], json_incref(jget(all, identity[i])));
+    const char *own = part == UPDATE_EPHEMERAL ? "spec.ephemeralContainers" : "status";
+    jset(config, own, json_incref(jget(all, own)));
 }
 
 /* An object that is not there is created, by who may. */

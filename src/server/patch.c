@@ -73,3 +73,8 @@ void handle_patch_status(struct request *r)
 {
     patch(r, UPDATE_STATUS);
 }
+
+void handle_patch_ephemeral(struct request *r)
+{
+    patch(r, UPDATE_EPHEMERAL);
+}

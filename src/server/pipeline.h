@@ -143,7 +143,8 @@ struct object *request_latest(struct request *r);
 request_fn handle_get, handle_list, handle_watch;                       /* read.c */
 request_fn handle_create;                                               /* create.c */
 request_fn handle_update, handle_update_status, handle_finalize;        /* update.c */
-request_fn handle_patch, handle_patch_status;                           /* patch.c */
+request_fn handle_update_ephemeral;                                     /* update.c */
+request_fn handle_patch, handle_patch_status, handle_patch_ephemeral;   /* patch.c */
 request_fn handle_delete, handle_delete_collection;                     /* delete.c */
 request_fn handle_evict;                                                /* evict.c */
 request_fn handle_get_scale, handle_update_scale, handle_patch_scale;   /* scale.c */

@@ -58,6 +58,9 @@ static json_t *merge_parts(const struct kind *k, json_t *doc, const json_t *old,
     json_t *merged = json_deep_copy(old);
     if (part == UPDATE_FINALIZE) {
         copy_member(merged, doc, "spec.finalizers");
+    } else if (part == UPDATE_EPHEMERAL) {
+        copy_member(merged, doc, "spec.ephemeralContainers");
+        copy_member(merged, doc, "metadata.managedFields");
     } else {
         copy_member(merged, doc, "status");
         copy_member(merged, doc, "metadata.managedFields");
@@ -153,4 +156,33 @@ void handle_update_status(struct request *r)
 void handle_finalize(struct request *r)
 {
     update_from_body(r, UPDATE_FINALIZE);
+}
+
+/* The body that clients up to 1.21 send: a list of its own, which they add to what they could read of ours, so what is
+ * there stays. It becomes a pod with that list. */
+static void widen_ephemeral(struct request *r, const json_t *old)
+{
+    json_t *list = json_array(), *added = jget(r->body, "ephemeralContainers"), *c;
+    size_t i;
+    json_array_foreach(jget(old, "spec.ephemeralContainers"), i, c)
+        if (!jfind(added, "name", jstr_or(c, "name", "")))
+            json_array_append_new(list, json_deep_copy(c));
+    if (json_is_array(added))
+        json_array_extend(list, added);
+    jset_str(r->body, "kind", "Pod");
+    json_object_del(r->body, "ephemeralContainers");
+    jset(r->body, "spec", json_deep_copy(jget(old, "spec")));
+    jset(r->body, "spec.ephemeralContainers", list);
+}
+
+void handle_update_ephemeral(struct request *r)
+{
+    struct object *old = request_latest(r);
+    if (!old)
+        return;
+    if (streq(jstr_or(r->body, "kind", ""), "EphemeralContainers")) {
+        _cleanup_json_ json_t *doc = object_json(old);
+        widen_ephemeral(r, doc);
+    }
+    update_from_body(r, UPDATE_EPHEMERAL);
 }

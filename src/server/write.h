@@ -10,7 +10,12 @@ json_t *read_document(struct request *r, json_t *doc);
 /* The body's name and namespace are those of the URL, or missing and filled in (no name in the URL: any name). */
 json_t *check_identity(const struct request *r, json_t *doc);
 
-enum update_part { UPDATE_MAIN, UPDATE_STATUS, UPDATE_FINALIZE };
+enum update_part {
+    UPDATE_MAIN,
+    UPDATE_STATUS,
+    UPDATE_FINALIZE,
+    UPDATE_EPHEMERAL, /* spec.ephemeralContainers of a pod */
+};
 /* Everything between defaults and the write: the plug-ins of admission, the kind's `prepare`, the numbers that the
  * cluster gives, the rules of the kind. old NULL: created. After a Status the change is empty again. admit.c */
 json_t *admit(struct request *r, json_t *doc, const json_t *old, enum update_part part, struct alloc_change *change);

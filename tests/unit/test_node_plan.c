@@ -14,12 +14,14 @@ static struct plan_container container(char state, bool init, bool sidecar)
     return c;
 }
 
-/* "i." an init container, "S." a sidecar, "c." a container. */
+/* "i." an init container, "S." a sidecar, "c." a container, "e." an ephemeral one. */
 static size_t read_pod(const char *text, struct plan_container *out)
 {
     size_t n = 0;
-    for (; *text; text += 2)
-        out[n++] = container(text[1], text[0] != 'c', text[0] == 'S');
+    for (; *text; text += 2) {
+        out[n] = container(text[1], text[0] == 'i' || text[0] == 'S', text[0] == 'S');
+        out[n++].ephemeral = text[0] == 'e';
+    }
     return n;
 }
 
@@ -61,6 +63,15 @@ static const struct plan_case cases[] = {
     {"c1", RESTART_NEVER, true, false, true, PLAN_REMOVE_SANDBOX, 0, "Failed"},
     {"c1c0", RESTART_NEVER, false, false, true, PLAN_DONE, 0, "Failed"},
     {"c0cs", RESTART_NEVER, true, false, true, PLAN_WAIT, 0, "Running"},
+    /* an ephemeral container starts once there is a sandbox, never again, and says nothing about the pod */
+    {"c.e.", RESTART_ALWAYS, false, false, false, PLAN_MAKE_SANDBOX, 0, "Pending"},
+    {"isc.e.", RESTART_ALWAYS, true, false, false, PLAN_START, 2, "Pending"},
+    {"cse0", RESTART_ALWAYS, true, false, true, PLAN_WAIT, 0, "Running"},
+    {"cse1e.", RESTART_ALWAYS, true, false, true, PLAN_START, 2, "Running"},
+    {"c.es", RESTART_ALWAYS, true, false, false, PLAN_START, 0, "Pending"},
+    {"c0es", RESTART_NEVER, true, false, true, PLAN_STOP, 0, "Succeeded"},
+    {"c0e.", RESTART_NEVER, true, false, true, PLAN_REMOVE_SANDBOX, 0, "Succeeded"},
+    {"cses", RESTART_ALWAYS, true, true, true, PLAN_STOP, 0, "Running"},
     /* the way down: sidecars last, in reverse */
     {"cs", RESTART_ALWAYS, true, true, true, PLAN_STOP, 0, "Running"},
     {"SsSscs", RESTART_ALWAYS, true, true, true, PLAN_STOP, 0, "Running"},

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "json/json.h"
+#include "kinds/ephemeral.h"
 #include "kinds/kind.h"
 #include "t.h"
 
@@ -21,19 +22,26 @@ static json_t *parse(const char *members)
     return doc;
 }
 
-static void check(const struct rule_case *c)
+typedef void rules_fn(const json_t *doc, const json_t *old, struct status_causes *causes);
+
+static void check_with(rules_fn *rules, const struct rule_case *c)
 {
     struct status_causes causes = {0};
     struct buf got = BUF_INIT(0);
     _cleanup_json_ json_t *doc = parse(c->doc), *old = c->old ? parse(c->old) : NULL;
     size_t i;
     json_t *cause;
-    c->kind->validate(doc, old, &causes);
+    rules(doc, old, &causes);
     json_array_foreach(causes.list, i, cause)
         buf_addf(&got, "%s%s: %s", i ? "; " : "", jstr(cause, "field"), jstr(cause, "message"));
     T_STR(buf_str(&got), c->want);
     buf_done(&got);
     causes_done(&causes);
+}
+
+static void check(const struct rule_case *c)
+{
+    check_with(c->kind->validate, c);
 }
 
 #define CHECK_ALL(cases)                                                                                               \
@@ -200,6 +208,31 @@ TEST(pod_updates)
          "spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds"},
     };
     CHECK_ALL(cases);
+}
+
+/* An ephemeral container with these members. */
+#define DEBUGGER(members) SPEC("\"ephemeralContainers\":[{\"name\":\"e\",\"image\":\"i\"" members "}]")
+
+TEST(ephemeral_containers)
+{
+    static const struct rule_case cases[] = {
+        {&kind_pod, POD(""), DEBUGGER(",\"targetContainerName\":\"c\",\"tty\":true,\"resources\":{}"), ""},
+        {&kind_pod, DEBUGGER(""), POD(""),
+         "spec.ephemeralContainers: Forbidden: existing ephemeral containers \"e\" may not be removed\n"},
+        {&kind_pod, DEBUGGER(""), DEBUGGER(",\"tty\":true"),
+         "spec.ephemeralContainers: Forbidden: existing ephemeral containers \"e\" may not be changed\n"},
+        {&kind_pod, POD(""), DEBUGGER(",\"targetContainerName\":\"x\""),
+         "spec.ephemeralContainers[0].targetContainerName: Not found: \"x\""},
+        {&kind_pod, POD(""),
+         DEBUGGER(",\"ports\":[{\"containerPort\":80}],\"lifecycle\":{\"preStop\":{}},\"resources\":{\"limits\":{}}"),
+         "spec.ephemeralContainers[0].ports: Forbidden: cannot be set for an Ephemeral Container; "
+         "spec.ephemeralContainers[0].resources: Forbidden: cannot be set for an Ephemeral Container; "
+         "spec.ephemeralContainers[0].lifecycle: Forbidden: cannot be set for an Ephemeral Container"},
+        {&kind_pod, POD(""), SPEC("\"ephemeralContainers\":[{\"name\":\"c\"}]"),
+         "spec.ephemeralContainers[0].name: Duplicate value: \"c\""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        check_with(pod_ephemeral_validate, &cases[i]);
 }
 
 #define TEMPLATE(labels, spec)                                                                                         \
@@ -438,6 +471,7 @@ int main(void)
     RUN(pod_specs);
     RUN(affinity);
     RUN(pod_updates);
+    RUN(ephemeral_containers);
     RUN(workloads);
     RUN(services);
     RUN(endpoints);

@@ -395,6 +395,31 @@ TEST(pods_are_bound_once_and_stop_in_their_time)
     T_INT(get(PODS "/unbound"), 404);
 }
 
+TEST(ephemeral_containers_are_only_added)
+{
+#define EPHEMERAL PODS "/debugged/ephemeralcontainers"
+    T_INT(post(PODS, "{\"metadata\":{\"name\":\"debugged\"}," POD_SPEC "}"), 201);
+    T_INT(ask_as(world.admin, "PATCH", EPHEMERAL, NULL, PATCH_STRATEGIC,
+                 "{\"spec\":{\"ephemeralContainers\":[{\"name\":\"a\",\"image\":\"i\"}],\"nodeName\":\"x\"}}"),
+          200);
+    T_STR(jstr(json_array_get(jget(answer.doc, "spec.ephemeralContainers"), 0), "imagePullPolicy"), "Always");
+    T_STR(text("spec.nodeName"), NULL);
+    T_INT(ask_as(
+              world.admin, "PATCH", EPHEMERAL, NULL, "application/json-patch+json",
+              "[{\"op\":\"add\",\"path\":\"/spec/ephemeralContainers/-\",\"value\":{\"name\":\"b\",\"image\":\"i\"}}]"),
+          200);
+    T_INT(get(EPHEMERAL), 200);
+    T_INT(json_array_size(jget(answer.doc, "spec.ephemeralContainers")), 2);
+    T_INT(merge(EPHEMERAL, "{\"spec\":{\"ephemeralContainers\":[]}}"), 422);
+    T_INT(put(EPHEMERAL,
+              "{\"apiVersion\":\"v1\",\"kind\":\"EphemeralContainers\",\"ephemeralContainers\":[{\"name\":\"d\","
+              "\"image\":\"i\"}]}"),
+          200); /* as kubectl 1.20 says it */
+    T_INT(json_array_size(jget(answer.doc, "spec.ephemeralContainers")), 3);
+    T_INT(merge(PODS "/debugged", "{\"spec\":{\"ephemeralContainers\":null}}"), 422);
+    T_INT(delete (PODS "/debugged?gracePeriodSeconds=0", NULL), 200);
+}
+
 TEST(which_container_must_be_clear)
 {
     T_INT(
@@ -544,6 +569,7 @@ int main(void)
     RUN(status_and_spec_have_doors_of_their_own);
     RUN(scale_is_a_window_on_replicas);
     RUN(pods_are_bound_once_and_stop_in_their_time);
+    RUN(ephemeral_containers_are_only_added);
     RUN(which_container_must_be_clear);
     RUN(finalizers_hold_an_object);
     RUN(namespaces_end_by_their_finalizer);
