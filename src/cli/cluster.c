@@ -25,6 +25,7 @@
 #include "proxy/proxy.h"
 #include "sched/sched.h"
 #include "server/server.h"
+#include "service/acknowledge.h"
 #include "service/feed.h"
 
 #define LAN_HOST_IP "172.28.128.1"
@@ -54,6 +55,7 @@ struct node {
     struct client *client;
     struct agent *agent;
     struct proxy *proxy;
+    struct acknowledger *acknowledger;
     struct dns *dns;
     struct lb *lb;
 };
@@ -262,12 +264,19 @@ static void announce(void *arg)
     }
 }
 
+static void on_rules_applied(void *arg, uint64_t revision)
+{
+    acknowledge(arg, revision);
+}
+
 /* Every Service is known: only now rules may replace those of an earlier life, and "no such name" is an answer. */
 static void services_are_known(void *arg)
 {
     struct cluster *c = arg;
     for (struct node *n = c->nodes; n < c->nodes + c->n_nodes; n++) {
-        const struct proxy_config proxy = {n->netns_fd, n->name, n->ip, CLUSTER_CIDR, SERVICE_CIDR, DNS_IP};
+        n->acknowledger = acknowledger_new(n->client, n->name);
+        const struct proxy_config proxy = {n->netns_fd, n->name,          n->ip,          CLUSTER_CIDR, SERVICE_CIDR,
+                                           DNS_IP,      on_rules_applied, n->acknowledger};
         struct err err;
         n->proxy = proxy_new(c->loop, c->model, &proxy, &err);
         if (!n->proxy)
@@ -328,6 +337,7 @@ static void stop_node(struct node *n)
     dns_free(n->dns);
     lb_free(n->lb);
     proxy_free(n->proxy);
+    acknowledger_free(n->acknowledger);
     client_free(n->client);
     if (n->netns_fd >= 0)
         close(n->netns_fd);

@@ -155,6 +155,13 @@ static void begin(struct agent *a)
     wipe_orphans(a, a->paths.pods);
 }
 
+static void on_services(void *arg)
+{
+    struct agent *a = arg;
+    for (struct map_entry *e = NULL; (e = map_next(&a->pods, e));)
+        pod_services_changed(e->value);
+}
+
 static void on_pods_synced(void *arg)
 {
     begin(arg);
@@ -303,6 +310,8 @@ static void follow(struct agent *a)
     informer_on_change(a->pod_informer, on_pod, a);
     informer_on_synced(a->pod_informer, on_pods_synced, a);
     informer_on_change(a->node_informer, on_node, a);
+    if (a->model)
+        a->services = model_reader_new(a->model, on_services, a);
     informer_start(a->pod_informer);
     informer_start(a->node_informer);
     a->sweep = timer_make(a->loop, a);
@@ -359,6 +368,7 @@ void agent_free(struct agent *a)
     handle_free((uv_handle_t *)a->sweep);
     informer_free(a->pod_informer);
     informer_free(a->node_informer);
+    model_reader_free(a->services);
     for (struct map_entry *e = NULL; (e = map_next(&a->pods, e));)
         pod_free(e->value);
     map_done(&a->pods);

@@ -27,6 +27,7 @@ struct agent {
     int api_port, port, netns_fd;
     char **labels, **taints; /* NULL-terminated */
     struct model *model;
+    struct model_reader *services; /* leave.c */
     struct node_paths paths;
     struct cgroups cgroups;
     struct runtime rt;

@@ -474,10 +474,12 @@ static bool take_step(struct pod *p, const json_t *doc, const struct plan *plan)
             pod_start_container(p, doc, c);
         break;
     case PLAN_STOP:
-        stop_running(p, doc, false);
+        if (pod_has_left(p, doc))
+            stop_running(p, doc, false);
         break;
     case PLAN_STOP_SIDECAR:
-        container_stop(c, doc, p->stop_grace_ms, NULL);
+        if (pod_has_left(p, doc))
+            container_stop(c, doc, p->stop_grace_ms, NULL);
         break;
     case PLAN_REMOVE_SANDBOX:
         pod_remove_sandbox(p, doc);

@@ -32,6 +32,9 @@ struct container {
 enum refs_state { REFS_UNKNOWN, REFS_ASKED, REFS_KNOWN };
 enum sandbox_state { SANDBOX_NONE, SANDBOX_READY, SANDBOX_REMOVED };
 
+/* How far an ending pod has left its Services. */
+enum leave_state { LEAVE_NOT, LEAVE_LISTED, LEAVE_ASKED /* whether all rules follow */, LEAVE_LINGERS, LEAVE_DONE };
+
 struct pod {
     struct agent *agent;
     int refcount; /* of what still will call back: jobs, requests */
@@ -40,7 +43,9 @@ struct pod {
     struct object *object; /* the newest version; the last one when the API has none any more */
     bool gone;             /* the API has none any more */
     bool stopping;
-    int64_t stop_grace_ms; /* for containers whose ending begins now */
+    enum leave_state leaving;
+    int64_t leave_deadline_ms; /* of this part of its leaving */
+    int64_t stop_grace_ms;     /* for containers whose ending begins now */
     enum sandbox_state sandbox;
     char *ip, *hostname;
     int64_t start_usec;
@@ -85,6 +90,9 @@ void pod_ref_came(struct pod *p);
 void pod_request_tokens(struct pod *p, const json_t *doc);
 /* ConfigMaps and Secrets are to be read again before their next use. */
 void pod_forget_refs(struct pod *p);
+/* leave.c: an ending pod leaves its Services before its containers are told to end. True when it has. */
+bool pod_has_left(struct pod *p, const json_t *doc);
+void pod_services_changed(struct pod *p);
 /* Fills a plan_pod over the caller's array of p->n. */
 void pod_plan_view(const struct pod *p, const json_t *doc, struct plan_container *out, struct plan_pod *ret);
 struct pod_facts pod_facts_of(const struct pod *p);

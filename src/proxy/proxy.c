@@ -21,6 +21,7 @@ struct job {
     struct buf commands;
     struct rechecks rechecks;
     bool full, interfered;
+    uint64_t revision; /* of the model it was made from */
     int result, stale_result;
     struct err err;
 };
@@ -33,11 +34,14 @@ struct proxy {
     struct kernel *kernel;
     struct guard *guard;
     struct ruleset *rules;
+    struct model *model;
     struct model_reader *reader;
     struct health *health;
     struct job *job;      /* in flight; at most one */
     struct rechecks owed; /* of jobs that failed */
     bool need_full;
+    void (*applied)(void *arg, uint64_t revision);
+    void *applied_arg;
     bool closing, timer_closed;
     uint64_t retry_ms; /* 0: all is well */
 };
@@ -116,6 +120,12 @@ static void back_off(struct proxy *p, struct job *j)
     uv_timer_start(&p->timer, on_timer, p->retry_ms, 0);
 }
 
+static void tell_applied(struct proxy *p, uint64_t revision)
+{
+    if (p->applied && revision)
+        p->applied(p->applied_arg, revision);
+}
+
 static void job_done(uv_work_t *work, int status)
 {
     struct job *j = work->data;
@@ -132,6 +142,7 @@ static void job_done(uv_work_t *work, int status)
         if (p->retry_ms)
             log_info("node %s: rules applied again", p->node_name);
         p->retry_ms = 0;
+        tell_applied(p, j->revision);
         if (j->interfered && !j->full) /* what it was is not known; not twice in a row for somebody who goes on */
             on_touched(p);
         on_model_changed(p); /* whatever came meanwhile; an empty turn costs nothing */
@@ -143,6 +154,7 @@ static void job_done(uv_work_t *work, int status)
 static bool fill_job(struct proxy *p, struct job *j)
 {
     model_take(p->reader, visit, p);
+    j->revision = model_revision(p->model);
     j->full = p->need_full;
     p->need_full = false;
     if (!j->full)
@@ -157,8 +169,11 @@ static void start_job(struct proxy *p)
     struct job *j = NEW(struct job);
     j->proxy = p;
     j->work.data = j;
-    if (!fill_job(p, j) || uv_queue_work(p->timer.loop, &j->work, run_job, job_done) < 0) {
+    bool wanted = fill_job(p, j);
+    if (!wanted || uv_queue_work(p->timer.loop, &j->work, run_job, job_done) < 0) {
         p->need_full |= j->full;
+        if (!wanted)
+            tell_applied(p, j->revision);
         job_free(j);
         return;
     }
@@ -207,6 +222,9 @@ struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_con
     p->rules = ruleset_new(&p->site);
     p->health = health_new(
         loop, &(struct health_config){config->netns_fd, p->node_name, config->node_ip, rules_are_applied, p});
+    p->applied = config->applied;
+    p->applied_arg = config->applied_arg;
+    p->model = m;
     p->reader = model_reader_new(m, on_model_changed, p);
     p->need_full = true;
     uv_timer_init(loop, &p->timer);

@@ -15,6 +15,8 @@ struct proxy_config {
     const char *cluster_cidr; /* pods: sources inside are not masqueraded on the way to a ClusterIP */
     const char *service_cidr;
     const char *dns_ip; /* answered on the node itself: left alone, and kept out of conntrack */
+    void (*applied)(void *arg, uint64_t revision); /* the kernel follows the model up to here; may be NULL */
+    void *applied_arg;
 };
 /* Replaces what an earlier life left in the table by what the model holds then (so: once it is synced), and follows it.
  */

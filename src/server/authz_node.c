@@ -142,6 +142,7 @@ static const struct row {
     {READ, "discovery.k8s.io", "endpointslices", NULL},
     {"create", "", "nodes", NULL},
     {"update patch", "", "nodes nodes/status", is_self},
+    {"get update", "", "nodes/rules", is_self},
     {"get delete", "", "pods", is_own_pod},
     {"list watch", "", "pods", selects_own_pods},
     {"update patch", "", "pods/status", is_own_pod},

@@ -41,6 +41,8 @@ static const struct handler handlers[] = {
     {"ephemeralcontainers", V_PATCH, &kind_pod, BODY_PATCH, false, handle_patch_ephemeral},
     {"eviction", V_CREATE, &kind_pod, BODY_OBJECT, false, handle_evict},
     {"token", V_CREATE, &kind_serviceaccount, BODY_OBJECT, false, handle_token_request},
+    {"rules", V_UPDATE, &kind_node, BODY_NONE, false, handle_put_rules},
+    {"rules", V_GET, &kind_node, BODY_NONE, false, handle_await_rules},
     {"log", V_GET, &kind_pod, BODY_NONE, true, handle_log},
     {"exec", V_CONNECT, &kind_pod, BODY_NONE, true, handle_exec},
     {"attach", V_CONNECT, &kind_pod, BODY_NONE, true, handle_attach},

@@ -105,6 +105,7 @@ struct server {
     int open_handles;                /* run_queue and the timers: the server is freed with the last */
     struct map in_flight;            /* user -> requests; inflight.c */
     struct map documents;            /* texts of OpenAPI, made when first asked for; routes.c */
+    struct rules *rules;             /* of the nodes' proxies; rules.c */
     struct frame *frame;             /* the watch event written last, for the watchers still to come; watch_http.c */
     struct store_watch *definitions; /* of custom resources; customresources.c */
     struct {
@@ -152,6 +153,7 @@ request_fn handle_bind;                                                 /* bind.
 request_fn handle_token_review, handle_self_review;                     /* reviews.c */
 request_fn handle_access_review, handle_rules_review;                   /* access_reviews.c */
 request_fn handle_token_request;                                        /* token_request.c */
+request_fn handle_put_rules, handle_await_rules;                        /* rules.c */
 request_fn handle_log, handle_exec, handle_attach, handle_port_forward; /* agent_proxy.c */
 request_fn handle_metrics;                                              /* metrics.c */
 request_fn handle_proxy_pod, handle_proxy_service, handle_proxy_node;   /* proxy.c */

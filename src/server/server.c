@@ -6,6 +6,7 @@
 #include "server/expire.h"
 #include "server/pipeline.h"
 #include "server/rbac.h"
+#include "server/rules.h"
 #include "server/submit.h"
 #include "server/tokens.h"
 #include "server/watch.h"
@@ -43,6 +44,7 @@ static void on_handle_closed(uv_handle_t *handle)
     map_done_with(&s->documents, document_free);
     map_done(&s->in_flight);
     frame_free(s->frame);
+    rules_free(s->rules);
     free_config(&s->config);
     free(s);
 }
@@ -142,6 +144,7 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     list_init(&s->requests);
     list_init(&s->submissions);
     list_init(&s->gatherings);
+    s->rules = rules_new();
     local_init(s);
     watches_init(s);
     expire_init(s);

@@ -12,6 +12,7 @@ struct model_feed {
     struct model *model;
     struct informer *informers[FEED_N];
     size_t n_synced;
+    bool slices_changed; /* since the model was told how far they are */
     void (*synced)(void *arg);
     void *synced_arg;
 };
@@ -30,6 +31,7 @@ static void on_slice(void *arg, struct object *old, struct object *obj)
     const struct object *o = obj ? obj : old;
     _cleanup_json_ json_t *doc = obj ? object_json(obj) : NULL;
     model_set_slice(f->model, o->ns, o->name, doc);
+    f->slices_changed = true;
 }
 
 static void on_node(void *arg, struct object *old, struct object *obj)
@@ -44,6 +46,15 @@ static void on_namespace(void *arg, struct object *old, struct object *obj)
 {
     struct model_feed *f = arg;
     model_set_namespace(f->model, (obj ? obj : old)->name, obj != NULL);
+}
+
+/* Bookmarks do not count: they reach one node sooner than another. */
+static void on_slices_progress(void *arg)
+{
+    struct model_feed *f = arg;
+    if (f->slices_changed)
+        model_set_revision(f->model, informer_rv(f->informers[FEED_SLICES]));
+    f->slices_changed = false;
 }
 
 static void on_synced(void *arg)
@@ -70,6 +81,8 @@ struct model_feed *model_feed_new(struct client *c, struct model *m)
         f->informers[i] = informer_new(c, kinds[i].kind, NULL);
         informer_on_change(f->informers[i], kinds[i].changed, f);
         informer_on_synced(f->informers[i], on_synced, f);
+        if (i == FEED_SLICES)
+            informer_on_progress(f->informers[i], on_slices_progress, f);
         informer_start(f->informers[i]);
     }
     return f;

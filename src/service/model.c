@@ -31,6 +31,7 @@ struct model {
     struct map namespaces; /* name -> itself */
     struct list readers;
     size_t n_services;
+    uint64_t revision;
 };
 
 struct model_reader {
@@ -111,15 +112,20 @@ static void entry_drop_if_unused(struct model *m, struct entry *e)
     entry_free(e);
 }
 
+static void wake(struct model_reader *r)
+{
+    if (r->told)
+        return;
+    r->told = true;
+    r->changed(r->arg);
+}
+
 static void tell(struct model *m, const struct entry *e)
 {
     LIST_EACH(it, &m->readers) {
         struct model_reader *r = container_of(it, struct model_reader, link);
         map_put(&r->pending, e->key, r);
-        if (!r->told) {
-            r->told = true;
-            r->changed(r->arg);
-        }
+        wake(r);
     }
 }
 
@@ -286,6 +292,38 @@ void model_set_namespace(struct model *m, const char *name, bool exists)
 bool model_has_namespace(const struct model *m, const char *name)
 {
     return map_get(&m->namespaces, name) != NULL;
+}
+
+/* --- how far the slices are --- */
+
+void model_set_revision(struct model *m, uint64_t revision)
+{
+    m->revision = revision;
+    LIST_EACH(it, &m->readers)
+        wake(container_of(it, struct model_reader, link));
+}
+
+uint64_t model_revision(const struct model *m)
+{
+    return m->revision;
+}
+
+/* Terminating endpoints stay `ready` where not-ready ones are published too; they are on their way out all the same. */
+enum pod_published model_pod_published(const struct model *m, const char *ns, const char *name)
+{
+    enum pod_published result = POD_ABSENT;
+    for (struct map_entry *it = NULL; (it = map_next(&m->slices, it));) {
+        const struct slice *s = it->value;
+        for (size_t i = 0; i < s->n_endpoints; i++) {
+            const struct svc_endpoint *e = &s->endpoints[i];
+            if (!streq(e->target_name, name) || !streq(e->target_ns, ns))
+                continue;
+            if (e->ready && !e->terminating)
+                return POD_PUBLISHED;
+            result = POD_WITHDRAWN;
+        }
+    }
+    return result;
 }
 
 /* --- reading --- */

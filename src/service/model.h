@@ -66,6 +66,14 @@ void model_set_service(struct model *m, const char *ns, const char *name, const 
 void model_set_slice(struct model *m, const char *ns, const char *name, const json_t *doc);
 void model_set_node(struct model *m, const char *name, const json_t *doc);
 
+/* How far the slices have come (their newest resourceVersion), so that who made the model true can say so. Readers are
+ * told of it even when nothing changes for them. */
+void model_set_revision(struct model *m, uint64_t revision);
+uint64_t model_revision(const struct model *m);
+/* What the slices say of a pod. */
+enum pod_published { POD_ABSENT, POD_WITHDRAWN /* listed, for no new connection */, POD_PUBLISHED };
+enum pod_published model_pod_published(const struct model *m, const char *ns, const char *name);
+
 /* Resolved; borrowed until the model is changed. */
 const struct svc *model_get(struct model *m, const char *ns, const char *name);
 /* Iterates in no particular order; start with *cursor = NULL. */

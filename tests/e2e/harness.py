@@ -1,4 +1,5 @@
 """A cluster under test and the people who use it: `c8s up` in this namespace, kubectl old and new, and waiting for events."""
+import ctypes
 import json
 import os
 import pathlib
@@ -183,6 +184,12 @@ class Cluster:
 def on_node(node, *argv, **kw):
     """Runs a command in a node's network namespace."""
     return run("ip", "netns", "exec", node, *argv, **kw)
+
+
+def enter_netns(fd):
+    """The calling thread goes into a network namespace; os.setns came with Python 3.12."""
+    if ctypes.CDLL(None, use_errno=True).setns(fd, 0x40000000) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def curl(url, node=None, *options):

@@ -149,6 +149,10 @@ TEST(a_node_sees_what_its_pods_need)
          "API "
          "group \"coordination.k8s.io\" in the namespace \"kube-node-lease\"" UNRELATED},
         {"PATCH", "/api/v1/nodes/n1/status", "allowed"},
+        {"PUT", "/api/v1/nodes/n1/rules?revision=1", "allowed"},
+        {"PUT", "/api/v1/nodes/n2/rules?revision=1",
+         "nodes \"n2\" is forbidden: User \"system:node:n1\" cannot update resource \"nodes/rules\" in API group \"\" "
+         "at the cluster scope" UNRELATED},
         {"PATCH", "/api/v1/nodes/n2/status",
          "nodes \"n2\" is forbidden: User \"system:node:n1\" cannot patch resource \"nodes/status\" in API group \"\" "
          "at "

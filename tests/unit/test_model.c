@@ -472,6 +472,39 @@ TEST(readers_learn_what_changed_and_only_that)
     model_free(m);
 }
 
+TEST(readers_are_told_how_far_the_slices_are)
+{
+    struct model *m = model_new();
+    struct seen seen = {0};
+    struct model_reader *r = model_reader_new(m, on_changed, &seen);
+    TAKEN(r, seen, "");
+    model_set_revision(m, 7);
+    T_INT(seen.calls, 1);
+    TAKEN(r, seen, "");
+    T_INT(model_revision(m), 7);
+    model_reader_free(r);
+    buf_done(&seen.text);
+    model_free(m);
+}
+
+TEST(a_pod_is_published_until_the_last_slice_withdraws_it)
+{
+#define POD(conditions)                                                                                                \
+    EP("10.244.0.2", ",'targetRef':{'kind':'Pod','namespace':'d','name':'p'},'conditions':" conditions)
+    struct model *m = model_new();
+    T_INT(model_pod_published(m, "d", "p"), POD_ABSENT);
+    set_slice(m, "d/web-1", SLICE("'endpoints':[" POD("{'ready':true}") "]," PORT));
+    set_slice(m, "d/db-1", SLICE("'endpoints':[" POD("{'ready':false}") "]," PORT));
+    T_INT(model_pod_published(m, "d", "p"), POD_PUBLISHED);
+    T_INT(model_pod_published(m, "e", "p"), POD_ABSENT);
+    set_slice(m, "d/web-1", SLICE("'endpoints':[" POD("{'ready':true,'terminating':true}") "]," PORT));
+    T_INT(model_pod_published(m, "d", "p"), POD_WITHDRAWN);
+    set_slice(m, "d/db-1", NULL);
+    set_slice(m, "d/web-1", NULL);
+    T_INT(model_pod_published(m, "d", "p"), POD_ABSENT);
+    model_free(m);
+}
+
 TEST(a_slice_may_come_first_and_may_change_its_service)
 {
     struct model *m = model_new();
@@ -756,6 +789,8 @@ int main(void)
     RUN(a_list_has_one_member_a_family);
     RUN(addresses_of_a_range_are_numbered);
     RUN(readers_learn_what_changed_and_only_that);
+    RUN(readers_are_told_how_far_the_slices_are);
+    RUN(a_pod_is_published_until_the_last_slice_withdraws_it);
     RUN(a_slice_may_come_first_and_may_change_its_service);
     RUN(addresses_lead_back_to_services);
     RUN(namespaces_are_known_without_services);
