@@ -50,8 +50,8 @@ static inline void start_server(void)
 {
     struct err err;
     static const char *const masters[] = {"system:masters", NULL};
-    const struct server_config config = {.cluster_cidr = "10.244.0.0/16",
-                                         .service_cidr = "10.96.0.0/16",
+    const struct server_config config = {.cluster_cidrs = "10.244.0.0/16",
+                                         .service_cidrs = "10.96.0.0/16",
                                          .cluster_dns = "10.96.0.10",
                                          .cluster_domain = "cluster.local",
                                          .advertise_ip = ADDRESS,

@@ -162,8 +162,8 @@ static int start_server(struct cluster *c, const char *data_dir, struct err *err
                            NULL};
     _cleanup_free_ char *pki_dir = xasprintf("%s/pki", data_dir), *db = xasprintf("%s/state.db", data_dir);
     const struct server_config config = {
-        .cluster_cidr = CLUSTER_CIDR,
-        .service_cidr = SERVICE_CIDR,
+        .cluster_cidrs = CLUSTER_CIDR,
+        .service_cidrs = SERVICE_CIDR,
         .cluster_dns = DNS_IP,
         .cluster_domain = DOMAIN,
         .advertise_ip = c->nodes[0].ip,

@@ -199,19 +199,6 @@ static void default_ports(json_t *spec)
     }
 }
 
-/* Only a headless Service without a selector can have addresses of a family that the cluster has not: its owner writes
- * them. */
-static void default_families(json_t *spec)
-{
-    bool any_family = streq(jstr_or(spec, "clusterIP", ""), "None") && !json_object_size(jget(spec, "selector"));
-    if (!jget(spec, "ipFamilyPolicy"))
-        jset_str(spec, "ipFamilyPolicy", any_family ? "RequireDualStack" : "SingleStack");
-    if (jget(spec, "ipFamilies"))
-        return;
-    bool dual = any_family && !streq(jstr_or(spec, "ipFamilyPolicy", ""), "SingleStack");
-    jset(spec, "ipFamilies", dual ? json_pack("[s, s]", "IPv4", "IPv6") : json_pack("[s]", "IPv4"));
-}
-
 /* An address that packets keep on their way to the node, unless the load balancer says otherwise. */
 static void default_ip_mode(json_t *service)
 {
@@ -235,8 +222,6 @@ static void default_more(json_t *service)
         jset_str(spec, "externalTrafficPolicy", "Cluster");
     if (!external && !jget(spec, "internalTrafficPolicy"))
         jset_str(spec, "internalTrafficPolicy", "Cluster");
-    if (!external)
-        default_families(spec);
     if (balanced && !jget(spec, "allocateLoadBalancerNodePorts"))
         jset_bool(spec, "allocateLoadBalancerNodePorts", true);
     if (balanced)

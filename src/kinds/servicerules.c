@@ -143,20 +143,69 @@ static void check_ports(const json_t *service, struct status_causes *c)
 
 /* --- addresses --- */
 
+static size_t size_of(const json_t *service, const char *list)
+{
+    return json_array_size(jget(service, list));
+}
+
+static const char *item_of(const json_t *service, const char *list, size_t i)
+{
+    return json_string_value(json_array_get(jget(service, list), i)) ?: "";
+}
+
+/* False: what is said about families would not help. */
+static bool check_cluster_ip_texts(const json_t *service, struct status_causes *c)
+{
+    const json_t *ips = jget(service, "spec.clusterIPs"), *ip;
+    size_t i;
+    bool good = true;
+    json_array_foreach(ips, i, ip) {
+        const char *text = json_string_value(ip) ?: "";
+        if (i == 0 && streq(text, "None")) {
+            good = json_array_size(ips) == 1;
+            if (!good)
+                rule_broken(c, CAUSE_INVALID, ips, "'None' must be the first and only value", "spec.clusterIPs");
+            continue;
+        }
+        good = good && (is_ipv4(text) || is_ipv6(text));
+        rule_check_text(c, check_ip, text, "spec.clusterIPs[%zu]", i);
+    }
+    return good;
+}
+
+static void check_ip_families(const json_t *service, struct status_causes *c)
+{
+    const json_t *ips = jget(service, "spec.clusterIPs");
+    size_t n = json_array_size(ips);
+    if (n > 2)
+        rule_broken(c, CAUSE_INVALID, ips, "may only hold up to 2 values", "spec.clusterIPs");
+    for (size_t i = 1; i < n; i++)
+        if (is_ipv6(item_of(service, "spec.clusterIPs", 0)) == is_ipv6(item_of(service, "spec.clusterIPs", i))) {
+            rule_broken(c, CAUSE_INVALID, ips, "may specify no more than one IP for each IP family", "spec.clusterIPs");
+            break;
+        }
+    for (size_t i = 0; i < n && i < size_of(service, "spec.ipFamilies") && !is_headless(service); i++) {
+        const char *ip = item_of(service, "spec.clusterIPs", i), *family = item_of(service, "spec.ipFamilies", i);
+        char why[80];
+        if (!streq(family, "IPv4") && !streq(family, "IPv6"))
+            continue;
+        snprintf(why, sizeof(why), "expected an %s value as indicated by `ipFamilies[%zu]`", family, i);
+        if (streq(family, "IPv6") != is_ipv6(ip))
+            rule_broken_text(c, CAUSE_INVALID, ip, why, "spec.clusterIPs[%zu]", i);
+    }
+}
+
 static void check_addresses(const json_t *service, struct status_causes *c)
 {
     const json_t *ips = jget(service, "spec.clusterIPs"), *ip;
     const char *first = jstr_or(service, "spec.clusterIP", "");
     size_t i;
-    if (*first && json_array_size(ips) && !streq(first, json_string_value(json_array_get(ips, 0)) ?: ""))
+    if (*first && json_array_size(ips) && !streq(first, item_of(service, "spec.clusterIPs", 0)))
         rule_broken(c, CAUSE_INVALID, ips, "first value must match `clusterIP`", "spec.clusterIPs");
     if (*first && !json_array_size(ips) && !is_headless(service))
         rule_check_text(c, check_ip, first, "spec.clusterIP");
-    if (json_array_size(ips) > 2)
-        rule_broken(c, CAUSE_INVALID, ips, "may only hold up to 2 values", "spec.clusterIPs");
-    json_array_foreach(ips, i, ip)
-        if (i > 0 || !is_headless(service))
-            rule_check_text(c, check_ip, json_string_value(ip) ?: "", "spec.clusterIPs[%zu]", i);
+    if (check_cluster_ip_texts(service, c))
+        check_ip_families(service, c);
     json_array_foreach(jget(service, "spec.externalIPs"), i, ip)
         if (is_ipv4(json_string_value(ip) ?: "") || is_ipv6(json_string_value(ip) ?: ""))
             rule_check_text(c, check_endpoint_ip, json_string_value(ip), "spec.externalIPs[%zu]", i);
@@ -225,17 +274,40 @@ static void check_external_policy(const json_t *service, struct status_causes *c
 
 /* --- updates --- */
 
-/* The address of a Service lies in clients: it stays until the type becomes ExternalName. */
-static void check_address_kept(const json_t *service, const json_t *old, struct status_causes *c)
+/* Addresses and families of a Service lie in clients: the first stays, a second may come, and go when the policy says
+ * so. Upstream tells of a family's first place whichever has changed. */
+static const struct kept {
+    const char *list, *unset, *released;
+    bool names_place;
+} kept[] = {
+    {"spec.clusterIPs", "primary clusterIP can not be unset",
+     "must be set to 'SingleStack' when releasing the secondary clusterIP", true},
+    {"spec.ipFamilies", "primary ipFamily can not be unset",
+     "must be set to 'SingleStack' when releasing the secondary ipFamily", false},
+};
+
+static void check_kept(const struct kept *k, const json_t *service, const json_t *old, struct status_causes *c)
 {
-    const json_t *before = jget(old, "spec.clusterIPs"), *after = jget(service, "spec.clusterIPs");
-    if (is_type(service, "ExternalName") || is_type(old, "ExternalName") || !json_array_size(before))
+    const json_t *now = jget(service, k->list);
+    size_t n = size_of(service, k->list), before = size_of(old, k->list);
+    size_t compared = n == before ? n : n && before ? 1 : 0;
+    if (before && !n)
+        rule_broken(c, CAUSE_INVALID, now, k->unset, "%s[0]", k->list);
+    for (size_t i = 0; i < compared; i++)
+        if (!streq(item_of(service, k->list, i), item_of(old, k->list, i)))
+            rule_broken(c, CAUSE_INVALID, now, "may not change once set", "%s[%zu]", k->list, k->names_place ? i : 0);
+    if (before > n && n == 1 && !streq(jstr_or(service, "spec.ipFamilyPolicy", ""), "SingleStack"))
+        rule_broken(c, CAUSE_INVALID, jget(service, "spec.ipFamilyPolicy"), k->released, "spec.ipFamilyPolicy");
+}
+
+static void check_addresses_kept(const json_t *service, const json_t *old, struct status_causes *c)
+{
+    bool headless = is_headless(service), was_headless = is_headless(old);
+    if (is_type(service, "ExternalName") || is_type(old, "ExternalName") || (headless && was_headless))
         return;
-    const json_t *first = json_array_get(after, 0);
-    if (!first)
-        rule_broken(c, CAUSE_INVALID, after, "primary clusterIP can not be unset", "spec.clusterIPs[0]");
-    else if (!json_equal(json_array_get(before, 0), first))
-        rule_broken(c, CAUSE_INVALID, after, "may not change once set", "spec.clusterIPs[0]");
+    check_kept(&kept[0], service, old, c);
+    if (!headless && !was_headless)
+        check_kept(&kept[1], service, old, c);
 }
 
 static void check_class_kept(const json_t *service, const json_t *old, struct status_causes *c)
@@ -259,7 +331,7 @@ void service_validate(const json_t *service, const json_t *old, struct status_ca
     check_source_ranges(service, causes);
     check_external_policy(service, causes);
     if (old) {
-        check_address_kept(service, old, causes);
+        check_addresses_kept(service, old, causes);
         check_class_kept(service, old, causes);
     }
 }

@@ -2,7 +2,6 @@
  * dropTypeDependentFields). */
 #include "server/alloc.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,58 +9,68 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "json/json.h"
-#include "service/ipalloc.h"
-
-#define NODE_PREFIX_LEN 24
-
-struct range { /* IPv4, host byte order */
-    uint32_t base;
-    int prefix_len;
-    char text[32];
-};
-
-struct alloc {
-    struct range service, cluster;
-    struct numalloc *ips;   /* number n is base + 1 + n: neither the network's nor the broadcast address */
-    struct numalloc *ports; /* number n is port_min + n */
-    struct numalloc *nodes; /* number n is the n-th /24 of the cluster range */
-    int port_min, port_max;
-    uint32_t n_nodes;
-};
+#include "server/alloc_impl.h"
 
 /* --- making --- */
 
-static int parse_range(const char *text, int len_min, int len_max, struct range *ret, struct err *err)
+/* What a family's ranges may be like. A node's part is what upstream's --node-cidr-mask-size-ipv4/-ipv6 say by default;
+ * a bit is kept for each address of a Service range. */
+static const struct limits {
+    int family, service_min, service_max, cluster_min, node_prefix;
+    const char *name;
+} limits[] = {{AF_INET, 8, 30, 8, 24, "IPv4"}, {AF_INET6, 104, 126, 48, 64, "IPv6"}};
+
+static const struct limits *limits_of(const struct cidr *c)
 {
-    char address[INET_ADDRSTRLEN] = "";
-    const char *slash = strchr(text, '/');
-    int64_t len;
-    struct in_addr in;
-    if (slash && (size_t)(slash - text) < sizeof(address))
-        memcpy(address, text, (size_t)(slash - text));
-    if (!slash || inet_pton(AF_INET, address, &in) != 1 || !str_to_i64(slash + 1, len_min, len_max, &len))
-        return err_set(err, 0, "%s is no IPv4 range with a prefix of %d to %d", text, len_min, len_max);
-    ret->prefix_len = (int)len;
-    ret->base = ntohl(in.s_addr) & (uint32_t)(0xffffffffu << (32 - len));
-    snprintf(ret->text, sizeof(ret->text), "%s", text);
+    return &limits[c->ip.family == AF_INET6];
+}
+
+static int check_prefix(const struct cidr *c, int min, int max, struct err *err)
+{
+    char text[CIDR_TEXT_SIZE];
+    return c->prefix >= min && c->prefix <= max ? 0
+                                                : err_set(err, 0, "%s is no %s range with a prefix of %d to %d",
+                                                          cidr_format(c, text), limits_of(c)->name, min, max);
+}
+
+static int parse_ranges(struct alloc *a, const char *service_cidrs, const char *cluster_cidrs, struct err *err)
+{
+    if (!cidrs_parse(service_cidrs, &a->services))
+        return err_set(err, 0, "%s is no range, nor one a family", service_cidrs);
+    if (!cidrs_parse(cluster_cidrs, &a->pods))
+        return err_set(err, 0, "%s is no range, nor one a family", cluster_cidrs);
+    for (int i = 0; i < a->services.n; i++) {
+        const struct cidr *c = &a->services.cidr[i];
+        if (!cidrs_of(&a->pods, c->ip.family) || a->pods.n != a->services.n)
+            return err_set(err, 0, "%s and %s are not of the same families", service_cidrs, cluster_cidrs);
+        if (check_prefix(c, limits_of(c)->service_min, limits_of(c)->service_max, err) < 0)
+            return -1;
+    }
+    for (int i = 0; i < a->pods.n; i++) {
+        const struct cidr *c = &a->pods.cidr[i];
+        if (check_prefix(c, limits_of(c)->cluster_min, limits_of(c)->node_prefix, err) < 0)
+            return -1;
+        uint32_t n = 1u << (limits_of(c)->node_prefix - c->prefix);
+        a->n_nodes = !a->n_nodes || n < a->n_nodes ? n : a->n_nodes;
+    }
     return 0;
 }
 
-struct alloc *alloc_new(const char *service_cidr, const char *cluster_cidr, int port_min, int port_max, struct err *err)
+struct alloc *alloc_new(const char *service_cidrs, const char *cluster_cidrs, int port_min, int port_max,
+                        struct err *err)
 {
-    struct range service, cluster;
-    if (parse_range(service_cidr, 8, 30, &service, err) < 0 ||
-        parse_range(cluster_cidr, 8, NODE_PREFIX_LEN, &cluster, err) < 0)
+    struct alloc ranges = {.port_min = port_min, .port_max = port_max};
+    if (parse_ranges(&ranges, service_cidrs, cluster_cidrs, err) < 0)
         return NULL;
     if (port_min < 1 || port_max > 65535 || port_min > port_max) {
         err_set(err, 0, "%d-%d is no range of ports", port_min, port_max);
         return NULL;
     }
     struct alloc *a = NEW(struct alloc);
-    uint32_t n_ips = (1u << (32 - service.prefix_len)) - 2, n_ports = (uint32_t)(port_max - port_min + 1);
-    *a = (struct alloc){.service = service, .cluster = cluster, .port_min = port_min, .port_max = port_max};
-    a->n_nodes = 1u << (NODE_PREFIX_LEN - cluster.prefix_len);
-    a->ips = numalloc_new(n_ips, ip_static_band(n_ips + 2));
+    uint32_t n_ports = (uint32_t)(port_max - port_min + 1);
+    *a = ranges;
+    for (int i = 0; i < a->services.n; i++)
+        a->ips[i] = alloc_ips_new(&a->services.cidr[i]);
     a->ports = numalloc_new(n_ports, port_static_band(n_ports));
     a->nodes = numalloc_new(a->n_nodes, 0);
     return a;
@@ -71,7 +80,8 @@ void alloc_free(struct alloc *a)
 {
     if (!a)
         return;
-    numalloc_free(a->ips);
+    for (int i = 0; i < a->services.n; i++)
+        numalloc_free(a->ips[i]);
     numalloc_free(a->ports);
     numalloc_free(a->nodes);
     free(a);
@@ -79,25 +89,25 @@ void alloc_free(struct alloc *a)
 
 /* --- changes --- */
 
-static void note(struct alloc_change *c, struct numalloc *from, uint32_t number, bool release)
+void alloc_note(struct alloc_change *c, struct numalloc *from, uint32_t number, bool release)
 {
     c->items = xrealloc(c->items, (c->n + 1) * sizeof(*c->items));
     c->items[c->n++] = (struct alloc_item){from, number, release};
 }
 
-static bool take(struct alloc_change *c, struct numalloc *from, uint32_t number)
+bool alloc_take(struct alloc_change *c, struct numalloc *from, uint32_t number)
 {
     if (!numalloc_take(from, number))
         return false;
-    note(c, from, number, false);
+    alloc_note(c, from, number, false);
     return true;
 }
 
-static bool take_next(struct alloc_change *c, struct numalloc *from, uint32_t *ret)
+bool alloc_take_next(struct alloc_change *c, struct numalloc *from, uint32_t *ret)
 {
     if (!numalloc_next(from, ret))
         return false;
-    note(c, from, *ret, false);
+    alloc_note(c, from, *ret, false);
     return true;
 }
 
@@ -120,26 +130,14 @@ void alloc_rollback(struct alloc_change *change)
     finish(change, false);
 }
 
-/* --- addresses --- */
-
-static bool ip_number(const struct alloc *a, const char *text, uint32_t *ret)
-{
-    struct in_addr in;
-    if (inet_pton(AF_INET, text, &in) != 1)
-        return false;
-    uint32_t offset = ntohl(in.s_addr) - a->service.base;
-    if (ntohl(in.s_addr) < a->service.base || offset < 1 || offset >= (1u << (32 - a->service.prefix_len)) - 1)
-        return false;
-    *ret = offset - 1;
-    return true;
-}
+/* --- what a Service needs --- */
 
 static const char *service_type(const json_t *doc)
 {
     return jstr_or(doc, "spec.type", "ClusterIP");
 }
 
-static bool needs_ip(const json_t *doc)
+bool alloc_needs_ip(const json_t *doc)
 {
     return !streq(service_type(doc), "ExternalName");
 }
@@ -163,82 +161,6 @@ static bool needs_ports(const json_t *doc)
 static bool needs_health_port(const json_t *doc)
 {
     return is_balanced(doc) && streq(jstr_or(doc, "spec.externalTrafficPolicy", ""), "Local");
-}
-
-/* spec.clusterIP, or the first of clusterIPs; NULL when neither says anything. */
-static const char *cluster_ip(const json_t *doc)
-{
-    const char *ip = jstr(doc, "spec.clusterIP");
-    if (ip && *ip)
-        return ip;
-    ip = json_string_value(json_array_get(jget(doc, "spec.clusterIPs"), 0));
-    return ip && *ip ? ip : NULL;
-}
-
-/* The number the Service holds; false for headless ones and those without an address. */
-static bool held_ip(const struct alloc *a, const json_t *doc, uint32_t *ret)
-{
-    const char *ip = doc && needs_ip(doc) ? cluster_ip(doc) : NULL;
-    return ip && ip_number(a, ip, ret);
-}
-
-static void set_cluster_ip(json_t *doc, const char *ip)
-{
-    json_t *text = json_string(ip); /* ip may be the document's own */
-    jset(doc, "spec.clusterIPs", json_pack("[O]", text));
-    jset(doc, "spec.clusterIP", text);
-}
-
-static void add_ip_cause(struct status_causes *causes, const char *ip, const char *why)
-{
-    _cleanup_json_ json_t *value = json_pack("[s]", ip);
-    causes_add(causes, CAUSE_INVALID, "spec.clusterIPs", value, "failed to allocate IP %s: %s", ip, why);
-}
-
-static void take_given_ip(struct alloc *a, const char *ip, struct status_causes *causes, struct alloc_change *change)
-{
-    struct in_addr in;
-    uint32_t n;
-    if (inet_pton(AF_INET, ip, &in) != 1)
-        return; /* no address at all: validation says so */
-    if (!ip_number(a, ip, &n)) {
-        char why[200];
-        snprintf(why, sizeof(why), "the provided IP (%s) is not in the valid range. The range of valid IPs is %s", ip,
-                 a->service.text);
-        add_ip_cause(causes, ip, why);
-    } else if (!take(change, a->ips, n)) {
-        add_ip_cause(causes, ip, "provided IP is already allocated");
-    }
-}
-
-static int alloc_ips(struct alloc *a, json_t *doc, const json_t *old, struct status_causes *causes,
-                     struct alloc_change *change, struct err *err)
-{
-    uint32_t held, wanted;
-    bool holds = held_ip(a, old, &held), keeps = holds && held_ip(a, doc, &wanted) && wanted == held;
-    if (holds && !keeps)
-        note(change, a->ips, held, true);
-    if (!needs_ip(doc))
-        return 0;
-    const char *ip = cluster_ip(doc);
-    if (!ip) {
-        if (!take_next(change, a->ips, &wanted))
-            return err_set(err, 0, "failed to allocate a serviceIP: range is full");
-        char text[INET_ADDRSTRLEN];
-        const struct in_addr in = {htonl(a->service.base + 1 + wanted)};
-        inet_ntop(AF_INET, &in, text, sizeof(text));
-        set_cluster_ip(doc, text);
-    } else {
-        if (!keeps && !streq(ip, "None"))
-            take_given_ip(a, ip, causes, change);
-        if (!json_array_size(jget(doc, "spec.clusterIPs")) || !*jstr_or(doc, "spec.clusterIP", ""))
-            set_cluster_ip(doc, ip);
-    }
-    if (!json_array_size(jget(doc, "spec.ipFamilies")))
-        jset(doc, "spec.ipFamilies", json_pack("[s]", "IPv4"));
-    if (!jget(doc, "spec.ipFamilyPolicy"))
-        jset_str(doc, "spec.ipFamilyPolicy", "SingleStack");
-    return 0;
 }
 
 /* --- ports --- */
@@ -283,7 +205,7 @@ static void take_given_port(struct alloc *a, int64_t port, const char *field, st
         causes_add(causes, CAUSE_INVALID, field, value,
                    "provided port is not in the valid range. The range of valid ports is %d-%d", a->port_min,
                    a->port_max);
-    else if (!take(change, a->ports, (uint32_t)(port - a->port_min)))
+    else if (!alloc_take(change, a->ports, (uint32_t)(port - a->port_min)))
         causes_add(causes, CAUSE_INVALID, field, value, "provided port is already allocated");
 }
 
@@ -297,7 +219,7 @@ static int alloc_port(struct alloc *a, json_t *port, const char *field, struct a
         jset_int(port, "nodePort", shared);
         return 0;
     }
-    if (!take_next(change, a->ports, &n))
+    if (!alloc_take_next(change, a->ports, &n))
         return err_set(err, 0, "%s: failed to allocate a nodePort: range is full", field);
     jset_int(port, "nodePort", a->port_min + (int64_t)n);
     return 0;
@@ -313,7 +235,7 @@ static void release_ports(struct alloc *a, const json_t *old_ports, const json_t
         for (size_t k = 0; k < i; k++)
             repeated |= jint(json_array_get(old_ports, k), "nodePort", 0) == n;
         if (n >= a->port_min && n <= a->port_max && !repeated && !has_node_port(kept, n))
-            note(change, a->ports, (uint32_t)(n - a->port_min), true);
+            alloc_note(change, a->ports, (uint32_t)(n - a->port_min), true);
     }
 }
 
@@ -351,14 +273,14 @@ static int alloc_health_port(struct alloc *a, json_t *doc, const json_t *old, st
         if (wanted && wanted != held)
             take_given_port(a, wanted, "spec.healthCheckNodePort", causes, change);
         if (!wanted) {
-            if (!take_next(change, a->ports, &n))
+            if (!alloc_take_next(change, a->ports, &n))
                 return err_set(err, 0, "failed to allocate a HealthCheck NodePort: range is full");
             wanted = a->port_min + (int64_t)n;
             jset_int(doc, "spec.healthCheckNodePort", wanted);
         }
     }
     if (held >= a->port_min && held <= a->port_max && held != wanted)
-        note(change, a->ports, (uint32_t)(held - a->port_min), true);
+        alloc_note(change, a->ports, (uint32_t)(held - a->port_min), true);
     return 0;
 }
 
@@ -367,22 +289,8 @@ static int alloc_health_port(struct alloc *a, json_t *doc, const json_t *old, st
 /* What the new version does not mention stays as it was. */
 static void inherit(json_t *doc, const json_t *old)
 {
-    static const char *const address_fields[] = {"spec.clusterIP", "spec.clusterIPs", "spec.ipFamilies",
-                                                 "spec.ipFamilyPolicy"};
-    if (needs_ip(old) && needs_ip(doc)) {
-        const char *ip = jstr(doc, "spec.clusterIP"), *old_ip = jstr(old, "spec.clusterIP");
-        json_t *ips = jget(doc, "spec.clusterIPs");
-        if (ip && *ip && !streq_or_null(ip, old_ip) && (!ips || json_equal(ips, jget(old, "spec.clusterIPs"))))
-            jset(doc, "spec.clusterIPs", json_pack("[s]", ip)); /* a writer who names only the singular */
-        for (size_t i = 0; i < ARRAY_LEN(address_fields); i++) {
-            json_t *value = jget(doc, address_fields[i]);
-            bool empty = !value || (json_is_string(value) && !*json_string_value(value)) ||
-                         (json_is_array(value) && !json_array_size(value));
-            json_t *old_value = jget(old, address_fields[i]);
-            if (empty && old_value)
-                jset(doc, address_fields[i], json_deep_copy(old_value));
-        }
-    }
+    if (alloc_needs_ip(old) && alloc_needs_ip(doc))
+        alloc_inherit_ips(doc, old);
     if (needs_ports(old) && needs_ports(doc)) {
         json_t *ports = jget(doc, "spec.ports"), *p;
         size_t i;
@@ -409,7 +317,7 @@ static bool same_node_ports(const json_t *doc, const json_t *old)
 /* A change of type takes along what only the old type had, when the writer just repeated it. */
 static void drop_type_dependent(json_t *doc, const json_t *old)
 {
-    if (needs_ip(old) && !needs_ip(doc) && streq_or_null(cluster_ip(doc), cluster_ip(old))) {
+    if (alloc_needs_ip(old) && !alloc_needs_ip(doc) && streq_or_null(alloc_cluster_ip(doc), alloc_cluster_ip(old))) {
         static const char *const fields[] = {"spec.clusterIP", "spec.clusterIPs", "spec.ipFamilies",
                                              "spec.ipFamilyPolicy", "spec.internalTrafficPolicy"};
         for (size_t i = 0; i < ARRAY_LEN(fields); i++)
@@ -451,14 +359,12 @@ int alloc_service(struct alloc *a, json_t *doc, const json_t *old, struct status
 
 void alloc_service_deleted(struct alloc *a, const json_t *doc, struct alloc_change *change)
 {
-    uint32_t n;
-    if (held_ip(a, doc, &n))
-        note(change, a->ips, n, true);
+    alloc_release_ips(a, doc, NULL, change);
     if (may_have_ports(doc))
         release_ports(a, jget(doc, "spec.ports"), NULL, change);
     int64_t health = jint(doc, "spec.healthCheckNodePort", 0);
     if (health >= a->port_min && health <= a->port_max)
-        note(change, a->ports, (uint32_t)(health - a->port_min), true);
+        alloc_note(change, a->ports, (uint32_t)(health - a->port_min), true);
 }
 
 void alloc_restore_service(struct alloc *a, const json_t *doc)
@@ -473,36 +379,58 @@ void alloc_restore_service(struct alloc *a, const json_t *doc)
 
 /* --- nodes --- */
 
+/* The n-th of the parts that end at `prefix`, and the number of a part. */
+static struct cidr part(const struct cidr *range, int prefix, uint32_t n)
+{
+    struct cidr c = {.ip = range->ip, .prefix = prefix};
+    for (int bit = prefix - 1; n; bit--, n >>= 1)
+        if (n & 1)
+            c.ip.bytes[bit / 8] |= (unsigned char)(0x80 >> bit % 8);
+    return c;
+}
+
+static uint32_t part_number(const struct cidr *range, const struct cidr *c)
+{
+    uint32_t n = 0;
+    for (int bit = range->prefix; bit < c->prefix; bit++)
+        n = n << 1 | (c->ip.bytes[bit / 8] >> (7 - bit % 8) & 1);
+    return n;
+}
+
 static bool node_number(const struct alloc *a, const json_t *doc, uint32_t *ret)
 {
-    struct range range;
-    struct err err;
-    const char *cidr = jstr(doc, "spec.podCIDR");
-    if (!cidr || parse_range(cidr, NODE_PREFIX_LEN, NODE_PREFIX_LEN, &range, &err) < 0 || range.base < a->cluster.base)
+    struct cidr own;
+    const char *text = jstr(doc, "spec.podCIDR");
+    if (!text || !cidr_parse(text, &own))
         return false;
-    *ret = (range.base - a->cluster.base) >> (32 - NODE_PREFIX_LEN);
+    const struct cidr *range = cidrs_of(&a->pods, own.ip.family);
+    if (!range || own.prefix != limits_of(range)->node_prefix || !cidr_covers(range, &own))
+        return false;
+    *ret = part_number(range, &own);
     return *ret < a->n_nodes;
 }
 
 int alloc_node(struct alloc *a, json_t *doc, struct alloc_change *change, struct err *err)
 {
+    char text[CIDR_TEXT_SIZE];
     uint32_t n = 0;
     if (jget(doc, "spec.podCIDR")) {
         if (node_number(a, doc, &n))
-            take(change, a->nodes, n); /* a range given by hand may be shared: that is its giver's business */
+            alloc_take(change, a->nodes, n); /* a range given by hand may be shared: that is its giver's business */
         return 0;
     }
     /* In order, so that addresses can be guessed: node 1 has the first range. */
     while (n < a->n_nodes && numalloc_has(a->nodes, n))
         n++;
-    if (!take(change, a->nodes, n))
-        return err_set(err, 0, "no pod range is left in %s", a->cluster.text);
-    uint32_t base = a->cluster.base + (n << (32 - NODE_PREFIX_LEN));
-    char text[32];
-    snprintf(text, sizeof(text), "%u.%u.%u.%u/%d", base >> 24, base >> 16 & 255, base >> 8 & 255, base & 255,
-             NODE_PREFIX_LEN);
-    jset_str(doc, "spec.podCIDR", text);
-    jset(doc, "spec.podCIDRs", json_pack("[s]", text));
+    if (!alloc_take(change, a->nodes, n))
+        return err_set(err, 0, "no pod range is left in %s", cidr_format(&a->pods.cidr[0], text));
+    json_t *ranges = json_array();
+    for (int i = 0; i < a->pods.n; i++) {
+        const struct cidr *range = &a->pods.cidr[i], own = part(range, limits_of(range)->node_prefix, n);
+        json_array_append_new(ranges, json_string(cidr_format(&own, text)));
+    }
+    jset(doc, "spec.podCIDR", json_incref(json_array_get(ranges, 0)));
+    jset(doc, "spec.podCIDRs", ranges);
     return 0;
 }
 
@@ -510,7 +438,7 @@ void alloc_node_deleted(struct alloc *a, const json_t *doc, struct alloc_change 
 {
     uint32_t n;
     if (node_number(a, doc, &n))
-        note(change, a->nodes, n, true);
+        alloc_note(change, a->nodes, n, true);
 }
 
 void alloc_restore_node(struct alloc *a, const json_t *doc)

@@ -1,6 +1,6 @@
 /* Numbers the server gives to objects: ClusterIPs, NodePorts and health check ports of Services, the pod range of a
  * node. Pure: documents in, changed documents out. A change holds its numbers from the moment it is decided; they are
- * kept or given back when the write has been answered, so that nothing is handed out twice meanwhile. IPv4. */
+ * kept or given back when the write has been answered, so that nothing is handed out twice meanwhile. */
 #pragma once
 #include <jansson.h>
 #include <stddef.h>
@@ -22,7 +22,8 @@ struct alloc_change {
     size_t n;
 };
 
-struct alloc *alloc_new(const char *service_cidr, const char *cluster_cidr, int port_min, int port_max,
+/* The ranges: one, or one a family with a comma between, the primary family first. */
+struct alloc *alloc_new(const char *service_cidrs, const char *cluster_cidrs, int port_min, int port_max,
                         struct err *err);
 void alloc_free(struct alloc *a);
 

@@ -2,11 +2,11 @@
  * of DNS, the class of the Ingresses that it serves, two priority classes. Written through the same way as everybody's
  * objects, at every start: what is there is kept, what depends on the configuration is brought up to date. */
 #define LOG_AREA "server"
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/ip.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "kinds/ingress.h"
@@ -156,26 +156,25 @@ static void ensure_service(struct server *s, const struct boot_service *b)
            true);
     ensure(s, &kind_endpointslice,
            json_pack("{s:{s:s, s:s, s:{s:s}}, s:s, s:[{s:[s], s:{s:b}}], s:o}", "metadata", "name", b->name,
-                     "namespace", b->ns, "labels", "kubernetes.io/service-name", b->name, "addressType", "IPv4",
-                     "endpoints", "addresses", b->address, "conditions", "ready", 1, "ports", endpoint_ports(b)),
+                     "namespace", b->ns, "labels", "kubernetes.io/service-name", b->name, "addressType",
+                     strchr(b->address, ':') ? "IPv6" : "IPv4", "endpoints", "addresses", b->address, "conditions",
+                     "ready", 1, "ports", endpoint_ports(b)),
            true);
 }
 
-/* The first address of the Service range: where pods find the API. */
-static void first_service_ip(const char *cidr, char out[INET_ADDRSTRLEN])
+/* The first address of the primary Service range: where pods find the API. */
+static void first_service_ip(const char *cidrs, char out[IP_TEXT_SIZE])
 {
-    struct in_addr in = {0};
-    char base[INET_ADDRSTRLEN] = "";
-    memcpy(base, cidr, strcspn(cidr, "/")); /* alloc_new() has checked it */
-    inet_pton(AF_INET, base, &in);
-    in.s_addr = htonl(ntohl(in.s_addr) + 1);
-    inet_ntop(AF_INET, &in, out, INET_ADDRSTRLEN);
+    struct cidrs ranges = {0};
+    cidrs_parse(cidrs, &ranges); /* alloc_new() has checked it */
+    const struct ip ip = cidr_nth(&ranges.cidr[0], 1);
+    ip_format(&ip, out);
 }
 
 static void ensure_api_service(struct server *s)
 {
-    char ip[INET_ADDRSTRLEN];
-    first_service_ip(s->config.service_cidr, ip);
+    char ip[IP_TEXT_SIZE];
+    first_service_ip(s->config.service_cidrs, ip);
     const struct boot_port ports[] = {{"https", "TCP", API_SERVICE_PORT, s->config.port}};
     _cleanup_json_ json_t *labels = json_pack("{s:s, s:s}", "component", "apiserver", "provider", "kubernetes");
     const struct boot_service service = {"default", "kubernetes",    ip, s->config.advertise_ip, labels,

@@ -15,8 +15,8 @@
 static void copy_config(struct server_config *to, const struct server_config *from)
 {
     *to = *from;
-    to->cluster_cidr = xstrdup(from->cluster_cidr);
-    to->service_cidr = xstrdup(from->service_cidr);
+    to->cluster_cidrs = xstrdup(from->cluster_cidrs);
+    to->service_cidrs = xstrdup(from->service_cidrs);
     to->cluster_dns = xstrdup(from->cluster_dns);
     to->cluster_domain = xstrdup(from->cluster_domain);
     to->advertise_ip = xstrdup(from->advertise_ip);
@@ -24,8 +24,8 @@ static void copy_config(struct server_config *to, const struct server_config *fr
 
 static void free_config(struct server_config *c)
 {
-    free((char *)c->cluster_cidr);
-    free((char *)c->service_cidr);
+    free((char *)c->cluster_cidrs);
+    free((char *)c->service_cidrs);
     free((char *)c->cluster_dns);
     free((char *)c->cluster_domain);
     free((char *)c->advertise_ip);
@@ -97,7 +97,7 @@ static bool restore_node(void *arg, struct object *o)
 static int make_alloc(struct server *s, struct err *err)
 {
     const struct server_config *c = &s->config;
-    s->alloc = alloc_new(c->service_cidr, c->cluster_cidr, c->node_port_min, c->node_port_max, err);
+    s->alloc = alloc_new(c->service_cidrs, c->cluster_cidrs, c->node_port_min, c->node_port_max, err);
     if (!s->alloc)
         return -1;
     store_each(s->store, &kind_service, NULL, NULL, NULL, restore_service, s->alloc);

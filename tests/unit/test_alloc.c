@@ -2,6 +2,7 @@
 #include <stdarg.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "json/json.h"
 #include "server/alloc.h"
 #include "t.h"
@@ -247,6 +248,112 @@ static const char *add_node(struct alloc *a, json_t *node)
     return jstr_or(node, "spec.podCIDR", "");
 }
 
+/* What became of a Service: policy, families and, by family, where the addresses are from ("4", "6", "46", …; "!text":
+ * refused). */
+static const char *shape(const char *message, const json_t *d)
+{
+    static char text[1100];
+    char families[4] = "", ips[4] = "";
+    size_t i;
+    json_t *item;
+    json_array_foreach(jget(d, "spec.ipFamilies"), i, item)
+        families[i] = streq(json_string_value(item), "IPv6") ? '6' : '4';
+    json_array_foreach(jget(d, "spec.clusterIPs"), i, item)
+        ips[i] = strchr(json_string_value(item), ':') ? '6' : streq(json_string_value(item), "None") ? '-' : '4';
+    if (*message)
+        snprintf(text, sizeof(text), "!%s", message);
+    else
+        snprintf(text, sizeof(text), "%s %s %s", jstr_or(d, "spec.ipFamilyPolicy", "-"), families, ips);
+    return text;
+}
+
+static const char *outcome(struct alloc *a, const char *text, const json_t *old, json_t **ret)
+{
+    const char *message = put(a, text, old, ret);
+    return shape(message, *ret);
+}
+
+TEST(families_follow_the_policy_and_the_cluster)
+{
+    static const char *const clusters[] = {"10.96.0.0/24", "10.96.0.0/24,fd00:10:96::/112",
+                                           "fd00:10:96::/112,10.96.0.0/24"};
+    static const char *const pods[] = {"10.244.0.0/16", "10.244.0.0/16,fd00:10:244::/56",
+                                       "fd00:10:244::/56,10.244.0.0/16"};
+#define REQUIRE "\"ipFamilyPolicy\":\"RequireDualStack\""
+#define PREFER "\"ipFamilyPolicy\":\"PreferDualStack\""
+#define ONE_ONLY                                                                                                       \
+    "!spec.ipFamilyPolicy: Invalid value: \"RequireDualStack\": this cluster is not configured for dual-stack "        \
+    "services"
+    static const struct {
+        const char *spec, *made[3];
+    } cases[] = {
+        {"", {"SingleStack 4 4", "SingleStack 4 4", "SingleStack 6 6"}},
+        {PREFER, {"PreferDualStack 4 4", "PreferDualStack 46 46", "PreferDualStack 64 64"}},
+        {REQUIRE, {ONE_ONLY, "RequireDualStack 46 46", "RequireDualStack 64 64"}},
+        {REQUIRE ",\"ipFamilies\":[\"IPv6\"]", {ONE_ONLY, "RequireDualStack 64 64", "RequireDualStack 64 64"}},
+        {"\"ipFamilies\":[\"IPv6\"]",
+         {"!spec.ipFamilies[0]: Invalid value: \"IPv6\": not configured on this cluster", "SingleStack 6 6",
+          "SingleStack 6 6"}},
+        {PREFER ",\"ipFamilies\":[\"IPv4\"]",
+         {"PreferDualStack 4 4", "PreferDualStack 46 46", "PreferDualStack 46 46"}},
+        {"\"ipFamilies\":[\"IPv6\",\"IPv4\"]",
+         {"!spec.ipFamilyPolicy: Invalid value: \"SingleStack\": must be 'RequireDualStack' or 'PreferDualStack' when "
+          "multiple IP families are specified",
+          "!spec.ipFamilyPolicy: Invalid value: \"SingleStack\": must be 'RequireDualStack' or 'PreferDualStack' when "
+          "multiple IP families are specified",
+          "!spec.ipFamilyPolicy: Invalid value: \"SingleStack\": must be 'RequireDualStack' or 'PreferDualStack' when "
+          "multiple IP families are specified"}},
+        {PREFER ",\"clusterIP\":\"fd00:10:96::7\"",
+         {"!spec.clusterIPs[0]: Invalid value: [\"fd00:10:96::7\"]: IPv6 is not configured on this cluster",
+          "PreferDualStack 64 64", "PreferDualStack 64 64"}},
+        {"\"clusterIP\":\"None\"", {"RequireDualStack 46 -", "RequireDualStack 46 -", "RequireDualStack 64 -"}},
+        {"\"clusterIP\":\"None\",\"selector\":{\"a\":\"b\"}",
+         {"SingleStack 4 -", "SingleStack 4 -", "SingleStack 6 -"}},
+        {"\"clusterIP\":\"None\",\"selector\":{\"a\":\"b\"}," PREFER,
+         {"PreferDualStack 4 -", "PreferDualStack 46 -", "PreferDualStack 64 -"}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(clusters); i++) {
+        struct err err;
+        struct alloc *a = alloc_new(clusters[i], pods[i], 30000, 30099, &err);
+        for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+            _cleanup_free_ char *text = xasprintf("{\"spec\":{%s}}", cases[k].spec);
+            _cleanup_json_ json_t *d = NULL;
+            T_STR(outcome(a, text, NULL, &d), cases[k].made[i]);
+        }
+        alloc_free(a);
+    }
+}
+
+TEST(a_second_family_comes_and_goes)
+{
+    struct err err;
+    struct alloc *a = alloc_new("10.96.0.0/24,fd00:10:96::/126", "10.244.0.0/16,fd00:10:244::/56", 1, 9, &err);
+    _cleanup_json_ json_t *single = NULL, *dual = NULL, *back = NULL, *kept = NULL, *refused = NULL;
+    T_STR(outcome(a, "{\"spec\":{}}", NULL, &single), "SingleStack 4 4");
+    T_STR(outcome(a, "{\"spec\":{" PREFER "}}", single, &dual), "PreferDualStack 46 46");
+    T_STR(jstr(dual, "spec.clusterIP"), jstr(single, "spec.clusterIP"));
+    T_STR(outcome(a, "{\"spec\":{}}", dual, &kept), "PreferDualStack 46 46"); /* nothing said: as before */
+    T_TRUE(json_equal(jget(kept, "spec.clusterIPs"), jget(dual, "spec.clusterIPs")));
+    _cleanup_free_ char *reduced =
+        xasprintf("{\"spec\":{" PREFER ",\"clusterIPs\":[\"%s\"]}}", jstr(dual, "spec.clusterIP"));
+    T_STR(outcome(a, reduced, dual, &refused),
+          "!spec.ipFamilyPolicy: Invalid value: \"PreferDualStack\": must be 'SingleStack' to release the secondary "
+          "cluster IP");
+    T_STR(outcome(a, "{\"spec\":{\"ipFamilyPolicy\":\"SingleStack\"}}", dual, &back), "SingleStack 4 4");
+    /* Three addresses of a /126 are there; what was released is free again, what is taken is refused. */
+    for (int i = 0; i < 3; i++)
+        T_STR(put(a, "{\"spec\":{\"ipFamilies\":[\"IPv6\"]}}", NULL, NULL), "");
+    T_STR(put(a, "{\"spec\":{\"ipFamilies\":[\"IPv6\"]}}", NULL, NULL),
+          "failed to allocate a serviceIP: range is full");
+    T_STR(put(a, "{\"spec\":{\"clusterIP\":\"fd00:10:96::3\"}}", NULL, NULL),
+          "spec.clusterIPs: Invalid value: [\"fd00:10:96::3\"]: failed to allocate IP fd00:10:96::3: provided IP is "
+          "already allocated");
+    T_STR(put(a, "{\"spec\":{\"clusterIP\":\"fd00:10:96::9\"}}", NULL, NULL),
+          "spec.clusterIPs: Invalid value: [\"fd00:10:96::9\"]: failed to allocate IP fd00:10:96::9: the provided IP "
+          "(fd00:10:96::9) is not in the valid range. The range of valid IPs is fd00:10:96::/126");
+    alloc_free(a);
+}
+
 TEST(nodes_get_ranges_in_order)
 {
     struct alloc *a = make();
@@ -265,9 +372,29 @@ TEST(nodes_get_ranges_in_order)
     alloc_free(a);
 }
 
+TEST(nodes_get_a_range_of_each_family)
+{
+    struct err err;
+    struct alloc *a = alloc_new("10.96.0.0/24,fd00:10:96::/112", "10.244.0.0/16,fd00:10:244::/56", 1, 9, &err);
+    _cleanup_json_ json_t *n1 = doc("{}"), *n2 = doc("{}");
+    T_STR(add_node(a, n1), "10.244.0.0/24");
+    T_STR(add_node(a, n2), "10.244.1.0/24");
+    T_JSON(jget(n2, "spec.podCIDRs"), "[\"10.244.1.0/24\", \"fd00:10:244:1::/64\"]");
+    alloc_free(a);
+    a = alloc_new("fd00:10:96::/112", "fd00:10:244::/63", 1, 9, &err);
+    _cleanup_json_ json_t *n3 = doc("{}"), *n4 = doc("{}"), *n5 = doc("{}");
+    T_STR(add_node(a, n3), "fd00:10:244::/64");
+    T_STR(add_node(a, n4), "fd00:10:244:1::/64");
+    T_STR(add_node(a, n5), "full");
+    alloc_free(a);
+}
+
 TEST(bad_ranges_are_refused)
 {
     struct err err;
+    T_TRUE(!alloc_new("10.96.0.0/12,10.97.0.0/24", "10.244.0.0/16", 30000, 32767, &err));
+    T_TRUE(!alloc_new("10.96.0.0/12,fd00::/112", "10.244.0.0/16", 30000, 32767, &err));
+    T_TRUE(!alloc_new("fd00::/64", "fd00:10:244::/56", 30000, 32767, &err));
     T_TRUE(!alloc_new("10.96.0.0", "10.244.0.0/16", 30000, 32767, &err));
     T_TRUE(!alloc_new("10.96.0.0/12", "fd00::/64", 30000, 32767, &err));
     T_TRUE(!alloc_new("10.96.0.0/12", "10.244.0.0/25", 30000, 32767, &err));
@@ -284,7 +411,10 @@ int main(void)
     RUN(what_only_load_balancers_have_goes_with_the_type);
     RUN(a_failed_write_gives_back_what_it_took);
     RUN(what_is_stored_is_taken_at_start);
+    RUN(families_follow_the_policy_and_the_cluster);
+    RUN(a_second_family_comes_and_goes);
     RUN(nodes_get_ranges_in_order);
+    RUN(nodes_get_a_range_of_each_family);
     RUN(bad_ranges_are_refused);
     return DONE();
 }

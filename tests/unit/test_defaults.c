@@ -98,27 +98,21 @@ TEST(defaults)
          "{\"spec\":{\"type\":\"ClusterIP\",\"ports\":[{\"port\":80},{\"port\":81,\"targetPort\":\"http\"}]}}",
          "{\"spec\":{\"type\":\"ClusterIP\",\"ports\":[{\"port\":80,\"targetPort\":80},{\"port\":81,\"targetPort\":"
          "\"http\"}],"
-         "\"internalTrafficPolicy\":\"Cluster\",\"ipFamilies\":[\"IPv4\"],\"ipFamilyPolicy\":\"SingleStack\"}}"},
+         "\"internalTrafficPolicy\":\"Cluster\"}}"},
         {&kind_service, "{\"spec\":{\"type\":\"NodePort\",\"sessionAffinity\":\"ClientIP\"}}",
-         "{\"spec\":{\"type\":\"NodePort\",\"sessionAffinity\":\"ClientIP\",\"sessionAffinityConfig\":{\"clientIP\":"
-         "{\"timeoutSeconds\":10800}},\"externalTrafficPolicy\":\"Cluster\",\"internalTrafficPolicy\":\"Cluster\","
-         "\"ipFamilies\":[\"IPv4\"],\"ipFamilyPolicy\":\"SingleStack\"}}"},
+         "{\"spec\":{\"type\":\"NodePort\",\"sessionAffinity\":\"ClientIP\",\"sessionAffinityConfig\":{\"clientIP\":{"
+         "\"timeoutSeconds\":10800}},\"externalTrafficPolicy\":\"Cluster\",\"internalTrafficPolicy\":\"Cluster\"}}"},
         {&kind_service,
-         "{\"spec\":{\"type\":\"LoadBalancer\",\"sessionAffinity\":\"None\",\"sessionAffinityConfig\":{}},\"status\":"
-         "{\"loadBalancer\":{\"ingress\":[{\"ip\":\"1.2.3.4\"}]}}}",
+         "{\"spec\":{\"type\":\"LoadBalancer\",\"sessionAffinity\":\"None\",\"sessionAffinityConfig\":{}},\"status\":{"
+         "\"loadBalancer\":{\"ingress\":[{\"ip\":\"1.2.3.4\"}]}}}",
          "{\"spec\":{\"type\":\"LoadBalancer\",\"sessionAffinity\":\"None\",\"externalTrafficPolicy\":\"Cluster\","
-         "\"internalTrafficPolicy\":\"Cluster\",\"allocateLoadBalancerNodePorts\":true,\"ipFamilies\":[\"IPv4\"],"
-         "\"ipFamilyPolicy\":\"SingleStack\"},\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":\"1.2.3.4\","
-         "\"ipMode\":"
-         "\"VIP\"}]}}}"},
+         "\"internalTrafficPolicy\":\"Cluster\",\"allocateLoadBalancerNodePorts\":true},\"status\":{\"loadBalancer\":{"
+         "\"ingress\":[{\"ip\":\"1.2.3.4\",\"ipMode\":\"VIP\"}]}}}"},
         {&kind_service, "{\"spec\":{\"type\":\"ClusterIP\",\"clusterIP\":\"None\"}}",
-         "{\"spec\":{\"type\":\"ClusterIP\",\"clusterIP\":\"None\",\"internalTrafficPolicy\":\"Cluster\","
-         "\"ipFamilies\":"
-         "[\"IPv4\",\"IPv6\"],\"ipFamilyPolicy\":\"RequireDualStack\"}}"},
+         "{\"spec\":{\"type\":\"ClusterIP\",\"clusterIP\":\"None\",\"internalTrafficPolicy\":\"Cluster\"}}"},
         {&kind_service, "{\"spec\":{\"type\":\"ClusterIP\",\"clusterIP\":\"None\",\"selector\":{\"a\":\"b\"}}}",
          "{\"spec\":{\"type\":\"ClusterIP\",\"clusterIP\":\"None\",\"selector\":{\"a\":\"b\"},"
-         "\"internalTrafficPolicy\":"
-         "\"Cluster\",\"ipFamilies\":[\"IPv4\"],\"ipFamilyPolicy\":\"SingleStack\"}}"},
+         "\"internalTrafficPolicy\":\"Cluster\"}}"},
         {&kind_service, "{\"spec\":{\"type\":\"ExternalName\",\"externalName\":\"a.b\"}}",
          "{\"spec\":{\"type\":\"ExternalName\",\"externalName\":\"a.b\"}}"},
         {&kind_namespace, "{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"y\"}}}",

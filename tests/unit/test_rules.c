@@ -326,6 +326,9 @@ TEST(workloads)
 #define SVC(type, members) "\"spec\":{\"type\":\"" type "\"" members "}"
 #define PORT80 ",\"ports\":[{\"port\":80,\"targetPort\":80}]"
 
+#define CLUSTER_IPS(ips) ",\"clusterIP\":\"10.0.0.1\",\"clusterIPs\":[" ips "]"
+#define DUAL CLUSTER_IPS("\"10.0.0.1\",\"fd00::1\"") ",\"ipFamilies\":[\"IPv4\",\"IPv6\"]"
+
 TEST(services)
 {
     static const struct rule_case cases[] = {
@@ -381,6 +384,21 @@ TEST(services)
         {&kind_service, SVC("ClusterIP", ",\"clusterIP\":\"10.0.0.1\",\"clusterIPs\":[\"10.0.0.1\"]" PORT80),
          SVC("ClusterIP", ",\"clusterIP\":\"10.0.0.2\",\"clusterIPs\":[\"10.0.0.2\"]" PORT80),
          "spec.clusterIPs[0]: Invalid value: [\"10.0.0.2\"]: may not change once set"},
+        {&kind_service, NULL, SVC("ClusterIP", ",\"clusterIP\":\"None\",\"clusterIPs\":[\"None\",\"10.0.0.1\"]" PORT80),
+         "spec.clusterIPs: Invalid value: [\"None\",\"10.0.0.1\"]: 'None' must be the first and only value"},
+        {&kind_service, NULL, SVC("ClusterIP", CLUSTER_IPS("\"10.0.0.1\",\"10.0.0.2\"") PORT80),
+         "spec.clusterIPs: Invalid value: [\"10.0.0.1\",\"10.0.0.2\"]: may specify no more than one IP for each IP "
+         "family"},
+        {&kind_service, NULL, SVC("ClusterIP", CLUSTER_IPS("\"10.0.0.1\"") ",\"ipFamilies\":[\"IPv6\"]" PORT80),
+         "spec.clusterIPs[0]: Invalid value: \"10.0.0.1\": expected an IPv6 value as indicated by `ipFamilies[0]`"},
+        {&kind_service, SVC("ClusterIP", DUAL PORT80),
+         SVC("ClusterIP", CLUSTER_IPS("\"10.0.0.1\"") ",\"ipFamilies\":[\"IPv4\"]" PORT80),
+         "spec.ipFamilyPolicy: Invalid value: null: must be set to 'SingleStack' when releasing the secondary "
+         "clusterIP; spec.ipFamilyPolicy: Invalid value: null: must be set to 'SingleStack' when releasing the "
+         "secondary "
+         "ipFamily"},
+        {&kind_service, SVC("ClusterIP", CLUSTER_IPS("\"10.0.0.1\"") ",\"ipFamilies\":[\"IPv4\"]" PORT80),
+         SVC("ClusterIP", DUAL PORT80), ""},
         {&kind_service, SVC("ClusterIP", ",\"clusterIP\":\"10.0.0.1\",\"clusterIPs\":[\"10.0.0.1\"]" PORT80),
          SVC("ExternalName", ",\"externalName\":\"example.com\""), ""},
     };
