@@ -36,6 +36,7 @@ static const struct subresource {
     {"pods", "portforward", "", "v1", "PodPortForwardOptions", V_CREATE | V_GET},
     {"pods", "proxy", "", "v1", "PodProxyOptions", V_CREATE | V_DELETE | V_GET | V_PATCH | V_UPDATE},
     {"pods", "resize", NULL, NULL, NULL, V_GET | V_PATCH | V_UPDATE},
+    {"certificatesigningrequests", "approval", NULL, NULL, NULL, V_GET | V_PATCH | V_UPDATE},
     {"serviceaccounts", "token", "authentication.k8s.io", "v1", "TokenRequest", V_CREATE},
     {"services", "proxy", "", "v1", "ServiceProxyOptions", V_CREATE | V_DELETE | V_GET | V_PATCH | V_UPDATE},
 };

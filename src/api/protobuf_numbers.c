@@ -130,6 +130,12 @@ static const struct message {
                                   "successfulJobsHistoryLimit=6 failedJobsHistoryLimit=7 timeZone=8"},
     {"batch.v1beta1.CronJobStatus", "active=1 lastScheduleTime=4 lastSuccessfulTime=5"},
     {"batch.v1beta1.JobTemplateSpec", "metadata=1 spec=2"},
+    {"certificates.v1.CertificateSigningRequest", "metadata=1 spec=2 status=3"},
+    {"certificates.v1.CertificateSigningRequestCondition",
+     "type=1 reason=2 message=3 lastUpdateTime=4 lastTransitionTime=5 status=6"},
+    {"certificates.v1.CertificateSigningRequestSpec",
+     "request=1 username=2 uid=3 groups=4 usages=5 extra=6 signerName=7 expirationSeconds=8"},
+    {"certificates.v1.CertificateSigningRequestStatus", "conditions=1 certificate=2"},
     {"coordination.v1.Lease", "metadata=1 spec=2"},
     {"coordination.v1.LeaseSpec",
      "holderIdentity=1 leaseDurationSeconds=2 acquireTime=3 renewTime=4 leaseTransitions=5 strategy=6 "

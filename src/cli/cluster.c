@@ -15,6 +15,7 @@
 #include "cli/routes.h"
 #include "client/controller.h"
 #include "control/control.h"
+#include "control/csrsigning.h"
 #include "dns/dns.h"
 #include "ingress/ingress.h"
 #include "json/json.h"
@@ -64,6 +65,7 @@ struct cluster {
     uv_loop_t *loop;
     char *kubeconfig, *url;
     struct pki pki;
+    struct csr_authority authority;
     struct store *store;
     struct server *server;
     struct client *manager, *scheduler, *viewer; /* in-process: controllers, scheduler, what the nodes share */
@@ -186,6 +188,8 @@ static void start_readers(struct cluster *c)
     for (const struct controller_def *const *def = all_controllers; *def; def++)
         controllers_add(c->controllers, *def);
     controllers_add_with(c->controllers, &lb_controller, c->lb_pool);
+    c->authority = (struct csr_authority){c->pki.ca_cert, c->pki.ca_key};
+    controllers_add_with(c->controllers, &csrsigning_controller, &c->authority);
     controllers_start(c->controllers);
 
     c->scheduler = server_local_client(c->server, "system:kube-scheduler", component_groups);

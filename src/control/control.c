@@ -24,5 +24,8 @@ const struct controller_def *const all_controllers[] = {
     &rootca_controller,
     &resourcequota_controller,
     &roleaggregation_controller,
+    &csrapproving_controller,
+    &csrcleaner_controller,
+    &tokencleaner_controller,
     NULL,
 };

@@ -179,7 +179,7 @@ extern const struct kind kind_namespace, kind_node, kind_pod, kind_service, kind
     kind_replicationcontroller, kind_replicaset, kind_deployment, kind_event, kind_configmap, kind_secret,
     kind_serviceaccount, kind_lease, kind_controllerrevision, kind_daemonset, kind_job, kind_statefulset,
     kind_tokenreview, kind_selfsubjectreview, kind_ingress, kind_ingressclass, kind_cronjob;
-extern const struct kind kind_customresourcedefinition;
+extern const struct kind kind_certificatesigningrequest, kind_customresourcedefinition;
 extern const struct kind kind_role, kind_clusterrole, kind_rolebinding, kind_clusterrolebinding,
     kind_poddisruptionbudget;
 extern const struct kind kind_limitrange, kind_resourcequota, kind_priorityclass, kind_subjectaccessreview,

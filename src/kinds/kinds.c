@@ -42,6 +42,7 @@ static const struct kind *const built_in[] = {
     &kind_selfsubjectaccessreview,
     &kind_selfsubjectrulesreview,
     &kind_subjectaccessreview,
+    &kind_certificatesigningrequest,
     &kind_lease,
     &kind_priorityclass,
     &kind_endpointslice,

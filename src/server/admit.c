@@ -105,8 +105,9 @@ struct plugin {
 };
 
 static const struct plugin changing[] = {
-    {&kind_pod, admit_limit_defaults}, {&kind_pod, admit_service_account}, {&kind_pod, admit_priority},
-    {&kind_pod, admit_tolerations},    {&kind_ingress, admit_ingress},
+    {&kind_pod, admit_limit_defaults}, {&kind_pod, admit_service_account},
+    {&kind_pod, admit_priority},       {&kind_pod, admit_tolerations},
+    {&kind_ingress, admit_ingress},    {&kind_certificatesigningrequest, admit_csr_changes},
 };
 
 static const struct plugin looking[] = {
@@ -115,6 +116,7 @@ static const struct plugin looking[] = {
     {&kind_rolebinding, admit_binding},
     {&kind_clusterrolebinding, admit_binding},
     {&kind_node, admit_node},
+    {&kind_certificatesigningrequest, admit_csr},
     {&kind_lease, admit_node_lease},
     {&kind_pod, admit_node_pod},
     {&kind_pod, admit_limits},

@@ -23,5 +23,6 @@ const char *admission_namespace(const struct admission *a);
 admit_fn admit_priority, admit_default_priority;       /* admit_priority.c */
 admit_fn admit_quota;                                  /* admit_quota.c */
 admit_fn admit_node, admit_node_lease, admit_node_pod; /* admit_node.c */
+admit_fn admit_csr_changes, admit_csr;                 /* admit_csr.c */
 admit_fn admit_role, admit_binding;                    /* admit_roles.c */
 admit_fn admit_limit_defaults, admit_limits;           /* admit_limits.c */

@@ -78,3 +78,8 @@ void handle_patch_ephemeral(struct request *r)
 {
     patch(r, UPDATE_EPHEMERAL);
 }
+
+void handle_patch_approval(struct request *r)
+{
+    patch(r, UPDATE_APPROVAL);
+}

@@ -146,6 +146,7 @@ request_fn handle_create;                                               /* creat
 request_fn handle_update, handle_update_status, handle_finalize;        /* update.c */
 request_fn handle_update_ephemeral;                                     /* update.c */
 request_fn handle_patch, handle_patch_status, handle_patch_ephemeral;   /* patch.c */
+request_fn handle_update_approval, handle_patch_approval;               /* update.c, patch.c */
 request_fn handle_delete, handle_delete_collection;                     /* delete.c */
 request_fn handle_evict;                                                /* evict.c */
 request_fn handle_get_scale, handle_update_scale, handle_patch_scale;   /* scale.c */

@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/str.h"
-#include "server/cert.h"
+#include "cert/cert.h"
 
 #define PEM_MAX 65536 /* bytes: certificates are about one KiB */
 #define CA_DAYS 3650

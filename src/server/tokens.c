@@ -11,7 +11,7 @@
 #include "base/str.h"
 #include "http/http.h"
 #include "server/bootstrap_token.h"
-#include "server/cert.h"
+#include "cert/cert.h"
 #include "server/jwt.h"
 #include "server/pipeline.h"
 

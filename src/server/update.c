@@ -56,7 +56,10 @@ static json_t *merge_parts(const struct kind *k, json_t *doc, const json_t *old,
         return doc;
     }
     json_t *merged = json_deep_copy(old);
-    if (part == UPDATE_FINALIZE) {
+    if (part == UPDATE_APPROVAL) {
+        copy_member(merged, doc, "status.conditions");
+        copy_member(merged, doc, "metadata.managedFields");
+    } else if (part == UPDATE_FINALIZE) {
         copy_member(merged, doc, "spec.finalizers");
     } else if (part == UPDATE_EPHEMERAL) {
         copy_member(merged, doc, "spec.ephemeralContainers");
@@ -185,4 +188,10 @@ void handle_update_ephemeral(struct request *r)
         widen_ephemeral(r, doc);
     }
     update_from_body(r, UPDATE_EPHEMERAL);
+}
+
+/* CertificateSigningRequests only: whether they are approved is said here. */
+void handle_update_approval(struct request *r)
+{
+    update_from_body(r, UPDATE_APPROVAL);
 }

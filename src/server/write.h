@@ -15,6 +15,7 @@ enum update_part {
     UPDATE_STATUS,
     UPDATE_FINALIZE,
     UPDATE_EPHEMERAL, /* spec.ephemeralContainers of a pod */
+    UPDATE_APPROVAL,  /* status.conditions of a CertificateSigningRequest */
 };
 /* Everything between defaults and the write: the plug-ins of admission, the kind's `prepare`, the numbers that the
  * cluster gives, the rules of the kind. old NULL: created. After a Status the change is empty again. admit.c */

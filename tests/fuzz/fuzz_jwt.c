@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "server/account_token.h"
-#include "server/cert.h"
+#include "cert/cert.h"
 #include "server/jwt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

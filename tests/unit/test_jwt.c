@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 #include "server/account_token.h"
-#include "server/cert.h"
+#include "cert/cert.h"
 #include "server/jwt.h"
 #include "t.h"
 

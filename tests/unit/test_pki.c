@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/str.h"
-#include "server/cert.h"
+#include "cert/cert.h"
 #include "server/pki.h"
 #include "t.h"
 

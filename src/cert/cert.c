@@ -1,5 +1,5 @@
 /* See cert.h. */
-#include "server/cert.h"
+#include "cert/cert.h"
 
 #include <openssl/bio.h>
 #include <openssl/ec.h>
@@ -10,11 +10,11 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "cert/internal.h"
 
-#define CLOCK_SKEW_SECONDS 300 /* certificates are valid at once for a client whose clock is a little behind */
 #define DAY_SECONDS 86400
 
-static void must(bool ok, const char *what)
+void cert_must(bool ok, const char *what)
 {
     if (ok)
         return;
@@ -34,76 +34,76 @@ void keypair_done(struct keypair *p)
 static GENERAL_NAME *general_name(const char *text)
 {
     GENERAL_NAME *name = GENERAL_NAME_new();
-    must(name, "GENERAL_NAME");
+    cert_must(name, "GENERAL_NAME");
     ASN1_OCTET_STRING *ip = a2i_IPADDRESS(text);
     if (ip) {
         GENERAL_NAME_set0_value(name, GEN_IPADD, ip);
         return name;
     }
     ASN1_IA5STRING *dns = ASN1_IA5STRING_new();
-    must(dns && ASN1_STRING_set(dns, text, -1), "ASN1_STRING_set");
+    cert_must(dns && ASN1_STRING_set(dns, text, -1), "ASN1_STRING_set");
     GENERAL_NAME_set0_value(name, GEN_DNS, dns);
     return name;
 }
 
-static GENERAL_NAMES *general_names(const char *const *names)
+GENERAL_NAMES *cert_general_names(const char *const *names)
 {
     GENERAL_NAMES *list = GENERAL_NAMES_new();
-    must(list, "GENERAL_NAMES");
+    cert_must(list, "GENERAL_NAMES");
     for (; names && *names; names++)
-        must(sk_GENERAL_NAME_push(list, general_name(*names)), "GENERAL_NAMES");
+        cert_must(sk_GENERAL_NAME_push(list, general_name(*names)), "GENERAL_NAMES");
     return list;
 }
 
-static X509_NAME *subject_name(const struct cert_spec *spec)
+X509_NAME *cert_subject(const struct cert_spec *spec)
 {
     X509_NAME *name = X509_NAME_new();
-    must(name, "X509_NAME");
+    cert_must(name, "X509_NAME");
     if (spec->organization)
-        must(X509_NAME_add_entry_by_NID(name, NID_organizationName, MBSTRING_UTF8,
-                                        (const unsigned char *)spec->organization, -1, -1, 0),
-             "subject");
-    must(X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, (const unsigned char *)spec->common_name, -1,
-                                    -1, 0),
-         "subject");
+        cert_must(X509_NAME_add_entry_by_NID(name, NID_organizationName, MBSTRING_UTF8,
+                                             (const unsigned char *)spec->organization, -1, -1, 0),
+                  "subject");
+    cert_must(X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, (const unsigned char *)spec->common_name,
+                                         -1, -1, 0),
+              "subject");
     return name;
 }
 
-static void add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
+void cert_add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
 {
     X509V3_CTX ctx;
     X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
     X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-    must(ext && X509_add_ext(cert, ext, -1), value);
+    cert_must(ext && X509_add_ext(cert, ext, -1), value);
     X509_EXTENSION_free(ext);
 }
 
 static void add_extensions(X509 *cert, X509 *issuer, const struct cert_spec *spec)
 {
-    add_extension(cert, issuer, NID_basic_constraints, spec->ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-    add_extension(cert, issuer, NID_key_usage,
-                  spec->ca ? "critical,digitalSignature,keyCertSign" : "critical,digitalSignature");
+    cert_add_extension(cert, issuer, NID_basic_constraints, spec->ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+    cert_add_extension(cert, issuer, NID_key_usage,
+                       spec->ca ? "critical,digitalSignature,keyCertSign" : "critical,digitalSignature");
     if (spec->client || spec->server)
-        add_extension(cert, issuer, NID_ext_key_usage,
-                      !spec->server   ? "clientAuth"
-                      : !spec->client ? "serverAuth"
-                                      : "clientAuth,serverAuth");
-    add_extension(cert, issuer, NID_subject_key_identifier, "hash");
-    add_extension(cert, issuer, NID_authority_key_identifier, "keyid");
+        cert_add_extension(cert, issuer, NID_ext_key_usage,
+                           !spec->server   ? "clientAuth"
+                           : !spec->client ? "serverAuth"
+                                           : "clientAuth,serverAuth");
+    cert_add_extension(cert, issuer, NID_subject_key_identifier, "hash");
+    cert_add_extension(cert, issuer, NID_authority_key_identifier, "keyid");
     if (spec->names && spec->names[0]) {
-        GENERAL_NAMES *names = general_names(spec->names);
-        must(X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, 0), "subjectAltName");
+        GENERAL_NAMES *names = cert_general_names(spec->names);
+        cert_must(X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, 0), "subjectAltName");
         GENERAL_NAMES_free(names);
     }
 }
 
-static void set_random_serial(X509 *cert)
+void cert_set_random_serial(X509 *cert)
 {
     unsigned char bytes[16];
-    must(RAND_bytes(bytes, sizeof(bytes)) == 1, "RAND_bytes");
+    cert_must(RAND_bytes(bytes, sizeof(bytes)) == 1, "RAND_bytes");
     bytes[0] = (bytes[0] & 0x7f) | 0x40; /* positive, and always as long */
     BIGNUM *n = BN_bin2bn(bytes, sizeof(bytes), NULL);
-    must(n && BN_to_ASN1_INTEGER(n, X509_get_serialNumber(cert)), "serial number");
+    cert_must(n && BN_to_ASN1_INTEGER(n, X509_get_serialNumber(cert)), "serial number");
     BN_free(n);
 }
 
@@ -111,19 +111,19 @@ void keypair_make(struct keypair *ret, const struct cert_spec *spec, const struc
 {
     EVP_PKEY *key = key_make();
     X509 *cert = X509_new();
-    must(cert, "certificate");
+    cert_must(cert, "certificate");
     X509 *signer = issuer ? issuer->cert : cert;
-    X509_NAME *subject = subject_name(spec);
-    must(X509_set_version(cert, X509_VERSION_3) && X509_set_pubkey(cert, key) && X509_set_subject_name(cert, subject) &&
-             X509_set_issuer_name(cert, X509_get_subject_name(signer)),
-         "certificate");
+    X509_NAME *subject = cert_subject(spec);
+    cert_must(X509_set_version(cert, X509_VERSION_3) && X509_set_pubkey(cert, key) &&
+                  X509_set_subject_name(cert, subject) && X509_set_issuer_name(cert, X509_get_subject_name(signer)),
+              "certificate");
     X509_NAME_free(subject);
-    set_random_serial(cert);
-    must(ASN1_TIME_set(X509_getm_notBefore(cert), now - CLOCK_SKEW_SECONDS) &&
-             ASN1_TIME_adj(X509_getm_notAfter(cert), now, spec->days, 0),
-         "validity");
+    cert_set_random_serial(cert);
+    cert_must(ASN1_TIME_set(X509_getm_notBefore(cert), now - CLOCK_SKEW_SECONDS) &&
+                  ASN1_TIME_adj(X509_getm_notAfter(cert), now, spec->days, 0),
+              "validity");
     add_extensions(cert, signer, spec);
-    must(X509_sign(cert, issuer ? issuer->key : key, EVP_sha256()) > 0, "signature");
+    cert_must(X509_sign(cert, issuer ? issuer->key : key, EVP_sha256()) > 0, "signature");
     *ret = (struct keypair){cert, key};
 }
 
@@ -132,7 +132,7 @@ void keypair_make(struct keypair *ret, const struct cert_spec *spec, const struc
 bool keypair_parse(struct keypair *ret, const char *cert_pem, const char *key_pem)
 {
     BIO *cert_bio = BIO_new_mem_buf(cert_pem, -1), *key_bio = BIO_new_mem_buf(key_pem, -1);
-    must(cert_bio && key_bio, "BIO");
+    cert_must(cert_bio && key_bio, "BIO");
     *ret = (struct keypair){PEM_read_bio_X509(cert_bio, NULL, NULL, NULL),
                             PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL)};
     BIO_free(cert_bio);
@@ -143,7 +143,7 @@ bool keypair_parse(struct keypair *ret, const char *cert_pem, const char *key_pe
     return false;
 }
 
-static char *bio_take_text(BIO *bio)
+char *cert_take_text(BIO *bio)
 {
     char *data;
     long len = BIO_get_mem_data(bio, &data);
@@ -155,8 +155,8 @@ static char *bio_take_text(BIO *bio)
 char *keypair_cert_pem(const struct keypair *p)
 {
     BIO *bio = BIO_new(BIO_s_mem());
-    must(bio && PEM_write_bio_X509(bio, p->cert), "PEM");
-    return bio_take_text(bio);
+    cert_must(bio && PEM_write_bio_X509(bio, p->cert), "PEM");
+    return cert_take_text(bio);
 }
 
 char *keypair_key_pem(const struct keypair *p)
@@ -169,7 +169,7 @@ char *keypair_key_pem(const struct keypair *p)
 EVP_PKEY *key_make(void)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    must(key, "key");
+    cert_must(key, "key");
     return key;
 }
 
@@ -177,7 +177,7 @@ EVP_PKEY *key_parse(const char *pem)
 {
     char curve[40] = "";
     BIO *bio = BIO_new_mem_buf(pem, -1);
-    must(bio, "BIO");
+    cert_must(bio, "BIO");
     EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
     BIO_free(bio);
     if (key && EVP_PKEY_get_group_name(key, curve, sizeof(curve), NULL) == 1 && streq(curve, "prime256v1"))
@@ -189,22 +189,23 @@ EVP_PKEY *key_parse(const char *pem)
 char *key_pem(const EVP_PKEY *key)
 {
     BIO *bio = BIO_new(BIO_s_mem());
-    must(bio && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL), "PEM");
-    return bio_take_text(bio);
+    cert_must(bio && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL), "PEM");
+    return cert_take_text(bio);
 }
 
 char *key_public_pem(const EVP_PKEY *key)
 {
     BIO *bio = BIO_new(BIO_s_mem());
-    must(bio && PEM_write_bio_PUBKEY(bio, key), "PEM");
-    return bio_take_text(bio);
+    cert_must(bio && PEM_write_bio_PUBKEY(bio, key), "PEM");
+    return cert_take_text(bio);
 }
 
 /* --- checking --- */
 
 static bool names_equal(const X509 *cert, const struct cert_spec *spec)
 {
-    GENERAL_NAMES *want = general_names(spec->names), *have = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    GENERAL_NAMES *want = cert_general_names(spec->names),
+                  *have = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     int n = sk_GENERAL_NAME_num(want); /* of nothing: -1 */
     bool equal = n == (have ? sk_GENERAL_NAME_num(have) : 0);
     for (int i = 0; equal && i < n; i++)
@@ -216,7 +217,7 @@ static bool names_equal(const X509 *cert, const struct cert_spec *spec)
 
 static bool subject_equal(const X509 *cert, const struct cert_spec *spec)
 {
-    X509_NAME *want = subject_name(spec);
+    X509_NAME *want = cert_subject(spec);
     bool equal = X509_NAME_cmp(want, X509_get_subject_name(cert)) == 0;
     X509_NAME_free(want);
     return equal;
