@@ -46,6 +46,10 @@ static void prepare(json_t *pod, const json_t *old)
         return;
     jset_str(pod, "status.phase", "Pending");
     jset_str(pod, "status.qosClass", pod_qos_class(pod));
+    if (json_array_size(jget(pod, "spec.schedulingGates")))
+        jset(pod, "status.conditions",
+             json_pack("[{s:s, s:s, s:s, s:s}]", "type", "PodScheduled", "status", "False", "reason", "SchedulingGated",
+                       "message", "Scheduling is blocked due to non-empty scheduling gates"));
 }
 
 static void validate(const json_t *pod, const json_t *old, struct status_causes *causes)

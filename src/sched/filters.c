@@ -1,5 +1,4 @@
-/* See filters.h. Inter-pod affinity, topology spread, volumes and preemption would be further rows and a further step.
- */
+/* See filters.h. */
 #include "sched/filters.h"
 
 #include <stdio.h>
@@ -13,11 +12,16 @@
 #include "kinds/taints.h"
 #include "sched/affinity.h"
 
-typedef bool filter_fn(const struct sched_pod *p, const struct sched_node *n, struct refusals *why);
+typedef bool filter_fn(const struct decision *d, const struct sched_node *n, struct refusals *why);
+
+void refusals_add(struct refusals *why, const char *reason)
+{
+    map_put(&why->counts, reason, (void *)((uintptr_t)map_get(&why->counts, reason) + 1));
+}
 
 static bool refuse(struct refusals *why, const char *reason)
 {
-    map_put(&why->counts, reason, (void *)((uintptr_t)map_get(&why->counts, reason) + 1));
+    refusals_add(why, reason);
     return false;
 }
 
@@ -26,28 +30,29 @@ static const json_t *tolerations(const struct sched_pod *p)
     return json_object_get(p->spec, "tolerations");
 }
 
-static bool is_schedulable(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+static bool is_schedulable(const struct decision *d, const struct sched_node *n, struct refusals *why)
 {
     if (!n->unschedulable)
         return true;
     _cleanup_json_ json_t *taint =
         json_pack("{s:s, s:s}", "key", "node.kubernetes.io/unschedulable", "effect", "NoSchedule");
-    return taint_is_tolerated(taint, tolerations(p)) || refuse(why, "node(s) were unschedulable");
+    return taint_is_tolerated(taint, tolerations(d->pod)) || refuse(why, "node(s) were unschedulable");
 }
 
-static bool is_named(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+static bool is_named(const struct decision *d, const struct sched_node *n, struct refusals *why)
 {
-    const char *wanted = jstr(p->spec, "nodeName");
+    const char *wanted = jstr(d->pod->spec, "nodeName");
     return !wanted || streq(wanted, n->name) || refuse(why, "node(s) didn't match the requested node name");
 }
 
-static bool tolerates(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+static bool tolerates(const struct decision *d, const struct sched_node *n, struct refusals *why)
 {
     size_t i;
     json_t *taint;
     json_array_foreach(n->taints, i, taint) {
         const char *effect = jstr_or(taint, "effect", "");
-        if ((!streq(effect, "NoSchedule") && !streq(effect, "NoExecute")) || taint_is_tolerated(taint, tolerations(p)))
+        if ((!streq(effect, "NoSchedule") && !streq(effect, "NoExecute")) ||
+            taint_is_tolerated(taint, tolerations(d->pod)))
             continue;
         _cleanup_free_ char *reason =
             xasprintf("node(s) had untolerated taint {%s: %s}", jstr_or(taint, "key", ""), jstr_or(taint, "value", ""));
@@ -57,15 +62,15 @@ static bool tolerates(const struct sched_pod *p, const struct sched_node *n, str
 }
 
 /* Usually the not-ready taint speaks first; this is for the moment before it is there. */
-static bool is_ready(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+static bool is_ready(const struct decision *d, const struct sched_node *n, struct refusals *why)
 {
-    (void)p;
+    (void)d;
     return n->ready || refuse(why, "node(s) were not ready");
 }
 
-static bool matches_affinity(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+static bool matches_affinity(const struct decision *d, const struct sched_node *n, struct refusals *why)
 {
-    return node_is_required(p, n) || refuse(why, "node(s) didn't match Pod's node affinity/selector");
+    return node_is_required(d->pod, n) || refuse(why, "node(s) didn't match Pod's node affinity/selector");
 }
 
 static bool ports_collide(const json_t *a, const json_t *b)
@@ -86,10 +91,11 @@ static bool port_is_free(const json_t *port, const struct sched_node *n)
     return true;
 }
 
-static bool has_free_ports(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+static bool has_free_ports(const struct decision *d, const struct sched_node *n, struct refusals *why)
 {
-    for (size_t i = 0; i < json_array_size(p->host_ports); i++)
-        if (!port_is_free(json_array_get(p->host_ports, i), n))
+    const json_t *ports = d->pod->host_ports;
+    for (size_t i = 0; i < json_array_size(ports); i++)
+        if (!port_is_free(json_array_get(ports, i), n))
             return refuse(why, "node(s) didn't have free ports for the requested pod ports");
     return true;
 }
@@ -104,9 +110,10 @@ static bool has_amount(const struct sched_pod *p, const struct sched_node *n, co
     return refuse(why, reason);
 }
 
-static bool has_resources(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+static bool has_resources(const struct decision *d, const struct sched_node *n, struct refusals *why)
 {
     static const char *const known[] = {"cpu", "memory", "ephemeral-storage"};
+    const struct sched_pod *p = d->pod;
     bool fits = n->requested.pods + 1 <= n->allocatable.pods || refuse(why, "Too many pods");
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         fits &= has_amount(p, n, known[i], why);
@@ -117,15 +124,73 @@ static bool has_resources(const struct sched_pod *p, const struct sched_node *n,
     return fits;
 }
 
-static filter_fn *const filters[] = {is_schedulable,   is_named,       tolerates,    is_ready,
-                                     matches_affinity, has_free_ports, has_resources};
-
-bool node_fits(const struct sched_pod *p, const struct sched_node *n, struct refusals *why)
+static bool has_spread_labels(const struct decision *d, const struct sched_node *n, struct refusals *why)
 {
-    for (size_t i = 0; i < ARRAY_LEN(filters); i++)
-        if (!filters[i](p, n, why))
-            return false;
-    return true;
+    return spread_has_labels(&d->spread, n) ||
+           refuse(why, "node(s) didn't match pod topology spread constraints (missing required label)");
+}
+
+static bool keeps_spread(const struct decision *d, const struct sched_node *n, struct refusals *why)
+{
+    return spread_holds(&d->spread, n) || refuse(why, "node(s) didn't match pod topology spread constraints");
+}
+
+static bool has_company(const struct decision *d, const struct sched_node *n, struct refusals *why)
+{
+    return is_near(&d->near, d->pod, n) || refuse(why, "node(s) didn't match pod affinity rules");
+}
+
+static bool keeps_away(const struct decision *d, const struct sched_node *n, struct refusals *why)
+{
+    return is_away(&d->near, d->pod, n) || refuse(why, "node(s) didn't match pod anti-affinity rules");
+}
+
+static bool is_welcome(const struct decision *d, const struct sched_node *n, struct refusals *why)
+{
+    return is_tolerated(&d->near, n) || refuse(why, "node(s) didn't satisfy existing pods anti-affinity rules");
+}
+
+static const struct {
+    filter_fn *passes;
+    unsigned causes; /* enum cause: what may change its mind */
+    bool for_good;   /* no matter which pods leave the node */
+} filters[] = {
+    {is_schedulable, CAUSE_NODE, true},
+    {is_named, CAUSE_NODE, true},
+    {tolerates, CAUSE_NODE, true},
+    {is_ready, CAUSE_NODE, true},
+    {matches_affinity, CAUSE_NODE, true},
+    {has_free_ports, CAUSE_NODE | CAUSE_ROOM, false},
+    {has_resources, CAUSE_NODE | CAUSE_ROOM, false},
+    {has_spread_labels, CAUSE_NODE, true},
+    {keeps_spread, CAUSE_NODE | CAUSE_ROOM | CAUSE_COMPANY, false},
+    {has_company, CAUSE_NODE | CAUSE_COMPANY, true},
+    {keeps_away, CAUSE_NODE | CAUSE_ROOM, false},
+    {is_welcome, CAUSE_NODE | CAUSE_ROOM, false},
+};
+
+enum fit node_fits(const struct decision *d, const struct sched_node *n, struct refusals *why)
+{
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
+        if (filters[i].passes(d, n, why))
+            continue;
+        why->causes |= filters[i].causes;
+        return filters[i].for_good ? FIT_NEVER : FIT_NO;
+    }
+    return FIT_YES;
+}
+
+void decision_begin(struct decision *d, const struct cluster *c, const struct sched_pod *p)
+{
+    *d = (struct decision){.pod = p};
+    nearness_count(&d->near, p, c);
+    spread_count(&d->spread, p, NULL, c, true);
+}
+
+void decision_done(struct decision *d)
+{
+    nearness_done(&d->near);
+    spread_done(&d->spread);
 }
 
 static int by_text(const void *a, const void *b)
@@ -147,6 +212,11 @@ char *refusals_text(struct refusals *why, size_t n_nodes)
         free(reasons[i]);
     }
     buf_addc(&b, '.');
-    map_done(&why->counts);
+    refusals_done(why);
     return buf_take(&b);
+}
+
+void refusals_done(struct refusals *why)
+{
+    map_done(&why->counts);
 }

@@ -2,6 +2,7 @@
 #include "sched/nodeinfo.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/quantity.h"
 #include "base/str.h"
 #include "json/json.h"
@@ -175,12 +176,18 @@ static json_t *controller_uid(const json_t *pod)
 
 struct sched_pod *sched_pod_new(const json_t *pod)
 {
-    static const char *const kept[] = {"nodeName", "nodeSelector", "affinity", "tolerations"};
+    static const char *const kept[] = {"nodeName", "nodeSelector", "affinity", "tolerations",
+                                       "topologySpreadConstraints"};
     struct sched_pod *p = NEW(struct sched_pod);
     const json_t *spec = jget(pod, "spec");
     p->key = make_object_key(jstr_or(pod, "metadata.namespace", ""), jstr_or(pod, "metadata.name", ""));
     p->node = *jstr_or(spec, "nodeName", "") ? xstrdup(jstr(spec, "nodeName")) : NULL;
     p->ns = json_string(jstr_or(pod, "metadata.namespace", ""));
+    p->uid = xstrdup(jstr_or(pod, "metadata.uid", ""));
+    p->deleting = jstr(pod, "metadata.deletionTimestamp");
+    p->priority = jint(spec, "priority", 0);
+    if (!time_parse(jstr_or(pod, "status.startTime", ""), &p->start_usec))
+        p->start_usec = INT64_MAX; /* has not begun: the youngest */
     p->owner = controller_uid(pod);
     p->labels = json_deep_copy(jget(pod, "metadata.labels"));
     p->host_ports = collect_host_ports(spec);
@@ -190,6 +197,7 @@ struct sched_pod *sched_pod_new(const json_t *pod)
             jset(p->spec, kept[i], json_deep_copy(jget(spec, kept[i])));
     jset(p->spec, "images", collect_images(spec));
     sum_requests(p, spec);
+    terms_parse(p->terms, jget(p->spec, "affinity"), p->ns, p->labels);
     return p;
 }
 
@@ -197,7 +205,9 @@ void sched_pod_free(struct sched_pod *p)
 {
     if (!p)
         return;
+    terms_done(p->terms);
     free(p->key);
+    free(p->uid);
     free(p->node);
     amounts_done(&p->requests);
     json_decref(p->ns);
@@ -317,13 +327,17 @@ void cluster_take_pod(struct cluster *c, struct sched_pod *p)
     n->pods[n->n_pods++] = p;
     charge(n, p, 1);
     map_put(&c->pods, p->key, p);
+    if (p->terms[TERMS_AWAY].n)
+        map_put(&c->repellers, p->key, p);
+    if (p->terms[TERMS_NEAR].n || p->terms[TERMS_PREFERRED].n)
+        map_put(&c->attracted, p->key, p);
 }
 
-bool cluster_remove_pod(struct cluster *c, const char *key)
+struct sched_pod *cluster_detach_pod(struct cluster *c, const char *key)
 {
     struct sched_pod *p = map_get(&c->pods, key);
     if (!p)
-        return false;
+        return NULL;
     struct sched_node *n = node_of(c, p->node);
     for (size_t i = 0; i < n->n_pods; i++) {
         if (n->pods[i] != p)
@@ -333,9 +347,38 @@ bool cluster_remove_pod(struct cluster *c, const char *key)
     }
     charge(n, p, -1);
     map_del(&c->pods, p->key);
-    sched_pod_free(p);
+    map_del(&c->repellers, p->key);
+    map_del(&c->attracted, p->key);
     if (!n->known && !n->n_pods)
         node_free(map_del(&c->nodes, n->name));
+    return p;
+}
+
+bool cluster_remove_pod(struct cluster *c, const char *key)
+{
+    struct sched_pod *p = cluster_detach_pod(c, key);
+    sched_pod_free(p);
+    return p != NULL;
+}
+
+/* --- namespaces --- */
+
+static void free_labels(void *labels)
+{
+    json_decref(labels);
+}
+
+bool cluster_set_namespace(struct cluster *c, const char *name, const json_t *labels)
+{
+    json_t *old = map_get(&c->namespaces, name);
+    bool news = old ? !labels || !json_equal(old, labels) : labels != NULL;
+    if (!news)
+        return false;
+    if (labels)
+        map_put(&c->namespaces, name, json_deep_copy(labels));
+    else
+        map_del(&c->namespaces, name);
+    json_decref(old);
     return true;
 }
 
@@ -354,6 +397,9 @@ static void free_pod(void *p)
 
 void cluster_done(struct cluster *c)
 {
+    map_done(&c->repellers);
+    map_done(&c->attracted);
+    map_done_with(&c->namespaces, free_labels);
     map_done_with(&c->pods, free_pod);
     map_done_with(&c->nodes, node_free);
 }

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/map.h"
+#include "sched/terms.h"
 
 struct amounts {
     int64_t milli_cpu, memory, ephemeral, pods;
@@ -18,16 +18,20 @@ struct amounts {
 #define DEFAULT_MEMORY (200LL << 20)
 
 struct sched_pod {
-    char *key;     /* "ns/name" */
+    char *key; /* "ns/name" */
+    char *uid;
     char *node;    /* bound or assumed; NULL: neither */
     bool assumed;  /* bound by us, not seen yet */
     bool doubtful; /* the answer to the binding was lost */
+    bool deleting;
+    int64_t priority, start_usec;
     struct amounts requests;
     int64_t score_cpu, score_memory; /* requests with the defaults above */
     json_t *ns, *owner;              /* strings; owner: uid of the controller or NULL */
     json_t *labels;
     json_t *host_ports; /* array of {port, protocol, ip} */
-    json_t *spec;       /* nodeName, nodeSelector, affinity, tolerations and images, as far as they are there */
+    json_t *spec;       /* the members that decide, as far as they are there, and images */
+    struct pod_terms terms[TERMS_N];
 };
 
 struct sched_node {
@@ -44,8 +48,10 @@ struct sched_node {
 };
 
 struct cluster {
-    struct map nodes; /* name -> struct sched_node */
-    struct map pods;  /* key -> struct sched_pod: bound or assumed ones */
+    struct map nodes;                /* name -> struct sched_node */
+    struct map pods;                 /* key -> struct sched_pod: bound or assumed ones */
+    struct map repellers, attracted; /* those of pods that have anti-affinity, or any other terms */
+    struct map namespaces;           /* name -> labels */
 };
 
 struct sched_pod *sched_pod_new(const json_t *pod);
@@ -56,5 +62,8 @@ bool cluster_set_node(struct cluster *c, const char *name, const json_t *doc);
 /* Takes the pod, which must have a node, in place of an earlier one of its key. */
 void cluster_take_pod(struct cluster *c, struct sched_pod *p);
 bool cluster_remove_pod(struct cluster *c, const char *key);
+struct sched_pod *cluster_detach_pod(struct cluster *c, const char *key); /* the caller's now; NULL: there is none */
+/* labels NULL: the namespace is gone. Returns whether that is news. */
+bool cluster_set_namespace(struct cluster *c, const char *name, const json_t *labels);
 struct sched_node *cluster_next_node(const struct cluster *c, struct map_entry **cursor); /* known ones */
 int64_t amount_of(const struct amounts *a, const char *resource);

@@ -1,5 +1,5 @@
 /* See sched.h. A pod that has been bound counts as placed from then on, before the informer shows it (it is assumed);
- * one that fits nowhere is looked at again when a node changes or a pod goes. */
+ * one that fits nowhere is looked at again when something has changed that may help (pending.h). */
 #include "sched/sched.h"
 
 #include "base/alloc.h"
@@ -9,14 +9,12 @@
 #include "json/json.h"
 #include "kinds/kind.h"
 #include "kinds/labels.h"
-#include "sched/filters.h"
+#include "sched/sched_impl.h"
 #include "sched/scores.h"
 
-struct sched {
-    struct informer *pods, *nodes, *services;
-    struct cluster cluster;
-    struct map waiting; /* keys of pods that fit nowhere */
-};
+/* In a large cluster a good node is good enough: so many that fit are compared (upstream: numFeasibleNodesToFind). */
+#define COMPARED_MIN 100
+#define COMPARED_PERCENT_MIN 5
 
 static bool is_finished(const json_t *pod)
 {
@@ -33,14 +31,56 @@ static bool is_ours(const json_t *pod)
 
 /* --- what happens in the cluster --- */
 
-static void wake_waiting(struct controller *c, struct sched *s)
+static void wake(void *arg, const char *key, int64_t ms)
 {
-    for (struct map_entry *e = NULL; (e = map_next(&s->waiting, e));) {
-        size_t n;
-        _cleanup_free_ char **part = str_split(e->key, '/', &n);
-        controller_enqueue(c, part[0], part[1]);
-    }
-    map_clear(&s->waiting);
+    size_t n;
+    _cleanup_free_ char **part = str_split(key, '/', &n);
+    if (ms)
+        controller_enqueue_after(arg, part[0], part[1], ms);
+    else
+        controller_enqueue(arg, part[0], part[1]);
+}
+
+static void something_helps(struct controller *c, struct sched *s, unsigned causes)
+{
+    pending_wake(&s->pending, causes, controller_mono_ms(c), wake, c);
+}
+
+/* What the scheduler's answer depends on: a change of the status alone is no reason for another look. */
+static uint64_t shape_of(const json_t *pod)
+{
+    _cleanup_json_ json_t *both = json_pack("[O?, O?]", jget(pod, "spec"), jget(pod, "metadata.labels"));
+    _cleanup_free_ char *text = jprint_sorted(both);
+    return hash_bytes(text, strlen(text));
+}
+
+static void placed_pod_changed(struct controller *c, struct sched *s, const char *key, const json_t *pod)
+{
+    const struct sched_pod *before = map_get(&s->cluster.pods, key);
+    struct sched_pod *now = sched_pod_new(pod);
+    unsigned helps = !before ? CAUSE_COMPANY
+                     : !json_equal(before->labels, now->labels) || before->deleting != now->deleting
+                         ? CAUSE_ROOM | CAUSE_COMPANY
+                         : 0;
+    pending_forget(&s->pending, key);
+    pending_deactivate(&s->pending, key);
+    nominated_forget(s, key);
+    cluster_take_pod(&s->cluster, now);
+    if (helps)
+        something_helps(c, s, helps);
+}
+
+static void unplaced_pod_changed(struct controller *c, struct sched *s, const char *key, const json_t *pod)
+{
+    const char *room = jstr_or(pod, "status.nominatedNodeName", "");
+    if (*room && !map_get(&s->nominated, key)) /* of an earlier life */
+        nominate(s, pod, room);
+    if (map_get(&s->cluster.pods, key) ||
+        (pending_waits(&s->pending, key) && pending_knows(&s->pending, key, shape_of(pod))))
+        return;
+    if (is_ours(pod))
+        pending_activate(&s->pending, key, jint(pod, "spec.priority", 0), controller_mono_ms(c));
+    controller_enqueue(c, jstr_or(pod, "metadata.namespace", ""), jstr_or(pod, "metadata.name", ""));
 }
 
 static void map_pod(struct controller *c, struct object *o)
@@ -52,13 +92,15 @@ static void map_pod(struct controller *c, struct object *o)
     _cleanup_free_ char *key = object_key(o);
     _cleanup_json_ json_t *pod = now ? object_json(now) : NULL;
     if (!pod || is_finished(pod)) {
-        map_del(&s->waiting, key);
+        pending_forget(&s->pending, key);
+        pending_deactivate(&s->pending, key);
+        nominated_forget(s, key);
         if (cluster_remove_pod(&s->cluster, key))
-            wake_waiting(c, s);
+            something_helps(c, s, CAUSE_ROOM);
     } else if (*jstr_or(pod, "spec.nodeName", "")) {
-        cluster_take_pod(&s->cluster, sched_pod_new(pod));
+        placed_pod_changed(c, s, key, pod);
     } else {
-        controller_enqueue(c, o->ns, o->name);
+        unplaced_pod_changed(c, s, key, pod);
     }
 }
 
@@ -70,7 +112,19 @@ static void map_node(struct controller *c, struct object *o)
         return;
     _cleanup_json_ json_t *node = now ? object_json(now) : NULL;
     if (cluster_set_node(&s->cluster, o->name, node))
-        wake_waiting(c, s);
+        something_helps(c, s, CAUSE_NODE);
+}
+
+static void map_namespace(struct controller *c, struct object *o)
+{
+    struct sched *s = controller_state(c);
+    struct object *now = informer_get(s->namespaces, "", o->name);
+    if (now && now != o)
+        return;
+    _cleanup_json_ json_t *doc = now ? object_json(now) : NULL, *none = json_object();
+    const json_t *labels = jget(doc, "metadata.labels");
+    if (cluster_set_namespace(&s->cluster, o->name, !now ? NULL : labels ? labels : none))
+        something_helps(c, s, CAUSE_ROOM | CAUSE_COMPANY);
 }
 
 /* --- one pod --- */
@@ -95,7 +149,7 @@ static struct sched_node *choose(const struct sched *s, const struct sched_pod *
 {
     _cleanup_json_ json_t *selectors = selectors_of_services(s, p);
     _cleanup_free_ int64_t *scores = xcalloc(n, sizeof(int64_t));
-    score_nodes(p, selectors, candidates, n, scores);
+    score_nodes(&s->cluster, p, selectors, candidates, n, scores);
     size_t best = 0, equals = 1;
     for (size_t i = 1; i < n; i++) {
         if (scores[i] > scores[best]) {
@@ -108,22 +162,45 @@ static struct sched_node *choose(const struct sched *s, const struct sched_pod *
     return candidates[best];
 }
 
-/* NULL when no node fits; then *ret_why says why. */
-static struct sched_node *find_node(const struct sched *s, const struct sched_pod *p, char **ret_why)
+static size_t enough(size_t n_nodes)
 {
-    _cleanup_free_ struct sched_node **fitting = xcalloc(s->cluster.nodes.len + 1, sizeof(struct sched_node *));
-    size_t n = 0, total = 0;
-    struct refusals why = {0};
+    size_t cut = n_nodes / 125, percent = cut < 50 - COMPARED_PERCENT_MIN ? 50 - cut : COMPARED_PERCENT_MIN;
+    size_t n = n_nodes * percent / 100;
+    return n > COMPARED_MIN ? n : COMPARED_MIN;
+}
+
+static struct sched_node **list_nodes(const struct cluster *c, size_t *ret_n)
+{
+    struct sched_node **nodes = xcalloc(c->nodes.len + 1, sizeof(struct sched_node *));
     struct map_entry *cursor = NULL;
-    for (struct sched_node *node; (node = cluster_next_node(&s->cluster, &cursor)); total++)
-        if (node_fits(p, node, &why))
+    *ret_n = 0;
+    for (struct sched_node *n; (n = cluster_next_node(c, &cursor));)
+        nodes[(*ret_n)++] = n;
+    return nodes;
+}
+
+/* NULL when no node fits; then *ret_why and *ret_causes say why. */
+static struct sched_node *find_node(struct sched *s, const struct sched_pod *p, char **ret_why, unsigned *ret_causes)
+{
+    size_t total, n = 0, looked = 0;
+    _cleanup_free_ struct sched_node **nodes = list_nodes(&s->cluster, &total);
+    _cleanup_free_ struct sched_node **fitting = xcalloc(total + 1, sizeof(struct sched_node *));
+    struct refusals why = {0};
+    struct decision d;
+    decision_begin(&d, &s->cluster, p);
+    for (; looked < total && n < enough(total); looked++) {
+        struct sched_node *node = nodes[(s->next_node + looked) % total];
+        if (node_fits(&d, node, &why) == FIT_YES)
             fitting[n++] = node;
-    if (n) {
-        map_done(&why.counts);
-        return choose(s, p, fitting, n);
     }
-    *ret_why = total ? refusals_text(&why, total) : xstrdup("no nodes available to schedule pods");
-    return NULL;
+    decision_done(&d);
+    s->next_node = total ? (s->next_node + looked) % total : 0;
+    *ret_causes = total ? why.causes : CAUSE_NODE;
+    struct sched_node *best = n ? choose(s, p, fitting, n) : NULL;
+    if (!best)
+        *ret_why = total ? refusals_text(&why, total) : xstrdup("no nodes available to schedule pods");
+    refusals_done(&why);
+    return best;
 }
 
 static void bind_pod(struct controller *c, struct sched *s, const json_t *pod, struct sched_pod *p, const char *node)
@@ -131,7 +208,10 @@ static void bind_pod(struct controller *c, struct sched *s, const json_t *pod, s
     const char *ns = jstr_or(pod, "metadata.namespace", ""), *name = jstr_or(pod, "metadata.name", "");
     p->node = xstrdup(node);
     p->assumed = true;
+    pending_forget(&s->pending, p->key);
+    nominated_forget(s, p->key);
     cluster_take_pod(&s->cluster, p);
+    something_helps(c, s, CAUSE_COMPANY);
     _cleanup_json_ json_t *binding =
         json_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s}}", "apiVersion", "v1", "kind", "Binding", "metadata",
                   "name", name, "namespace", ns, "uid", jstr_or(pod, "metadata.uid", ""), "target", "apiVersion", "v1",
@@ -139,11 +219,12 @@ static void bind_pod(struct controller *c, struct sched *s, const json_t *pod, s
     controller_request(c, "POST", &kind_pod, ns, name, "binding", binding);
 }
 
-/* Says so in the pod's condition and in an Event, when there is news. */
-static void report_failure(struct controller *c, const json_t *pod, const char *why)
+/* Says so in the pod's condition and in an Event, when there is news. room: the node where it is made, or "". */
+static void report_failure(struct controller *c, const json_t *pod, const char *why, const char *room)
 {
     const json_t *old = jfind(jget(pod, "status.conditions"), "type", "PodScheduled");
-    if (streq(jstr_or(old, "message", ""), why))
+    bool same_room = streq(jstr_or(pod, "status.nominatedNodeName", ""), room);
+    if (streq(jstr_or(old, "message", ""), why) && same_room)
         return;
     char now[TIME_TEXT_SIZE];
     time_format(controller_now_usec(c), now);
@@ -152,23 +233,43 @@ static void report_failure(struct controller *c, const json_t *pod, const char *
         json_pack("{s:{s:[{s:s, s:s, s:s, s:s, s:s}]}}", "status", "conditions", "type", "PodScheduled", "status",
                   "False", "reason", "Unschedulable", "message", why, "lastTransitionTime",
                   same ? jstr_or(old, "lastTransitionTime", now) : now);
+    if (!same_room)
+        jset(patch, "status.nominatedNodeName", *room ? json_string(room) : json_null());
     controller_patch(c, &kind_pod, jstr(pod, "metadata.namespace"), jstr(pod, "metadata.name"), "status",
                      PATCH_STRATEGIC, patch);
     controller_event(c, pod, "Warning", "FailedScheduling", "%s", why);
 }
 
-static void schedule(struct controller *c, struct sched *s, const char *key, const json_t *pod)
+/* No node fits: perhaps others make room; in any case it waits. */
+static void give_up(struct controller *c, struct sched *s, const json_t *pod, const struct sched_pod *p,
+                    const char *why, unsigned causes)
+{
+    _cleanup_free_ char *not_helped = NULL;
+    const char *room = s->cluster.nodes.len ? make_room(c, s, pod, p, &not_helped) : NULL;
+    _cleanup_free_ char *text = not_helped ? xasprintf("%s preemption: %s", why, not_helped) : xstrdup(why);
+    _cleanup_free_ char *node = xstrdup(str_or(room, ""));
+    nominate(s, pod, node);
+    pending_wait(&s->pending, p->key, p->priority, causes | (room ? CAUSE_ROOM : 0), shape_of(pod),
+                 controller_mono_ms(c));
+    controller_enqueue_after(c, jstr_or(pod, "metadata.namespace", ""), jstr_or(pod, "metadata.name", ""),
+                             PENDING_FLUSH_MS);
+    report_failure(c, pod, text, node);
+}
+
+static void schedule(struct controller *c, struct sched *s, const json_t *pod)
 {
     struct sched_pod *p = sched_pod_new(pod);
     _cleanup_free_ char *why = NULL;
-    struct sched_node *node = find_node(s, p, &why);
-    if (node) {
+    unsigned causes;
+    nominated_enter(s, p);
+    struct sched_node *node = find_node(s, p, &why, &causes);
+    if (!node)
+        give_up(c, s, pod, p, why, causes);
+    nominated_leave(s, p);
+    if (node)
         bind_pod(c, s, pod, p, node->name);
-        return;
-    }
-    sched_pod_free(p);
-    map_put(&s->waiting, key, s);
-    report_failure(c, pod, why);
+    else
+        sched_pod_free(p);
 }
 
 static void reconcile(struct controller *c, const char *ns, const char *name)
@@ -178,11 +279,16 @@ static void reconcile(struct controller *c, const char *ns, const char *name)
     _cleanup_free_ char *key = make_object_key(ns, name);
     _cleanup_json_ json_t *pod = o ? object_json(o) : NULL;
     const struct sched_pod *placed = map_get(&s->cluster.pods, key);
-    map_del(&s->waiting, key);
+    if (pod && is_ours(pod) && !placed &&
+        !pending_is_turn(&s->pending, jint(pod, "spec.priority", 0), controller_mono_ms(c))) {
+        controller_enqueue(c, ns, name);
+        return;
+    }
+    pending_deactivate(&s->pending, key);
     if (!pod || !is_ours(pod))
         return;
     if (!placed)
-        schedule(c, s, key, pod);
+        schedule(c, s, pod);
     else if (placed->doubtful)
         controller_get(c, &kind_pod, ns, name);
 }
@@ -231,18 +337,27 @@ static void *start(struct controller *c)
     s->pods = controller_informer(c, &kind_pod);
     s->nodes = controller_informer(c, &kind_node);
     s->services = controller_informer(c, &kind_service);
+    s->namespaces = controller_informer(c, &kind_namespace);
+    s->budgets = controller_informer(c, &kind_poddisruptionbudget);
     return s;
+}
+
+static void free_nominated(void *p)
+{
+    sched_pod_free(p);
 }
 
 static void stop(void *state)
 {
     struct sched *s = state;
     cluster_done(&s->cluster);
-    map_done(&s->waiting);
+    pending_done(&s->pending);
+    map_done_with(&s->nominated, free_nominated);
     free(s);
 }
 
-static const struct controller_watch watches[] = {{&kind_pod, map_pod}, {&kind_node, map_node}, {NULL, NULL}};
+static const struct controller_watch watches[] = {
+    {&kind_namespace, map_namespace}, {&kind_pod, map_pod}, {&kind_node, map_node}, {NULL, NULL}};
 
 const struct controller_def scheduler = {
     .name = "default-scheduler",

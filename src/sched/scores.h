@@ -5,5 +5,5 @@
 
 /* selectors: array of the selectors of the Services that select the pod; used to spread pods without a controller.
  * Writes one score for each candidate. */
-void score_nodes(const struct sched_pod *p, const json_t *selectors, struct sched_node *const *candidates, size_t n,
-                 int64_t *ret_scores);
+void score_nodes(const struct cluster *c, const struct sched_pod *p, const json_t *selectors,
+                 struct sched_node *const *candidates, size_t n, int64_t *ret_scores);

@@ -1,4 +1,5 @@
 /* sched: filters and scores as tables, and the scheduler against the fake API. */
+#include "base/clock.h"
 #include "base/quantity.h"
 #include "bench.h"
 #include "sched/filters.h"
@@ -102,7 +103,10 @@ TEST(each_filter_has_its_reason)
         struct sched_pod *p = pod("new", cases[i].pod);
         struct map_entry *cursor = NULL;
         struct refusals why = {0};
-        bool fits = node_fits(p, cluster_next_node(&c, &cursor), &why);
+        struct decision d;
+        decision_begin(&d, &c, p);
+        bool fits = node_fits(&d, cluster_next_node(&c, &cursor), &why) == FIT_YES;
+        decision_done(&d);
         const struct map_entry *reason = map_next(&why.counts, NULL);
         T_STR(reason ? reason->key : NULL, cases[i].want);
         T_TRUE(fits == !cases[i].want);
@@ -123,8 +127,11 @@ TEST(reasons_are_counted_and_sorted)
     struct sched_pod *p = pod("new", "{" WANTS("2", "1") "}");
     struct refusals why = {0};
     struct map_entry *cursor = NULL;
+    struct decision d;
+    decision_begin(&d, &c, p);
     for (struct sched_node *n; (n = cluster_next_node(&c, &cursor));)
-        T_TRUE(!node_fits(p, n, &why));
+        T_TRUE(node_fits(&d, n, &why) != FIT_YES);
+    decision_done(&d);
     _cleanup_free_ char *text = refusals_text(&why, 3);
     T_STR(text, "0/3 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 2 node(s) had untolerated taint "
                 "{node-role.kubernetes.io/control-plane: }.");
@@ -153,8 +160,8 @@ TEST(scores_prefer)
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct cluster c = {0};
-        add_node(&c, "n1", cases[i].n1_spec, "{\"name\":\"n1\"}", ROOM, true);
-        add_node(&c, "n2", cases[i].n2_spec, "{\"name\":\"n2\"}", ROOM, true);
+        add_node(&c, "n1", cases[i].n1_spec, "{\"name\":\"n1\",\"kubernetes.io/hostname\":\"n1\"}", ROOM, true);
+        add_node(&c, "n2", cases[i].n2_spec, "{\"name\":\"n2\",\"kubernetes.io/hostname\":\"n2\"}", ROOM, true);
         cluster_take_pod(&c, pod("y1", cases[i].on_n1));
         cluster_take_pod(&c, pod("x2", cases[i].on_n2));
         struct sched_pod *p = pod("x", cases[i].pod);
@@ -164,7 +171,7 @@ TEST(scores_prefer)
         nodes[0] = cluster_next_node(&c, &cursor);
         nodes[1] = cluster_next_node(&c, &cursor);
         int64_t scores[2];
-        score_nodes(p, selectors, nodes, 2, scores);
+        score_nodes(&c, p, selectors, nodes, 2, scores);
         if (scores[0] <= scores[1])
             T_FAIL("%s: %lld against %lld", cases[i].what, (long long)scores[0], (long long)scores[1]);
         sched_pod_free(p);
@@ -206,9 +213,10 @@ static struct bench *cluster_of(unsigned seed)
 static void api_node(struct bench *b, const char *name, const char *cpu)
 {
     _cleanup_free_ char *text =
-        xasprintf("{\"metadata\":{\"name\":\"%s\"},\"status\":{\"allocatable\":{\"cpu\":\"%s\",\"memory\":"
-                  "\"8Gi\",\"pods\":\"110\"},\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}",
-                  name, cpu);
+        xasprintf("{\"metadata\":{\"name\":\"%s\",\"labels\":{\"kubernetes.io/hostname\":\"%s\"}},\"status\":{"
+                  "\"allocatable\":{\"cpu\":\"%s\",\"memory\":\"8Gi\",\"pods\":\"110\"},"
+                  "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}",
+                  name, name, cpu);
     fake_set(b->fake, &kind_node, text);
 }
 
@@ -302,6 +310,14 @@ TEST(pods_of_one_controller_are_spread)
     bench_free(b);
 }
 
+static void later(struct bench *b, int seconds)
+{
+    bench_run(b);
+    bench_now += seconds * 1000000LL;
+    controllers_tick(b->cs);
+    bench_run(b);
+}
+
 TEST(an_unschedulable_pod_says_why_and_is_tried_again)
 {
     struct bench *b = cluster_of(2);
@@ -311,18 +327,20 @@ TEST(an_unschedulable_pod_says_why_and_is_tried_again)
     T_STR(jstr(jfind(jget(first, "status.conditions"), "type", "PodScheduled"), "message"),
           "no nodes available to schedule pods");
     api_node(b, "n1", "2");
-    bench_run(b);
+    later(b, 1);
     _cleanup_json_ json_t *p = fake_json(b->fake, &kind_pod, "a", "big");
     const json_t *condition = jfind(jget(p, "status.conditions"), "type", "PodScheduled");
     T_STR(jstr(condition, "status"), "False");
     T_STR(jstr(condition, "reason"), "Unschedulable");
-    T_STR(jstr(condition, "message"), "0/1 nodes are available: 1 Insufficient cpu.");
+    T_STR(jstr(condition, "message"),
+          "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: "
+          "1 No preemption victims found for incoming pod.");
     unsigned before = b->fake->writes;
     fake_edit(b->fake, &kind_node, "", "n1", "{\"metadata\":{\"annotations\":{\"x\":\"y\"}}}");
-    bench_run(b);
+    later(b, 20);
     T_INT(b->fake->writes, before); /* nothing that matters has changed */
     fake_edit(b->fake, &kind_node, "", "n1", "{\"status\":{\"allocatable\":{\"cpu\":\"4\"}}}");
-    bench_run(b);
+    later(b, 0);
     _cleanup_json_ json_t *placed = fake_json(b->fake, &kind_pod, "a", "big");
     T_STR(jstr(placed, "spec.nodeName"), "n1");
     struct map_entry *cursor = NULL;
@@ -336,6 +354,70 @@ TEST(an_unschedulable_pod_says_why_and_is_tried_again)
     bench_free(b);
 }
 
+/* --- size --- */
+
+static void make_large(struct cluster *c, int n_nodes, int n_pods)
+{
+    for (int i = 0; i < n_nodes; i++) {
+        char name[16], labels[120];
+        snprintf(name, sizeof(name), "n%d", i);
+        snprintf(labels, sizeof(labels), "{\"kubernetes.io/hostname\":\"%s\",\"topology.kubernetes.io/zone\":\"z%d\"}",
+                 name, i % 3);
+        add_node(c, name, "{}", labels, "{\"cpu\":\"64\",\"memory\":\"256Gi\",\"pods\":\"110\"}", true);
+    }
+    for (int i = 0; i < n_pods; i++) {
+        char name[16], spec[200];
+        snprintf(name, sizeof(name), "p%d", i);
+        snprintf(spec, sizeof(spec), "{\"nodeName\":\"n%d\"," WANTS("100m", "100Mi") "}", i % n_nodes);
+        cluster_take_pod(c, pod(name, spec));
+    }
+}
+
+/* Microseconds for one pod: all filters and scores on all nodes. */
+static int64_t time_to_choose(struct cluster *c, const char *spec, int n_nodes)
+{
+    enum { ROUNDS = 5 };
+    _cleanup_free_ struct sched_node **fitting = xcalloc((size_t)n_nodes, sizeof(*fitting));
+    _cleanup_free_ int64_t *scores = xcalloc((size_t)n_nodes, sizeof(*scores));
+    _cleanup_json_ json_t *selectors = json_pack("[{s:s}]", "app", "p");
+    int64_t start = clock_wall_usec();
+    for (int i = 0; i < ROUNDS; i++) {
+        struct sched_pod *p = pod("pnew", spec);
+        struct refusals why = {0};
+        struct map_entry *cursor = NULL;
+        struct decision d;
+        size_t n = 0;
+        decision_begin(&d, c, p);
+        for (struct sched_node *node; (node = cluster_next_node(c, &cursor));)
+            if (node_fits(&d, node, &why) == FIT_YES)
+                fitting[n++] = node;
+        decision_done(&d);
+        refusals_done(&why);
+        score_nodes(c, p, selectors, fitting, n, scores);
+        T_TRUE(n > 0);
+        sched_pod_free(p);
+    }
+    return (clock_wall_usec() - start) / ROUNDS;
+}
+
+TEST(a_thousand_nodes_and_ten_thousand_pods)
+{
+#define SPREAD                                                                                                         \
+    "\"topologySpreadConstraints\":[{\"maxSkew\":20,\"topologyKey\":\"kubernetes.io/hostname\","                       \
+    "\"whenUnsatisfiable\":\"DoNotSchedule\",\"labelSelector\":{\"matchLabels\":{\"app\":\"p\"}}}]"
+#define AWAY                                                                                                           \
+    "\"affinity\":{\"podAntiAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":[{\"labelSelector\":{"      \
+    "\"matchLabels\":{\"app\":\"q\"}},\"topologyKey\":\"kubernetes.io/hostname\"}]}}"
+    enum { NODES = 1000, PODS = 10000 };
+    struct cluster c = {0};
+    make_large(&c, NODES, PODS);
+    printf("# one pod among %d nodes and %d pods: %lld us; spread %lld us; anti-affinity %lld us\n", NODES, PODS,
+           (long long)time_to_choose(&c, "{" WANTS("100m", "1Mi") "}", NODES),
+           (long long)time_to_choose(&c, "{" SPREAD "," WANTS("100m", "1Mi") "}", NODES),
+           (long long)time_to_choose(&c, "{" AWAY "," WANTS("100m", "1Mi") "}", NODES));
+    cluster_done(&c);
+}
+
 int main(void)
 {
     RUN(each_filter_has_its_reason);
@@ -345,5 +427,6 @@ int main(void)
     RUN(nodes_are_never_overcommitted);
     RUN(pods_of_one_controller_are_spread);
     RUN(an_unschedulable_pod_says_why_and_is_tried_again);
+    RUN(a_thousand_nodes_and_ten_thousand_pods);
     return DONE();
 }
