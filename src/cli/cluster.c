@@ -17,6 +17,7 @@
 #include "control/control.h"
 #include "control/csrsigning.h"
 #include "dns/dns.h"
+#include "dns/follow.h"
 #include "ingress/ingress.h"
 #include "json/json.h"
 #include "kinds/kind.h"
@@ -72,6 +73,7 @@ struct cluster {
     struct controllers *controllers, *scheduling;
     struct model *model;
     struct model_feed *feed;
+    struct dns_follow *dns_follow;
     struct ingress *ingress;
     struct informer *node_informer;
     struct routes *routes;
@@ -292,6 +294,13 @@ static void services_are_known(void *arg)
     c->ingress = ingress_new(c->loop, c->manager, c->model, &ingress);
 }
 
+static void configure_dns(void *arg, struct settings *settings)
+{
+    struct cluster *c = arg;
+    for (struct node *n = c->nodes; n < c->nodes + c->n_nodes; n++)
+        dns_configure(n->dns, settings);
+}
+
 static void watch_nodes(struct cluster *c)
 {
     struct lan_node rows[CLUSTER_NODES_MAX];
@@ -304,6 +313,7 @@ static void watch_nodes(struct cluster *c)
     informer_on_change(c->node_informer, check_ready, c);
     informer_start(c->node_informer);
     model_feed_on_synced(c->feed, services_are_known, c);
+    c->dns_follow = dns_follow_new(c->viewer, configure_dns, c);
 }
 
 struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *config, void (*ready)(void *arg), void *arg,
@@ -352,6 +362,7 @@ static void stop_node(struct node *n)
 void cluster_stop(struct cluster *c)
 {
     routes_free(c->routes);
+    dns_follow_free(c->dns_follow);
     informer_free(c->node_informer);
     for (int i = 0; i < c->n_nodes; i++)
         stop_node(&c->nodes[i]);

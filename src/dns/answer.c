@@ -101,6 +101,8 @@ static enum lookup_result look_up(struct reply *r, const knot_dname_t *name, kno
         .zone = &r->a->zone,
         .model = r->a->model,
         .reverse = r->a->reverse,
+        .hosts = r->a->settings->hosts,
+        .ttl = r->a->settings->ttl,
         .qtype = knot_pkt_qtype(r->query),
         .rotate = knot_wire_get_id(r->query->wire), /* random, as far as clients do what they should */
         .emit = on_record,
@@ -135,6 +137,11 @@ static enum lookup_result fill_answer(struct reply *r)
 static void put_soa(struct reply *r)
 {
     struct record soa;
+    knot_dname_storage_t name;
+    size_t n;
+    knot_dname_copy_lower(name, r->owner);
+    if (knot_dname_in_bailiwick(name, r->a->zone.origin) < 0 && hosts_addresses(r->a->settings->hosts, name, &n))
+        return; /* lies in a zone that we do not know */
     record_soa(&r->a->zone, &soa);
     knot_pkt_begin(r->pkt, KNOT_AUTHORITY);
     r->section = KNOT_AUTHORITY;

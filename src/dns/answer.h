@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "dns/reverse.h"
+#include "dns/settings.h"
 #include "dns/zone.h"
 #include "service/model.h"
 
@@ -13,6 +14,7 @@ struct answerer {
     struct zone zone;
     struct model *model;
     struct reverse *reverse;
+    struct settings *settings;
     bool partial; /* the model is still being filled: "no such name" is no answer yet */
 };
 

@@ -22,6 +22,7 @@ struct entry {
 struct cache {
     struct map by_key;
     struct list entries;
+    unsigned seconds;
 };
 
 #define NAME_MAX_SIZE 255
@@ -31,9 +32,10 @@ struct cache {
 #define RECORDS_MAX 130
 #define OPT_SIZE 11 /* bytes of an OPT record without options */
 
-struct cache *cache_new(void)
+struct cache *cache_new(unsigned seconds)
 {
     struct cache *c = NEW(struct cache);
+    c->seconds = seconds;
     list_init(&c->entries);
     return c;
 }
@@ -126,6 +128,8 @@ void cache_put(struct cache *c, const uint8_t *query, size_t len, const uint8_t 
     uint16_t offsets[RECORDS_MAX];
     size_t n;
     uint32_t seconds = wire_cache_seconds(reply, reply_len);
+    if (seconds > c->seconds)
+        seconds = c->seconds;
     if (!seconds || reply_len > CACHE_REPLY_MAX || !wire_same_question(query, len, reply, reply_len) ||
         !wire_ttl_offsets(reply, reply_len, offsets, RECORDS_MAX, &n) || !make_key(query, len, key))
         return;
@@ -134,8 +138,6 @@ void cache_put(struct cache *c, const uint8_t *query, size_t len, const uint8_t 
         drop(c, old);
     else if (c->by_key.len >= CACHE_ENTRIES_MAX)
         drop(c, container_of(c->entries.next, struct entry, link));
-    if (seconds > CACHE_SECONDS_MAX)
-        seconds = CACHE_SECONDS_MAX;
     struct entry *e = xmalloc(sizeof(*e) + reply_len);
     *e = (struct entry){
         .key = xstrdup(key), .stored_ms = now_ms, .expires_ms = now_ms + (int64_t)seconds * 1000, .len = reply_len};

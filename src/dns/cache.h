@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 struct cache;
-struct cache *cache_new(void);
+/* seconds: nothing is kept for longer, whatever its TTL was, so that a change outside is seen that soon. */
+struct cache *cache_new(unsigned seconds);
 void cache_free(struct cache *c);
 /* The answer with the query's id and spelling and the TTLs that are left; out: CACHE_REPLY_MAX bytes. */
 bool cache_get(struct cache *c, const uint8_t *query, size_t len, int64_t now_ms, uint8_t *out, size_t *ret_len);
@@ -15,4 +16,3 @@ void cache_put(struct cache *c, const uint8_t *query, size_t len, const uint8_t 
 
 #define CACHE_REPLY_MAX 1500   /* bytes: larger answers are rare and may be asked for again */
 #define CACHE_ENTRIES_MAX 2000 /* at most 3 MB */
-#define CACHE_SECONDS_MAX 30   /* a change outside is seen this soon, whatever its TTL was (as cluster DNS does) */

@@ -100,6 +100,11 @@ void dns_set_complete(struct dns *d)
     resolver_set_partial(d->resolver, false);
 }
 
+void dns_configure(struct dns *d, struct settings *s)
+{
+    resolver_set(d->resolver, s);
+}
+
 void dns_free(struct dns *d)
 {
     if (!d)

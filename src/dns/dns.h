@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "dns/settings.h"
 #include "service/model.h"
 
 struct dns;
@@ -13,12 +14,13 @@ struct dns_config {
     const char *ip;               /* 10.96.0.10; UDP and TCP port 53 */
     const char *domain;           /* "cluster.local" */
     int upstream_netns_fd;        /* where the host's resolvers are reached; -1: here */
-    const char *const *upstreams; /* addresses ("10.0.0.1", "10.0.0.1#5353"), NULL-terminated; NULL: those of
-                                     /etc/resolv.conf, also when it changes */
+    const char *const *upstreams; /* addresses ("10.0.0.1", "10.0.0.1#5353"), NULL-terminated, asked when the settings
+                                     name none; NULL: those of /etc/resolv.conf, also when it changes. Borrowed */
     int port;                     /* 0: 53 */
     bool partial;                 /* the model is still being filled: no name is denied before dns_set_complete() */
 };
 struct dns *dns_new(uv_loop_t *loop, struct model *m, const struct dns_config *config, struct err *err);
 void dns_set_complete(struct dns *d);
+void dns_configure(struct dns *d, struct settings *s);
 /* Before the model goes. The last memory goes when the loop runs on. */
 void dns_free(struct dns *d);

@@ -22,8 +22,7 @@
 #include "base/str.h"
 #include "dns/wire.h"
 
-#define OPEN_MAX 512 /* questions at once: each holds a descriptor; what a few misbehaving pods can make us hold */
-#define TRIES_MAX 3  /* with 1.5 s each: an answer, if only SERVFAIL, before a client's usual 5 s are over */
+#define TRIES_MAX 3 /* with 1.5 s each: an answer, if only SERVFAIL, before a client's usual 5 s are over */
 #define RESOLV_CONF_MAX 65536
 #define RELOAD_MS 2000 /* how often the file's time is looked at, and only when somebody asks */
 #define PROBE_LABEL_SIZE 16
@@ -73,7 +72,7 @@ struct forward {
     int64_t looked_ms;
     struct timespec resolv_mtime;
     struct list waiting;
-    size_t n_open;
+    size_t n_open, open_max;
     uv_timer_t timer;
 };
 
@@ -409,7 +408,7 @@ bool forward_ask(struct forward *f, const uint8_t *query, size_t len, bool tcp, 
 {
     follow_resolv_conf(f);
     probe_servers(f);
-    if (f->n_open >= OPEN_MAX || len > WIRE_MAX || !wire_question_end(query, len))
+    if (f->n_open >= f->open_max || len > WIRE_MAX || !wire_question_end(query, len))
         return false;
     struct question *q = question_new(f, query, len, done, arg);
     q->client_tcp = tcp;
@@ -430,6 +429,7 @@ struct forward *forward_new(uv_loop_t *loop, const struct forward_config *config
     f->netns_fd = config->netns_fd;
     f->own = config->own;
     f->try_ms = config->try_ms;
+    f->open_max = config->open_max;
     if (config->upstreams)
         set_servers(f, list, upstreams_from_list(config->upstreams, &f->own, list));
     else

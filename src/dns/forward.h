@@ -16,6 +16,7 @@ struct forward_config {
     const char *resolv_conf;
     struct ip own;   /* our own address, no upstream */
     unsigned try_ms; /* how long one server may take */
+    size_t open_max; /* questions at once: each holds a descriptor */
 };
 
 struct forward *forward_new(uv_loop_t *loop, const struct forward_config *config);

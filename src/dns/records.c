@@ -14,7 +14,6 @@
 #include "base/alloc.h"
 #include "base/str.h"
 
-#define TTL 5             /* seconds; a change reaches every client this soon */
 #define TTL_NEGATIVE 0    /* what does not exist may exist a moment later: nobody is to remember its absence */
 #define TTL_VERSION 28800 /* the specification's example */
 #define LABELS_MAX 5
@@ -84,21 +83,25 @@ static void emit_ip(const struct lookup *l, knot_section_t section, const knot_d
     uint16_t type = ip->family == AF_INET ? KNOT_RRTYPE_A : KNOT_RRTYPE_AAAA;
     if (qtype && qtype != type)
         return;
-    record_init(&r, owner, type, TTL);
+    record_init(&r, owner, type, l->ttl);
     add_bytes(&r, ip->bytes, ip->family == AF_INET ? 4 : 16);
     l->emit(l->arg, section, &r);
 }
 
-static void emit_ptr(const struct lookup *l, const char *const *labels, size_t n)
+static void emit_ptr_name(const struct lookup *l, const knot_dname_t *name, size_t size)
 {
     struct record r;
-    knot_dname_storage_t name;
-    size_t size = zone_name(l->zone, labels, n, name);
-    if (!size || l->qtype != KNOT_RRTYPE_PTR)
-        return;
-    record_init(&r, NULL, KNOT_RRTYPE_PTR, TTL);
+    record_init(&r, NULL, KNOT_RRTYPE_PTR, l->ttl);
     add_bytes(&r, name, size);
     emit(l, &r);
+}
+
+static void emit_ptr(const struct lookup *l, const char *const *labels, size_t n)
+{
+    knot_dname_storage_t name;
+    size_t size = zone_name(l->zone, labels, n, name);
+    if (size && l->qtype == KNOT_RRTYPE_PTR)
+        emit_ptr_name(l, name, size);
 }
 
 /* --- endpoints --- */
@@ -172,7 +175,7 @@ static void emit_srv(const struct lookup *l, const knot_dname_t *target, size_t 
 {
     struct record r;
     size_t weight = SRV_WEIGHT_ALL / sharers;
-    record_init(&r, NULL, KNOT_RRTYPE_SRV, TTL);
+    record_init(&r, NULL, KNOT_RRTYPE_SRV, l->ttl);
     add_u16(&r, 0);
     add_u16(&r, weight ? (unsigned)weight : 1);
     add_u16(&r, port);
@@ -246,7 +249,7 @@ static enum lookup_result lookup_external_name(const struct lookup *l, const str
     knot_dname_storage_t target;
     if (ip_parse(svc->external_name, &ip) || !knot_dname_from_str(target, svc->external_name, sizeof(target)))
         return LOOKUP_NXDOMAIN;
-    record_init(&r, NULL, KNOT_RRTYPE_CNAME, TTL);
+    record_init(&r, NULL, KNOT_RRTYPE_CNAME, l->ttl);
     add_bytes(&r, target, knot_dname_size(target));
     emit(l, &r);
     return LOOKUP_EXISTS;
@@ -304,11 +307,11 @@ static enum lookup_result lookup_apex(const struct lookup *l)
     struct record r;
     if (l->qtype == KNOT_RRTYPE_SOA) {
         record_soa(l->zone, &r);
-        r.ttl = TTL;
+        r.ttl = l->ttl;
         r.owner = NULL;
         emit(l, &r);
     } else if (l->qtype == KNOT_RRTYPE_NS) {
-        record_init(&r, NULL, KNOT_RRTYPE_NS, TTL);
+        record_init(&r, NULL, KNOT_RRTYPE_NS, l->ttl);
         add_zone_name(&r, l->zone, "ns", "dns");
         emit(l, &r);
     }
@@ -377,6 +380,27 @@ static void ptr_of_endpoint(void *arg, const struct svc *svc)
     }
 }
 
+/* --- given by hand --- */
+
+/* Known for whatever type: what is not there is not asked of others. */
+static enum lookup_result lookup_hosts(const struct lookup *l, const knot_dname_t *name)
+{
+    size_t n;
+    const struct ip *ips = hosts_addresses(l->hosts, name, &n);
+    for (size_t i = 0; i < n; i++)
+        emit_ip(l, KNOT_ANSWER, NULL, &ips[i], l->qtype);
+    return n ? LOOKUP_EXISTS : LOOKUP_FOREIGN;
+}
+
+static enum lookup_result lookup_hosts_reverse(const struct lookup *l, const struct ip *ip)
+{
+    const knot_dname_t *name;
+    for (size_t i = 0; (name = hosts_name(l->hosts, ip, i)); i++)
+        if (l->qtype == KNOT_RRTYPE_PTR)
+            emit_ptr_name(l, name, knot_dname_size(name));
+    return hosts_name(l->hosts, ip, 0) ? LOOKUP_EXISTS : LOOKUP_FOREIGN;
+}
+
 /* Addresses that no Service uses may belong to the network outside: its resolver knows. */
 static enum lookup_result lookup_reverse(const struct lookup *l, const struct ip *ip)
 {
@@ -388,7 +412,7 @@ static enum lookup_result lookup_reverse(const struct lookup *l, const struct ip
     }
     struct ptr_visit visit = {l, ip, false};
     reverse_each(l->reverse, ip, ptr_of_endpoint, &visit);
-    return visit.found ? LOOKUP_EXISTS : LOOKUP_FOREIGN;
+    return visit.found ? LOOKUP_EXISTS : lookup_hosts_reverse(l, ip);
 }
 
 enum lookup_result lookup_run(const struct lookup *l, const knot_dname_t *name)
@@ -400,5 +424,5 @@ enum lookup_result lookup_run(const struct lookup *l, const knot_dname_t *name)
         return LOOKUP_NXDOMAIN;
     if (n >= 0)
         return lookup_zone(l, labels, n);
-    return ip_from_reverse_name(name, &ip) ? lookup_reverse(l, &ip) : LOOKUP_FOREIGN;
+    return ip_from_reverse_name(name, &ip) ? lookup_reverse(l, &ip) : lookup_hosts(l, name);
 }

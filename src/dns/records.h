@@ -4,6 +4,7 @@
 #include <libknot/descriptor.h>
 #include <libknot/packet/pkt.h>
 
+#include "dns/hosts.h"
 #include "dns/reverse.h"
 #include "dns/zone.h"
 #include "service/model.h"
@@ -22,6 +23,8 @@ struct lookup {
     const struct zone *zone;
     struct model *model;
     struct reverse *reverse;
+    const struct hosts *hosts; /* names outside the zone that are given by hand; NULL: none */
+    uint32_t ttl;
     uint16_t qtype;
     unsigned rotate; /* which endpoint comes first, so that clients that take the first one spread */
     void (*emit)(void *arg, knot_section_t section, const struct record *r);

@@ -9,15 +9,29 @@
 #include "dns/cache.h"
 #include "dns/wire.h"
 
+/* What a few misbehaving pods can make us hold. */
+#define OPEN_MAX 512
+#define OPEN_STUB_MAX 64
+
+/* The servers that settings lead to: everybody's, and one set for each of the settings' stubs, in their order. */
+struct servers {
+    struct forward *others, **stubs;
+    size_t n_stubs;
+};
+
 struct resolver {
+    uv_loop_t *loop;
     struct answerer answerer;
-    struct forward *forward;
+    struct forward_config config;
+    struct servers now, before; /* before: only for the questions that were on their way at the last change */
     struct cache *cache;
+    unsigned generation; /* of settings */
 };
 
 /* A client's query while others are being asked. */
 struct errand {
     struct resolver *r;
+    unsigned generation;
     bool tcp, chase; /* chase: what is asked is the name behind our CNAME */
     resolver_done_fn *done;
     void *arg;
@@ -25,23 +39,86 @@ struct errand {
     uint8_t query[];
 };
 
+static struct servers servers_new(const struct resolver *r, const struct settings *s)
+{
+    struct servers v = {.n_stubs = s->n_stubs};
+    struct forward_config config = r->config;
+    config.open_max = OPEN_MAX;
+    if (s->upstreams[0])
+        config.upstreams = (const char *const *)s->upstreams;
+    v.others = forward_new(r->loop, &config);
+    v.stubs = xcalloc(s->n_stubs + 1, sizeof(struct forward *));
+    config.open_max = OPEN_STUB_MAX;
+    for (size_t i = 0; i < s->n_stubs; i++) {
+        config.upstreams = (const char *const *)s->stubs[i].servers;
+        v.stubs[i] = forward_new(r->loop, &config);
+    }
+    return v;
+}
+
+static void servers_done(struct servers *v)
+{
+    for (size_t i = 0; i < v->n_stubs; i++)
+        forward_free(v->stubs[i]);
+    free(TAKE(v->stubs));
+    v->n_stubs = 0;
+    forward_free(TAKE(v->others));
+}
+
+/* Whom the question of this query is for. */
+static struct forward *servers_for(const struct resolver *r, const uint8_t *query)
+{
+    const struct settings *s = r->answerer.settings;
+    knot_dname_storage_t name;
+    knot_dname_copy_lower(name, query + WIRE_HEADER_SIZE);
+    const struct stub *stub = settings_stub(s, name);
+    return stub ? r->now.stubs[stub - s->stubs] : r->now.others;
+}
+
+static bool is_probe(const struct servers *v, const uint8_t *query, size_t len)
+{
+    bool found = forward_is_probe(v->others, query, len);
+    for (size_t i = 0; i < v->n_stubs && !found; i++)
+        found = forward_is_probe(v->stubs[i], query, len);
+    return found;
+}
+
 struct resolver *resolver_new(uv_loop_t *loop, const struct zone *zone, struct model *m,
                               const struct forward_config *config)
 {
     struct resolver *r = NEW(struct resolver);
+    struct err ignored;
+    struct settings *usual = settings_new(NULL, &ignored);
+    r->loop = loop;
+    r->config = *config;
     r->answerer = (struct answerer){.zone = *zone, .model = m, .reverse = reverse_new(m)};
-    r->forward = forward_new(loop, config);
-    r->cache = cache_new();
+    resolver_set(r, usual);
+    settings_unref(usual);
     return r;
+}
+
+void resolver_set(struct resolver *r, struct settings *s)
+{
+    settings_ref(s);
+    settings_unref(r->answerer.settings);
+    r->answerer.settings = s;
+    servers_done(&r->before);
+    r->before = r->now;
+    r->now = servers_new(r, s);
+    cache_free(r->cache);
+    r->cache = cache_new(s->cache_seconds);
+    r->generation++;
 }
 
 void resolver_free(struct resolver *r)
 {
     if (!r)
         return;
-    forward_free(r->forward);
+    servers_done(&r->before);
+    servers_done(&r->now);
     cache_free(r->cache);
     reverse_free(r->answerer.reverse);
+    settings_unref(r->answerer.settings);
     free(r);
 }
 
@@ -62,7 +139,7 @@ bool resolver_answer(struct resolver *r, const uint8_t *query, size_t len, bool 
     case ANSWER_FORWARD:
         break;
     }
-    if (forward_is_probe(r->forward, query, len)) {
+    if (is_probe(&r->now, query, len)) {
         *ret_len = wire_error(query, len, KNOT_RCODE_SERVFAIL, out);
         return true;
     }
@@ -88,7 +165,8 @@ static void on_reply(void *arg, const uint8_t *reply, size_t reply_len)
     } else if (!reply) {
         len = wire_error(e->query, e->len, KNOT_RCODE_SERVFAIL, out);
     } else {
-        cache_put(e->r->cache, e->query, e->len, reply, reply_len, clock_mono_ms());
+        if (e->generation == e->r->generation)
+            cache_put(e->r->cache, e->query, e->len, reply, reply_len, clock_mono_ms());
         memcpy(out, reply, reply_len);
         len = answer_fit(e->query, e->len, e->tcp, out, reply_len);
     }
@@ -100,12 +178,12 @@ void resolver_ask(struct resolver *r, const uint8_t *query, size_t len, bool tcp
     uint8_t out[WIRE_MAX];
     size_t out_len;
     struct errand *e = xmalloc(sizeof(*e) + len);
-    *e = (struct errand){.r = r, .tcp = tcp, .done = done, .arg = arg, .len = len};
+    *e = (struct errand){.r = r, .generation = r->generation, .tcp = tcp, .done = done, .arg = arg, .len = len};
     memcpy(e->query, query, len);
     enum answer_verdict verdict = answer_query(&r->answerer, query, len, tcp, out, &out_len);
     e->chase = verdict == ANSWER_CHASE;
-    bool asked = e->chase ? forward_ask(r->forward, out, out_len, tcp, on_reply, e)
-                          : forward_ask(r->forward, query, len, tcp, on_reply, e);
-    if (!asked)
+    const uint8_t *asked = e->chase ? out : query;
+    size_t asked_len = e->chase ? out_len : len;
+    if (!forward_ask(servers_for(r, asked), asked, asked_len, tcp, on_reply, e))
         on_reply(e, NULL, 0);
 }

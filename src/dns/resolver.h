@@ -10,8 +10,12 @@
 #include "dns/forward.h"
 
 struct resolver;
+/* config: of the servers that are asked as long as the settings name no others; what it points to stays the caller's.
+ */
 struct resolver *resolver_new(uv_loop_t *loop, const struct zone *zone, struct model *m,
                               const struct forward_config *config);
+/* From now on; questions on their way go on as they were asked. */
+void resolver_set(struct resolver *r, struct settings *s);
 /* Questions on their way end with an answer (SERVFAIL) before this returns. */
 void resolver_free(struct resolver *r);
 /* While the model is still being filled, nothing is denied (SERVFAIL instead). */

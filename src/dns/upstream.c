@@ -23,18 +23,33 @@ static bool parse_host(const char *text, struct ip *ret, unsigned *ret_scope)
     return ip_parse(host, ret) && (!zone || (*ret_scope && ret->family == AF_INET6));
 }
 
+/* Cuts the port's text off, if there is one: "10.0.0.1#5353", "10.0.0.1:5353", "[fd00::1]:5353". *host moves behind
+ * "[". */
+static char *cut_port(char **host)
+{
+    char *at = strchr(*host, '#'), *bracket = strstr(*host, "]:");
+    if (!at && **host == '[' && bracket) {
+        ++*host;
+        *bracket = '\0';
+        return bracket + 2;
+    }
+    if (!at && strchr(*host, ':') == strrchr(*host, ':'))
+        at = strchr(*host, ':');
+    if (!at)
+        return NULL;
+    *at = '\0';
+    return at + 1;
+}
+
 bool upstream_parse(const char *text, struct upstream *ret)
 {
-    _cleanup_free_ char *host = xstrdup(text);
-    char *hash = strchr(host, '#');
+    _cleanup_free_ char *copy = xstrdup(text);
+    char *host = copy, *port_text = cut_port(&host);
     int64_t port = DNS_PORT;
     struct ip ip;
     unsigned scope;
-    if (hash) {
-        *hash = '\0';
-        if (!str_to_i64(hash + 1, 1, 65535, &port))
-            return false;
-    }
+    if (port_text && !str_to_i64(port_text, 1, 65535, &port))
+        return false;
     if (!parse_host(host, &ip, &scope))
         return false;
     *ret = (struct upstream){0};

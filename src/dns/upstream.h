@@ -11,10 +11,10 @@
 struct upstream {
     struct sockaddr_storage addr;
     socklen_t addr_len;
-    char text[IP_TEXT_SIZE + 8]; /* for messages */
+    char text[IP_TEXT_SIZE + 10]; /* for messages */
 };
 
-/* "10.0.0.1", "fd00::1", or with a port "10.0.0.1#5353". */
+/* "10.0.0.1", "fd00::1", or with a port "10.0.0.1#5353", "10.0.0.1:5353", "[fd00::1]:5353". */
 bool upstream_parse(const char *text, struct upstream *ret);
 /* From the text of a resolv.conf, leaving out `own` (we would ask ourselves). Returns how many. */
 size_t upstreams_from_resolv_conf(const char *text, const struct ip *own, struct upstream ret[UPSTREAMS_MAX]);

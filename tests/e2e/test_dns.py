@@ -14,13 +14,14 @@ UPSTREAM = "127.0.0.53"
 
 
 class Upstream(threading.Thread):
-    """A resolver on loopback: every A question is answered 192.0.2.7, anything else with no data. Counts what it was asked."""
+    """A resolver on loopback: every A question is answered with one address, anything else with no data. Counts what it was asked."""
 
-    def __init__(self):
+    def __init__(self, address=UPSTREAM, answer="192.0.2.7"):
         super().__init__(daemon=True)
+        self.answer = socket.inet_aton(answer)
         self.asked = []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((UPSTREAM, 53))
+        self.socket.bind((address, 53))
 
     def run(self):
         while True:
@@ -33,7 +34,7 @@ class Upstream(threading.Thread):
             self.asked.append(".".join(name).lower())
             is_a = query[end - 4:end] == b"\0\1\0\1"
             head = query[:2] + struct.pack(">HHHHH", 0x8180, 1, int(is_a), 0, 0)
-            record = b"\xc0\x0c" + struct.pack(">HHIH4s", 1, 1, 60, 4, bytes((192, 0, 2, 7))) if is_a else b""
+            record = b"\xc0\x0c" + struct.pack(">HHIH4s", 1, 1, 60, 4, self.answer) if is_a else b""
             self.socket.sendto(head + query[12:end] + record, client)
 
 
@@ -61,7 +62,11 @@ def pod(upstream):
         kubectl("create", "-f", EXAMPLES / f"{name}.yaml")
     kubectl("wait", "pod/dnsutils", "--for=condition=Ready", "--timeout=60s")
     kubectl.ready_pods("app=kubia", 3)
-    yield lambda *argv: kubectl("exec", "dnsutils", "--", *argv).split()
+    def execute(*argv):
+        return kubectl("exec", "dnsutils", "--", *argv).split()
+
+    execute.kubectl = kubectl
+    yield execute
     cluster.remove()
     shutil.rmtree(cluster.home, ignore_errors=True)
     assert harness.traces() == []
@@ -93,3 +98,45 @@ def test_other_names_are_forwarded(pod, upstream):
 def test_an_external_name_is_an_alias(pod):
     answer = pod("dig", "+short", "external-service.default.svc.cluster.local")
     assert answer[0] == "api.somecompany.com."
+
+
+SETTINGS = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c8s-dns, namespace: kube-system}
+data:
+  upstreamNameservers: '["127.0.0.54"]'
+  stubDomains: '{"corp.example": ["127.0.0.55"], "gone.example": "127.0.0.56"}'
+  hosts: |
+    192.0.2.80 legacy.example old  # no server knows it
+  ttl: "17"
+  cacheSeconds: "0"
+"""
+
+
+def test_the_owner_configures_it_while_it_runs(pod, upstream):
+    kubectl = pod.kubectl
+    others, corp = Upstream("127.0.0.54", "192.0.2.54"), Upstream("127.0.0.55", "192.0.2.55")
+    others.start()
+    corp.start()
+    pod("dig", "+short", "remembered.example")
+    kubectl("apply", "-f", "-", input=SETTINGS)
+    eventually(lambda: pod("dig", "+short", "legacy.example") == ["192.0.2.80"], "the hosts entry is served")
+    asked = len(upstream.asked)
+    assert pod("dig", "+short", "remembered.example") == ["192.0.2.54"]
+    assert pod("dig", "+short", "www.corp.example") == ["192.0.2.55"]
+    assert pod("dig", "+short", "-x", "192.0.2.80") == ["legacy.example.", "old."]
+    assert pod("dig", "+noall", "+answer", "kubia.default.svc.cluster.local")[1] == "17"
+    for _ in range(2):  # nothing is remembered
+        assert pod("dig", "+short", "twice.example") == ["192.0.2.54"]
+    assert others.asked.count("twice.example") == 2
+    words = pod("dig", "+tries=1", "www.gone.example")
+    assert words[words.index("status:") + 1] == "SERVFAIL,"
+    assert len(upstream.asked) == asked
+
+    kubectl("patch", "configmap", "c8s-dns", "-n", "kube-system", "-p", '{"data":{"ttl":"long"}}')
+    eventually(lambda: "data.ttl: not 0 to 3600 seconds" in kubectl("get", "events", "-n", "kube-system"), "it says what is wrong")
+    assert pod("dig", "+short", "www.corp.example") == ["192.0.2.55"]  # and stays as it was
+
+    kubectl("delete", "configmap", "c8s-dns", "-n", "kube-system")
+    eventually(lambda: pod("dig", "+short", "www.corp.example") == ["192.0.2.7"], "the host's resolver is back")

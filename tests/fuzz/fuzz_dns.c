@@ -28,11 +28,13 @@ static void set(void (*put)(struct model *, const char *, const char *, const js
 static void setup(void)
 {
     struct ip server = {0};
+    struct err err;
     ip_parse("10.96.0.10", &server);
     zone_init(&a.zone, "cluster.local", &server);
     a.model = model_new();
     a.reverse = reverse_new(a.model);
-    cache = cache_new();
+    cache = cache_new(30);
+    a.settings = settings_new(NULL, &err);
     model_set_namespace(a.model, "default", true);
     set(model_set_service, "a",
         "{\"metadata\":{\"name\":\"a\",\"namespace\":\"default\"},\"spec\":{\"clusterIP\":\"None\",\"clusterIPs\":["

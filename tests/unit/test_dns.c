@@ -47,8 +47,10 @@ static void add_slice(const char *ns, const char *service, const char *ports, co
 static void setup(void)
 {
     struct ip server;
+    struct err err;
     ip_parse("10.96.0.10", &server);
     T_TRUE(zone_init(&a.zone, "cluster.local", &server));
+    a.settings = settings_new(NULL, &err);
     a.model = model_new();
     a.reverse = reverse_new(a.model);
     model_set_namespace(a.model, "default", true);
@@ -81,6 +83,7 @@ static void teardown(void)
 {
     reverse_free(a.reverse);
     model_free(a.model);
+    settings_unref(a.settings);
 }
 
 /* --- packets --- */
@@ -313,6 +316,42 @@ TEST(names_and_what_they_hold)
     teardown();
 }
 
+TEST(what_the_owner_sets_holds)
+{
+    static const struct {
+        const char *name;
+        uint16_t type;
+        const char *want;
+    } cases[] = {
+        {"web.default.svc.cluster.local.", A, "NOERROR aa\nweb.default.svc.cluster.local. 60 A 10.96.0.20"},
+        {"none.default.svc.cluster.local.", A, NXDOMAIN},
+        {"Legacy.example.", A, "NOERROR aa\nLegacy.example. 60 A 192.0.2.1\nLegacy.example. 60 A 192.0.2.2"},
+        {"legacy.example.", AAAA, "NOERROR aa"}, /* known, and nothing of this type: others are not asked */
+        {"www.example.com.", A, "NOERROR aa\nwww.example.com. 60 A 192.0.2.2"},
+        {"out.default.svc.cluster.local.", A,
+         "NOERROR aa\nout.default.svc.cluster.local. 60 CNAME www.Example.com.\nwww.Example.com. 60 A 192.0.2.2"},
+        {"2.2.0.192.in-addr.arpa.", PTR,
+         "NOERROR aa\n2.2.0.192.in-addr.arpa. 60 PTR legacy.example.\n2.2.0.192.in-addr.arpa. 60 PTR www.example.com."},
+        {"2.2.0.192.in-addr.arpa.", A, "NOERROR aa" NEGATIVE},
+        {"dns-version.cluster.local.", TXT, "NOERROR aa\ndns-version.cluster.local. 28800 TXT \"1.1.0\""},
+        {"example.", A, "forward"},
+        {"web.default.svc.cluster.local.", AAAA, NODATA}, /* the cluster's own names come first */
+    };
+    struct err err;
+    setup();
+    settings_unref(a.settings);
+    json_t *data = json_pack("{s:s, s:s}", "ttl", "60", "hosts",
+                             "192.0.2.1 legacy.example\n192.0.2.2 legacy.example www.example.com\n"
+                             "fd00::1 web.default.svc.cluster.local");
+    a.settings = settings_new(data, &err);
+    json_decref(data);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_free_ char *got = ask_flags(cases[i].name, cases[i].type, 0, 0);
+        T_STR(got, cases[i].want);
+    }
+    teardown();
+}
+
 TEST(edns_and_refusals)
 {
     static const struct {
@@ -524,6 +563,7 @@ TEST(foreign_replies_are_cut_to_what_the_client_takes)
 int main(void)
 {
     RUN(names_and_what_they_hold);
+    RUN(what_the_owner_sets_holds);
     RUN(edns_and_refusals);
     RUN(what_is_no_query);
     RUN(too_much_is_cut_and_says_so);

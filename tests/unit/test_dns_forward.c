@@ -14,6 +14,7 @@
 #include "dns/wire.h"
 #include "t.h"
 
+enum { LIMIT = 300 };
 enum mode { ANSWERS, SILENT, FAILS, LIES_FIRST, CUTS, LOOPS };
 
 /* A server of one address, UDP and TCP on the same port. */
@@ -204,7 +205,8 @@ static void start(enum mode first, enum mode second)
     fake_start(&fakes[0], first);
     fake_start(&fakes[1], second);
     const char *const list[] = {fakes[0].text, fakes[1].text, NULL};
-    const struct forward_config config = {.netns_fd = -1, .upstreams = list, .try_ms = waits ? 200 : 20000};
+    const struct forward_config config = {
+        .netns_fd = -1, .upstreams = list, .try_ms = waits ? 200 : 20000, .open_max = LIMIT};
     f = forward_new(&loop, &config);
 }
 
@@ -344,7 +346,6 @@ TEST(a_server_that_asks_us_back_is_found)
 
 TEST(questions_are_limited_and_none_is_lost)
 {
-    enum { LIMIT = 512 };
     static struct outcome o[LIMIT + 1];
     uint8_t query[300];
     int accepted = 0;
@@ -363,7 +364,7 @@ TEST(no_server_no_question)
     uint8_t query[300];
     struct outcome o = {0};
     const char *const none[] = {"10.96.0.10", "not an address", NULL};
-    struct forward_config config = {.netns_fd = -1, .upstreams = none, .try_ms = 60};
+    struct forward_config config = {.netns_fd = -1, .upstreams = none, .try_ms = 60, .open_max = LIMIT};
     ip_parse("10.96.0.10", &config.own);
     uv_loop_init(&loop);
     f = forward_new(&loop, &config);
@@ -403,6 +404,9 @@ TEST(resolv_conf_is_read_as_resolvers_do)
     struct upstream u;
     T_TRUE(upstream_parse("127.0.0.1#5353", &u) && ((struct sockaddr_in *)&u.addr)->sin_port == htons(5353));
     T_TRUE(upstream_parse("::1", &u) && ((struct sockaddr_in6 *)&u.addr)->sin6_port == htons(53));
+    T_TRUE(upstream_parse("127.0.0.1:5353", &u) && ((struct sockaddr_in *)&u.addr)->sin_port == htons(5353));
+    T_TRUE(upstream_parse("[fd00::1]:5353", &u) && ((struct sockaddr_in6 *)&u.addr)->sin6_port == htons(5353));
+    T_TRUE(!upstream_parse("127.0.0.1:", &u) && !upstream_parse("[fd00::1]", &u) && !upstream_parse("[fd00::1]:0", &u));
     T_TRUE(!upstream_parse("127.0.0.1#0", &u) && !upstream_parse("127.0.0.1#", &u) && !upstream_parse("", &u));
 }
 
@@ -432,7 +436,7 @@ TEST(answers_live_as_long_as_they_say)
         {"no.example.", true, 20, 5, 5},      {"no2.example.", true, 5, 20, 5},      {"no3.example.", true, 900, 0, 0},
         {"no4.example.", true, 900, 900, 30},
     };
-    struct cache *c = cache_new();
+    struct cache *c = cache_new(30);
     uint8_t query[300], reply[400];
     uint32_t ttl = 0;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -453,7 +457,7 @@ TEST(answers_live_as_long_as_they_say)
 
 TEST(what_may_not_be_remembered)
 {
-    struct cache *c = cache_new();
+    struct cache *c = cache_new(30);
     uint8_t query[300], other[300], reply[400];
     uint32_t ttl;
     size_t len = make_query("a.example.", 1, query), n = make_reply(query, len, 60, reply);
@@ -480,7 +484,7 @@ TEST(what_may_not_be_remembered)
 
 TEST(memory_is_limited)
 {
-    struct cache *c = cache_new();
+    struct cache *c = cache_new(30);
     uint8_t query[300], reply[400];
     uint32_t ttl;
     for (int i = 0; i <= CACHE_ENTRIES_MAX; i++) {

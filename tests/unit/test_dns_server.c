@@ -60,11 +60,19 @@ static void random_loopback(char out[16])
 
 static struct dns *start(struct model *m, const char *domain, const char *ip, const char *upstream_ip)
 {
-    char upstream[32];
-    snprintf(upstream, sizeof(upstream), "%s#%d", upstream_ip, PORT);
-    const char *const upstreams[] = {upstream, NULL};
-    const struct dns_config config = {
-        .netns_fd = -1, .ip = ip, .domain = domain, .port = PORT, .upstream_netns_fd = -1, .upstreams = upstreams};
+    static struct {
+        char text[32];
+        const char *list[2];
+    } upstreams[2]; /* outlive the servers that borrow them */
+    bool is_inner = m == inner_model;
+    snprintf(upstreams[is_inner].text, sizeof(upstreams[is_inner].text), "%s#%d", upstream_ip, PORT);
+    upstreams[is_inner].list[0] = upstreams[is_inner].text;
+    const struct dns_config config = {.netns_fd = -1,
+                                      .ip = ip,
+                                      .domain = domain,
+                                      .port = PORT,
+                                      .upstream_netns_fd = -1,
+                                      .upstreams = upstreams[is_inner].list};
     struct dns *d = dns_new(&loop, m, &config, &err);
     if (!d) {
         fprintf(stderr, "%s\n", err.msg);
@@ -210,6 +218,57 @@ TEST(what_was_asked_outside_is_remembered)
     T_TRUE(memcmp(last_address(reply, n), "\xc0\x00\x02\x07", 4) == 0);
     ask_udp("large.default.svc.outside.test.", reply);
     T_INT(knot_wire_get_rcode(reply), KNOT_RCODE_SERVFAIL); /* gone indeed */
+    teardown();
+}
+
+static void configure(struct dns *d, const char *key, const char *value)
+{
+    _cleanup_json_ json_t *data = value ? json_pack("{s:s}", key, value) : NULL;
+    struct settings *s = settings_new(data, &err);
+    dns_configure(d, s);
+    settings_unref(s);
+}
+
+TEST(settings_hold_from_the_next_question_on)
+{
+    static const char name[] = "www.default.svc.outside.test.";
+    uint8_t reply[WIRE_MAX];
+    char stub[80];
+    setup();
+    ask_udp(name, reply);
+    T_INT(knot_wire_get_rcode(reply), KNOT_RCODE_NOERROR);
+    configure(inner, "upstreamNameservers", "127.0.0.0");
+    ask_udp(name, reply); /* what was remembered is forgotten, and nobody is there */
+    T_INT(knot_wire_get_rcode(reply), KNOT_RCODE_SERVFAIL);
+    snprintf(stub, sizeof(stub), "{svc.Outside.test: \"%s:%d\", other.test: 127.0.0.0}", outer_ip, PORT);
+    configure(inner, "stubDomains", stub);
+    ask_udp(name, reply);
+    T_INT(knot_wire_get_rcode(reply), KNOT_RCODE_NOERROR);
+    ask_udp("out.default.svc.cluster.local.", reply); /* the way behind a name of ours too */
+    T_INT(knot_wire_get_ancount(reply), 2);
+    ask_udp("www.other.test.", reply);
+    T_INT(knot_wire_get_rcode(reply), KNOT_RCODE_SERVFAIL);
+    configure(inner, "hosts", "192.0.2.99 www.default.svc.outside.test");
+    size_t n = ask_udp(name, reply);
+    T_TRUE(memcmp(last_address(reply, n), "\xc0\x00\x02\x63", 4) == 0);
+    configure(inner, NULL, NULL);
+    n = ask_udp(name, reply);
+    T_TRUE(memcmp(last_address(reply, n), "\xc0\x00\x02\x07", 4) == 0);
+    teardown();
+}
+
+TEST(a_question_on_its_way_ends_as_it_began)
+{
+    uint8_t query[300], reply[WIRE_MAX];
+    setup();
+    _cleanup_close_ int udp = connected(SOCK_DGRAM, inner_ip, PORT);
+    T_TRUE(send(udp, query, make_query("www.default.svc.outside.test.", 2, query), 0) > 0);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    configure(inner, "upstreamNameservers", "127.0.0.0");
+    receive(udp, reply, sizeof(reply));
+    T_INT(knot_wire_get_rcode(reply), KNOT_RCODE_NOERROR);
+    ask_udp("www.default.svc.outside.test.", reply); /* and is not remembered */
+    T_INT(knot_wire_get_rcode(reply), KNOT_RCODE_SERVFAIL);
     teardown();
 }
 
@@ -389,6 +448,8 @@ int main(void)
 {
     RUN(own_and_foreign_names_over_udp);
     RUN(what_was_asked_outside_is_remembered);
+    RUN(settings_hold_from_the_next_question_on);
+    RUN(a_question_on_its_way_ends_as_it_began);
     RUN(a_burst_is_answered_whole);
     RUN(what_udp_cannot_carry_goes_over_tcp);
     RUN(tcp_takes_pieces_and_many_at_once);
