@@ -123,6 +123,8 @@ static int make_lb_pool(struct cluster *c, const char *text, struct err *err)
 {
     struct ip ip;
     struct cidr lan;
+    if (streq(text, CLUSTER_LB_NONE))
+        return 0;
     c->lb_pool = lb_pool_new(text, err);
     if (!c->lb_pool)
         return err_wrap(err, "--lb-pool");
@@ -183,13 +185,20 @@ static int start_server(struct cluster *c, const char *data_dir, struct err *err
     return !c->server ? -1 : server_listen(c->server, c->nodes[0].netns_fd, c->nodes[0].ip, API_PORT, NULL, err);
 }
 
+/* What the nodes answer themselves, pods' health and the Ingress controller aside. */
+static const uint16_t own_ports[] = {API_PORT, KUBELET_PORT};
+static struct lb_node_ports own_node_ports = {own_ports, ARRAY_LEN(own_ports)};
+
 static void start_readers(struct cluster *c)
 {
     c->manager = server_local_client(c->server, "system:kube-controller-manager", component_groups);
     c->controllers = controllers_new(c->manager);
     for (const struct controller_def *const *def = all_controllers; *def; def++)
         controllers_add(c->controllers, *def);
-    controllers_add_with(c->controllers, &lb_controller, c->lb_pool);
+    if (c->lb_pool)
+        controllers_add_with(c->controllers, &lb_controller, c->lb_pool);
+    else
+        controllers_add_with(c->controllers, &lb_nodes_controller, &own_node_ports);
     c->authority = (struct csr_authority){c->pki.ca_cert, c->pki.ca_key};
     controllers_add_with(c->controllers, &csrsigning_controller, &c->authority);
     controllers_start(c->controllers);

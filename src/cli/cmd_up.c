@@ -293,7 +293,8 @@ static int run(const void *options, char **args)
 static const struct opt opts[] = {
     OPTION("nodes", "N", OPT_INT, nodes, 1, CLUSTER_NODES_MAX, "number of nodes (1)"),
     OPTION("schedule-on-master", NULL, OPT_FLAG, schedule_on_master, 0, 0, "with several nodes: pods on the first too"),
-    OPTION("lb-pool", "RANGE", OPT_STR, lb_pool, 0, 0, "addresses for LoadBalancer Services (" CLUSTER_LB_POOL ")"),
+    OPTION("lb-pool", "RANGE", OPT_STR, lb_pool, 0, 0,
+           "for LoadBalancer Services (" CLUSTER_LB_POOL "); none: the nodes' own"),
     OPTION("data-dir", "DIR", OPT_STR, data_dir, 0, 0, "where the cluster keeps its data (" DATA_DIR_DEFAULT ")"),
     OPTION("kubeconfig", "FILE", OPT_STR, kubeconfig, 0, 0, "file to put the way to the cluster in (DIR/kubeconfig)"),
     OPTION("detach", NULL, OPT_FLAG, detach, 0, 0, "return when the nodes are Ready; `c8s down` stops the cluster"),

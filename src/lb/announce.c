@@ -75,7 +75,7 @@ static void visit(void *arg, const char *ns, const char *name, const struct svc 
     map_put(&lb->services, key, s);
 }
 
-static bool may_announce(const json_t *node)
+bool lb_node_serves(const json_t *node)
 {
     return streq(jstr_or(jfind(jget(node, "status.conditions"), "type", "Ready"), "status", ""), "True") &&
            !json_object_get(jget(node, "metadata.labels"), KEEP_AWAY) && !jget(node, "metadata.deletionTimestamp");
@@ -159,7 +159,7 @@ static void on_node(void *arg, struct object *old, struct object *obj)
     struct lb *lb = arg;
     const char *name = (obj ? obj : old)->name;
     _cleanup_json_ json_t *node = obj ? object_json(obj) : NULL;
-    bool before = map_get(&lb->ready, name), now = node && may_announce(node);
+    bool before = map_get(&lb->ready, name), now = node && lb_node_serves(node);
     if (now == before)
         return;
     if (now)
@@ -171,12 +171,12 @@ static void on_node(void *arg, struct object *old, struct object *obj)
 
 /* --- life --- */
 
-/* Of an earlier life. */
+/* Of an earlier life, perhaps with another pool. */
 static void note_held(void *arg, const struct ip *ip, int prefix, const char *ifname)
 {
     struct lb *lb = arg;
     char text[IP_TEXT_SIZE];
-    if (prefix == ip_bits(ip->family) && streq(ifname, lb->ifname) && lb_pool_has(lb->pool, ip))
+    if (prefix == ip_bits(ip->family) && streq(ifname, lb->ifname))
         map_put(&lb->held, ip_format(ip, text), lb);
 }
 

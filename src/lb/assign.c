@@ -1,12 +1,12 @@
-/* Writes status.loadBalancer: each Service of type LoadBalancer that asks for no other implementation gets an address
- * of the pool, or stays pending with an Event that says why. Wording of Events: k8s.io/cloud-provider,
- * controllers/service. */
+/* Each Service of type LoadBalancer that asks for no other implementation gets an address of the pool, or stays pending
+ * with an Event that says why. */
 #include "base/alloc.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "json/json.h"
 #include "kinds/kind.h"
 #include "lb/lb.h"
+#include "lb/status.h"
 
 struct assign {
     struct lb_pool *pool;
@@ -14,12 +14,6 @@ struct assign {
     struct map pending; /* owners that wait for an address, in order */
     bool filled;        /* the pool knows what the Services have from before */
 };
-
-static bool is_ours(const json_t *service)
-{
-    return streq(jstr_or(service, "spec.type", ""), "LoadBalancer") && !jstr(service, "spec.loadBalancerClass") &&
-           !jget(service, "metadata.deletionTimestamp");
-}
 
 /* family 0: none. */
 static struct ip address_of(const json_t *service)
@@ -31,9 +25,52 @@ static struct ip address_of(const json_t *service)
     return ip;
 }
 
-static char *owner_of(const char *ns, const char *name)
+/* --- what a Service asks for --- */
+
+static const char *annotation(const json_t *service, const char *const *names)
 {
-    return xasprintf("%s/%s", ns, name);
+    const char *text = NULL;
+    for (; *names && !text; names++)
+        text = json_string_value(json_object_get(jget(service, "metadata.annotations"), *names));
+    return text && *text ? text : NULL;
+}
+
+/* MetalLB's annotations, in its new and its old spelling. */
+static const char *const allow_shared[] = {"metallb.io/allow-shared-ip", "metallb.universe.tf/allow-shared-ip", NULL};
+static const char *const wanted_ips[] = {"metallb.io/loadBalancerIPs", "metallb.universe.tf/loadBalancerIPs", NULL};
+
+struct sharing {
+    struct lb_share share;
+    char *backends;
+    uint32_t *ports;
+};
+
+static void sharing_done(struct sharing *s)
+{
+    free(s->backends);
+    free(s->ports);
+}
+
+/* What the Service is ready to share, and with whom. */
+static void sharing_read(const json_t *service, struct sharing *s)
+{
+    size_t i;
+    json_t *port;
+    const json_t *ports = jget(service, "spec.ports");
+    bool local = streq(jstr_or(service, "spec.externalTrafficPolicy", ""), "Local");
+    s->backends = local ? jprint_sorted(jget(service, "spec.selector")) : xstrdup("");
+    s->ports = xcalloc(json_array_size(ports) + 1, sizeof(*s->ports));
+    json_array_foreach((json_t *)ports, i, port)
+        s->ports[i] = LB_SHARE_PORT(jstr_or(port, "protocol", "TCP")[0], jint(port, "port", 0));
+    s->share = (struct lb_share){annotation(service, allow_shared), s->backends, s->ports, json_array_size(ports)};
+}
+
+/* Text of the address asked for, NULL: none; and the field that it is in. */
+static const char *wish_of(const json_t *service, const char **ret_field)
+{
+    const char *annotated = annotation(service, wanted_ips), *field = jstr_or(service, "spec.loadBalancerIP", "");
+    *ret_field = annotated ? wanted_ips[0] : "spec.loadBalancerIP";
+    return annotated ? annotated : *field ? field : NULL;
 }
 
 /* Before the first address is given away, all that are out are known. */
@@ -45,20 +82,12 @@ static void fill(struct assign *a)
     a->filled = true;
     for (struct object *o; (o = informer_next(a->services, NULL, &cursor));) {
         _cleanup_json_ json_t *service = object_json(o);
-        _cleanup_free_ char *owner = owner_of(o->ns, o->name);
+        _cleanup_free_ char *owner = lb_owner(o->ns, o->name);
         struct ip ip = address_of(service);
-        if (is_ours(service))
-            (void)lb_pool_take(a->pool, &ip, owner);
-    }
-}
-
-/* Those that wait try again. */
-static void addresses_came_back(struct controller *c, struct assign *a)
-{
-    for (struct map_entry *e = NULL; (e = map_next(&a->pending, e));) {
-        const char *slash = strchr(e->key, '/');
-        _cleanup_free_ char *ns = xstrndup(e->key, (size_t)(slash - e->key));
-        controller_enqueue(c, ns, slash + 1);
+        _cleanup_(sharing_done) struct sharing sharing;
+        sharing_read(service, &sharing);
+        if (lb_is_ours(service))
+            (void)lb_pool_take(a->pool, &ip, owner, &sharing.share);
     }
 }
 
@@ -66,43 +95,31 @@ static void give_back(struct controller *c, struct assign *a, const char *owner,
                       const struct ip *keep_too)
 {
     if (lb_pool_release(a->pool, owner, keep, keep_too))
-        addresses_came_back(c, a);
-}
-
-/* ip NULL: none. Says whether there was anything to write. */
-static bool write_address(struct controller *c, const json_t *service, const struct ip *ip)
-{
-    char text[IP_TEXT_SIZE];
-    const json_t *before = jget(service, "status.loadBalancer.ingress");
-    _cleanup_json_ json_t *ingress =
-        ip ? json_pack("[{s:s, s:s}]", "ip", ip_format(ip, text), "ipMode", "VIP") : json_null();
-    if (ip ? json_equal(before, ingress) : !before)
-        return false;
-    _cleanup_json_ json_t *patch = json_pack("{s:{s:{s:O}}}", "status", "loadBalancer", "ingress", ingress);
-    controller_patch(c, &kind_service, jstr(service, "metadata.namespace"), jstr(service, "metadata.name"), "status",
-                     PATCH_MERGE, patch);
-    return true;
+        lb_enqueue_owners(c, &a->pending);
 }
 
 /* The address the Service shall have; false: none, and err says why. */
 static bool find_address(struct assign *a, const json_t *service, const char *owner, const struct ip *now,
                          struct ip *ret, struct err *err)
 {
-    const char *wish = jstr_or(service, "spec.loadBalancerIP", "");
-    if (!*wish) {
+    const char *field, *wish = wish_of(service, &field);
+    _cleanup_(sharing_done) struct sharing sharing;
+    sharing_read(service, &sharing);
+    if (!wish) {
         *ret = *now;
-        if (lb_pool_take(a->pool, now, owner) || lb_pool_next(a->pool, owner, ret))
+        if (lb_pool_take(a->pool, now, owner, &sharing.share) || lb_pool_next(a->pool, owner, &sharing.share, ret))
             return true;
         err_set(err, 0, "all %zu addresses of the pool are in use", lb_pool_size(a->pool));
         return false;
     }
-    if (ip_parse(wish, ret) && lb_pool_take(a->pool, ret, owner))
+    bool is_address = ip_parse(wish, ret);
+    if (is_address && lb_pool_take(a->pool, ret, owner, &sharing.share))
         return true;
-    const char *holder = ip_parse(wish, ret) ? lb_pool_holder(a->pool, ret) : NULL;
+    const char *holder = is_address ? lb_pool_holder(a->pool, ret) : NULL;
     if (holder)
-        err_set(err, 0, "spec.loadBalancerIP %s is in use by Service %s", wish, holder);
+        err_set(err, 0, "%s %s is in use by Service %s", field, wish, holder);
     else
-        err_set(err, 0, "spec.loadBalancerIP %s is not in the pool", wish);
+        err_set(err, 0, "%s %s is not in the pool", field, wish);
     return false;
 }
 
@@ -112,16 +129,14 @@ static void reconcile_ours(struct controller *c, struct assign *a, const json_t 
     struct err err;
     if (!find_address(a, service, owner, &now, &ip, &err)) {
         map_put(&a->pending, owner, a);
-        controller_event(c, service, "Warning", "SyncLoadBalancerFailed",
-                         "Error syncing load balancer: failed to ensure load balancer: %s", err.msg);
+        lb_tell_failure(c, service, err.msg);
         give_back(c, a, owner, &now, NULL);
-        write_address(c, service, NULL);
+        lb_write(c, service, NULL, 0);
         return;
     }
     map_del(&a->pending, owner);
     give_back(c, a, owner, &ip, &now); /* the old one is free when nobody sees it any more */
-    if (write_address(c, service, &ip))
-        controller_event(c, service, "Normal", "EnsuredLoadBalancer", "Ensured load balancer");
+    lb_write(c, service, &ip, 1);
 }
 
 static void reconcile(struct controller *c, const char *ns, const char *name)
@@ -129,16 +144,16 @@ static void reconcile(struct controller *c, const char *ns, const char *name)
     struct assign *a = controller_state(c);
     struct object *o = informer_get(a->services, ns, name);
     _cleanup_json_ json_t *service = o ? object_json(o) : NULL;
-    _cleanup_free_ char *owner = owner_of(ns, name);
+    _cleanup_free_ char *owner = lb_owner(ns, name);
     fill(a);
-    if (service && is_ours(service)) {
+    if (service && lb_is_ours(service)) {
         reconcile_ours(c, a, service, owner);
         return;
     }
     map_del(&a->pending, owner);
     give_back(c, a, owner, NULL, NULL);
     if (service && !streq(jstr_or(service, "spec.type", ""), "LoadBalancer"))
-        write_address(c, service, NULL);
+        lb_write(c, service, NULL, 0);
 }
 
 static void *start(struct controller *c)

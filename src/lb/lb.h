@@ -1,4 +1,5 @@
-/* Load balancers of our own: Services of type LoadBalancer get an address from a pool (assign.c, once a cluster), and
+/* Load balancers of our own: Services of type LoadBalancer get an address from a pool (assign.c, once a cluster;
+ * nodeaddr.c without a pool), and
  * one node announces it on the LAN (announce.c, on every node); the Service proxy of that node does the rest. pool.h
  * and choose.h are pure. */
 #pragma once
@@ -8,13 +9,22 @@
 
 /* The controller that writes status.loadBalancer; its config is the pool, which it alone uses as long as it runs. */
 extern const struct controller_def lb_controller;
+/* The same without a pool: Services get the nodes' addresses, and a port of all nodes belongs to one of them. Its
+ * config is the TCP ports that no Service gets, because the nodes themselves answer there. */
+extern const struct controller_def lb_nodes_controller;
+struct lb_node_ports {
+    const uint16_t *ports;
+    size_t n;
+};
+/* Whether traffic may be sent to a node: Ready, staying, and not labelled to be left out. */
+bool lb_node_serves(const json_t *node);
 
 struct lb;
 struct lb_config {
     int netns_fd; /* -1: here */
     const char *node_name;
     const char *ifname;         /* on the LAN: "eth0" */
-    const struct lb_pool *pool; /* other addresses are somebody else's to announce */
+    const struct lb_pool *pool; /* other addresses are somebody else's to announce; NULL: all are */
 };
 /* Both must hold everything there is (so: once they are synced). Outlived by the model, not by the informer. */
 struct lb *lb_new(uv_loop_t *loop, struct model *m, struct informer *nodes, const struct lb_config *config,

@@ -12,10 +12,17 @@ struct range {
     uint32_t first, last; /* host order */
     size_t at;            /* place of the first in holders */
 };
+/* One of an address's holders, the longest first. */
+struct holder {
+    struct holder *next;
+    char *owner, *key, *backends;
+    uint32_t *ports;
+    size_t n_ports;
+};
 struct lb_pool {
     struct range *ranges; /* sorted, apart */
     size_t n_ranges, size;
-    char **holders;
+    struct holder **holders;
 };
 
 static int bad_range(struct err *err, const char *text)
@@ -89,12 +96,24 @@ struct lb_pool *lb_pool_new(const char *text, struct err *err)
     return p;
 }
 
+static void holder_drop(struct holder **at)
+{
+    struct holder *h = *at;
+    *at = h->next;
+    free(h->owner);
+    free(h->key);
+    free(h->backends);
+    free(h->ports);
+    free(h);
+}
+
 void lb_pool_free(struct lb_pool *p)
 {
     if (!p)
         return;
     for (size_t i = 0; i < p->size; i++)
-        free(p->holders[i]);
+        while (p->holders[i])
+            holder_drop(&p->holders[i]);
     free(p->holders);
     free(p->ranges);
     free(p);
@@ -106,7 +125,7 @@ size_t lb_pool_size(const struct lb_pool *p)
 }
 
 /* The address's place, or NULL. */
-static char **place(const struct lb_pool *p, const struct ip *ip)
+static struct holder **place(const struct lb_pool *p, const struct ip *ip)
 {
     if (ip->family != AF_INET)
         return NULL;
@@ -127,7 +146,7 @@ static struct ip address_at(const struct lb_pool *p, size_t i)
 
 bool lb_pool_has(const struct lb_pool *p, const struct ip *ip)
 {
-    return place(p, ip);
+    return p && place(p, ip);
 }
 
 bool lb_pool_inside(const struct lb_pool *p, const struct cidr *range)
@@ -138,44 +157,100 @@ bool lb_pool_inside(const struct lb_pool *p, const struct cidr *range)
 
 const char *lb_pool_holder(const struct lb_pool *p, const struct ip *ip)
 {
-    char **at = place(p, ip);
-    return at ? *at : NULL;
+    struct holder **at = place(p, ip);
+    return at && *at ? (*at)->owner : NULL;
 }
 
-bool lb_pool_take(struct lb_pool *p, const struct ip *ip, const char *owner)
+static const struct lb_share alone = {0};
+
+static bool have_port_in_common(const struct holder *h, const struct lb_share *share)
 {
-    char **at = place(p, ip);
-    if (at && !*at)
-        *at = xstrdup(owner);
-    return at && streq(*at, owner);
+    for (size_t i = 0; i < h->n_ports; i++)
+        for (size_t k = 0; k < share->n_ports; k++)
+            if (h->ports[i] == share->ports[k])
+                return true;
+    return false;
 }
 
-bool lb_pool_next(struct lb_pool *p, const char *owner, struct ip *ret)
+/* Whether everybody else there gets on with this owner. */
+static bool fits(const struct holder *h, const char *owner, const struct lb_share *share)
 {
-    size_t chosen = p->size;
-    for (size_t i = 0; i < p->size; i++) {
-        if (p->holders[i] && streq(p->holders[i], owner)) {
-            *ret = address_at(p, i);
-            return true;
-        }
-        if (!p->holders[i] && chosen == p->size)
-            chosen = i;
-    }
-    if (chosen == p->size)
+    for (; h; h = h->next)
+        if (!streq(h->owner, owner) && (!share->key || !streq_or_null(h->key, share->key) ||
+                                        !streq(h->backends, share->backends) || have_port_in_common(h, share)))
+            return false;
+    return true;
+}
+
+static struct holder **find_holder(struct holder **at, const char *owner)
+{
+    while (*at && !streq((*at)->owner, owner))
+        at = &(*at)->next;
+    return at;
+}
+
+/* Its place in the row is kept, if it has one. */
+static void hold(struct holder **at, const char *owner, const struct lb_share *share)
+{
+    at = find_holder(at, owner);
+    if (*at)
+        holder_drop(at);
+    struct holder *h = NEW(struct holder);
+    *h = (struct holder){.next = *at,
+                         .owner = xstrdup(owner),
+                         .key = xstrdup_or_null(share->key),
+                         .backends = xstrdup(str_or(share->backends, "")),
+                         .n_ports = share->n_ports};
+    h->ports = share->n_ports ? xmemdup(share->ports, share->n_ports * sizeof(*share->ports)) : NULL;
+    *at = h;
+}
+
+bool lb_pool_take(struct lb_pool *p, const struct ip *ip, const char *owner, const struct lb_share *share)
+{
+    struct holder **at = place(p, ip);
+    share = share ? share : &alone;
+    if (!at || !fits(*at, owner, share))
         return false;
-    p->holders[chosen] = xstrdup(owner);
+    hold(at, owner, share);
+    return true;
+}
+
+/* How good an address is for the owner; 0: not to be had. */
+static int fitness(struct holder **at, const char *owner, const struct lb_share *share)
+{
+    if (!fits(*at, owner, share))
+        return 0;
+    return *find_holder(at, owner) ? 3 : *at ? 2 : 1;
+}
+
+bool lb_pool_next(struct lb_pool *p, const char *owner, const struct lb_share *share, struct ip *ret)
+{
+    size_t chosen = 0;
+    int best = 0;
+    share = share ? share : &alone;
+    for (size_t i = 0; i < p->size && best < 3; i++) {
+        int good = fitness(&p->holders[i], owner, share);
+        if (good <= best)
+            continue;
+        best = good;
+        chosen = i;
+    }
+    if (!best)
+        return false;
+    hold(&p->holders[chosen], owner, share);
     *ret = address_at(p, chosen);
     return true;
 }
 
 size_t lb_pool_release(struct lb_pool *p, const char *owner, const struct ip *keep, const struct ip *keep_too)
 {
-    char **kept = keep ? place(p, keep) : NULL, **kept_too = keep_too ? place(p, keep_too) : NULL;
+    struct holder **kept = keep ? place(p, keep) : NULL, **kept_too = keep_too ? place(p, keep_too) : NULL;
     size_t n = 0;
-    for (char **at = p->holders; at < p->holders + p->size; at++) {
-        if (!*at || at == kept || at == kept_too || !streq(*at, owner))
+    for (struct holder **at = p->holders; at < p->holders + p->size; at++) {
+        struct holder **its = find_holder(at, owner);
+        if (!*its || at == kept || at == kept_too)
             continue;
-        free(TAKE(*at));
+        holder_drop(its);
         n++;
     }
     return n;

@@ -73,8 +73,8 @@ def external_ip(kubectl, name):
     return eventually(look, f"{name} has an EXTERNAL-IP")
 
 
-def announcers(ip):
-    return [n for n in NODES if f" {ip}/32 " in on_node(n, "ip", "-o", "-4", "addr", "show", "dev", "eth0").stdout]
+def announcers(ip, nodes=NODES):
+    return [n for n in nodes if f" {ip}/32 " in on_node(n, "ip", "-o", "-4", "addr", "show", "dev", "eth0").stdout]
 
 
 def test_scheduling_on_the_master():
@@ -104,6 +104,23 @@ def test_scheduling_on_the_master():
         assert curl("http://172.28.128.77").startswith("Served by web-")
         kubectl("delete", "service", "web")
         eventually(lambda: external_ip(kubectl, "second") == "172.28.128.77", "who waited gets what is given back")
+        kubectl("expose", "deployment", "web", "--type=LoadBalancer", "--port=80")
+        for name in ("web", "second"):  # two that agree share an address, as long as their ports differ
+            kubectl("annotate", "service", name, "metallb.io/allow-shared-ip=x")
+        kubectl("patch", "service", "web", "--type=json", "-p", '[{"op":"replace","path":"/spec/ports","value":[{"port":8080,"targetPort":80}]}]')
+        assert eventually(lambda: external_ip(kubectl, "web")) == "172.28.128.77"
+        eventually(lambda: curl("http://172.28.128.77:8080").startswith("Served by web-"))
+
+        cluster.kill()
+        cluster.up("--nodes", "2", "--schedule-on-master", "--lb-pool", "172.28.128.90-172.28.128.99")
+        eventually(lambda: external_ip(kubectl, "web") == "172.28.128.90", "another pool moves the address")
+        eventually(lambda: curl("http://172.28.128.90:8080").startswith("Served by web-"))
+        eventually(lambda: announcers("172.28.128.77", ["k8s-master", "k8s-node1"]) == [], "the old one is nobody's")
+        cluster.kill()
+        cluster.up("--nodes", "2", "--schedule-on-master", "--lb-pool", "none")
+        eventually(lambda: re.search(r"web +LoadBalancer +\S+ +172.28.128.10,172.28.128.11 ", kubectl("get", "svc")), "the nodes' own")
+        for ip in ("172.28.128.10", "172.28.128.11"):
+            eventually(lambda: curl(f"http://{ip}:8080").startswith("Served by web-"), f"{ip} answers")
         for options, roles, taints in ((["--nodes", "2"], "control-plane", 1), ([], "<none>", 0)):
             cluster.down()
             cluster.up(*options)

@@ -1,4 +1,5 @@
 /* lb: addresses from the pool, who announces them, and the controller against the fake API. */
+#include "base/buf.h"
 #include "bench.h"
 #include "lb/choose.h"
 #include "lb/lb.h"
@@ -41,7 +42,7 @@ TEST(ranges_are_read_as_people_write_them)
         struct ip ip, beyond = ip_of(good[i].beyond);
         char text[IP_TEXT_SIZE];
         T_INT(lb_pool_size(p), good[i].size);
-        T_TRUE(lb_pool_next(p, "a/a", &ip));
+        T_TRUE(lb_pool_next(p, "a/a", NULL, &ip));
         T_STR(ip_format(&ip, text), good[i].first);
         T_TRUE(!lb_pool_has(p, &beyond));
         lb_pool_free(p);
@@ -87,12 +88,12 @@ TEST(an_address_has_one_holder)
         size_t held = 0, want = 0;
         switch (rand() % 3) {
         case 0:
-            T_INT(lb_pool_take(p, &ip, owner), in_pool && (!holder[n] || holder[n] == o));
+            T_INT(lb_pool_take(p, &ip, owner, NULL), in_pool && (!holder[n] || holder[n] == o));
             if (in_pool && !holder[n])
                 holder[n] = o;
             break;
         case 1:
-            if (!lb_pool_next(p, owner, &got)) {
+            if (!lb_pool_next(p, owner, NULL, &got)) {
                 for (int i = 0; i < 24; i++)
                     T_TRUE(((i < 1 || i > 8) && i < 20) || (holder[i] && holder[i] != o));
                 break;
@@ -285,6 +286,160 @@ TEST(wishes_are_heard)
     cluster_free(&c);
 }
 
+/* A Service that shares under a key, with one port. */
+static void sharer(struct cluster *c, const char *name, const char *key, const char *protocol, int port,
+                   const char *local_app)
+{
+    _cleanup_free_ char *policy =
+        local_app ? xasprintf(",\"externalTrafficPolicy\":\"Local\",\"selector\":{\"app\":\"%s\"}", local_app)
+                  : xstrdup("");
+    _cleanup_free_ char *text =
+        xasprintf("{\"metadata\":{\"namespace\":\"a\",\"name\":\"%s\",\"annotations\":{\"metallb.io/"
+                  "allow-shared-ip\":\"%s\"}},\"spec\":{\"type\":\"LoadBalancer\",\"ports\":[{\"protocol\":\"%s\","
+                  "\"port\":%d}]%s}}",
+                  name, key, protocol, port, policy);
+    fake_set(c->bench->fake, &kind_service, text);
+    run(c);
+}
+
+TEST(who_agrees_to_shares_an_address)
+{
+    struct cluster c = cluster_new("10.0.0.1-10.0.0.4", 4);
+    begin(&c);
+    sharer(&c, "tcp", "dns", "TCP", 53, NULL);
+    sharer(&c, "udp", "dns", "UDP", 53, NULL);
+    sharer(&c, "web", "dns", "TCP", 80, NULL);
+    for (const char *const *name = (const char *const[]){"tcp", "udp", "web", NULL}; *name; name++)
+        expect(&c, *name, "10.0.0.1");
+    sharer(&c, "same-port", "dns", "TCP", 80, NULL);
+    expect(&c, "same-port", "10.0.0.2");
+    sharer(&c, "other-key", "x", "TCP", 81, NULL);
+    expect(&c, "other-key", "10.0.0.3");
+    sharer(&c, "local", "dns", "TCP", 82, "p"); /* has to enter elsewhere than the others */
+    expect(&c, "local", "10.0.0.4");
+    sharer(&c, "local-other", "dns", "TCP", 83, "q");
+    expect(&c, "local-other", "");
+    sharer(&c, "local-same", "dns", "TCP", 83, "p");
+    expect(&c, "local-same", "10.0.0.4");
+    /* One that gets into another's way later goes, the other stays. */
+    sharer(&c, "web", "dns", "TCP", 53, NULL);
+    expect(&c, "tcp", "10.0.0.1");
+    expect(&c, "web", "10.0.0.2");
+    fake_delete(c.bench->fake, &kind_service, "a", "tcp");
+    run(&c);
+    expect(&c, "udp", "10.0.0.1");
+    cluster_free(&c);
+}
+
+TEST(an_address_is_asked_for_by_annotation)
+{
+    struct cluster c = cluster_new("10.0.0.1-10.0.0.3", 4);
+    begin(&c);
+    service(&c, "one", BALANCED, NULL);
+    fake_edit(c.bench->fake, &kind_service, "a", "one",
+              "{\"metadata\":{\"annotations\":{\"metallb.universe.tf/loadBalancerIPs\":\"10.0.0.2\"}}}");
+    run(&c);
+    expect(&c, "one", "10.0.0.2");
+    fake_edit(c.bench->fake, &kind_service, "a", "one",
+              "{\"metadata\":{\"annotations\":{\"metallb.io/loadBalancerIPs\":\"10.7.7.7\"}}}");
+    run(&c);
+    expect(&c, "one", "");
+    T_INT(events(&c, "SyncLoadBalancerFailed", "metallb.io/loadBalancerIPs 10.7.7.7 is not in the pool"), 1);
+    cluster_free(&c);
+}
+
+/* --- without a pool --- */
+
+static void set_node(struct cluster *c, const char *name, const char *addresses, bool ready)
+{
+    _cleanup_free_ char *text = xasprintf("{\"metadata\":{\"name\":\"%s\"},\"status\":{\"addresses\":[%s],"
+                                          "\"conditions\":[{\"type\":\"Ready\",\"status\":\"%s\"}]}}",
+                                          name, addresses, ready ? "True" : "Unknown");
+    fake_set(c->bench->fake, &kind_node, text);
+}
+
+#define INTERNAL(ip) "{\"type\":\"InternalIP\",\"address\":\"" ip "\"}"
+#define EXTERNAL(ip) "{\"type\":\"ExternalIP\",\"address\":\"" ip "\"}"
+
+static struct cluster cluster_of_nodes(void)
+{
+    static const uint16_t taken[] = {6443};
+    static struct lb_node_ports reserved = {taken, 1};
+    struct cluster c = {bench_new(7), NULL};
+    set_node(&c, "n2", INTERNAL("10.0.0.12"), true);
+    set_node(&c, "n1", INTERNAL("10.0.0.11") "," EXTERNAL("192.0.2.1"), true);
+    set_node(&c, "n3", INTERNAL("10.0.0.13"), false);
+    controllers_add_with(c.bench->cs, &lb_nodes_controller, &reserved);
+    controllers_start(c.bench->cs);
+    run(&c);
+    return c;
+}
+
+static char *addresses(struct cluster *c, const char *name)
+{
+    struct buf b = BUF_INIT(1000);
+    size_t i;
+    json_t *ingress;
+    _cleanup_json_ json_t *doc = fake_json(c->bench->fake, &kind_service, "a", name);
+    json_array_foreach(jget(doc, "status.loadBalancer.ingress"), i, ingress)
+        buf_addf(&b, "%s ", jstr(ingress, "ip"));
+    return buf_take(&b);
+}
+
+static void expect_all(struct cluster *c, const char *name, const char *want)
+{
+    _cleanup_free_ char *got = addresses(c, name);
+    T_STR(str_or(got, ""), want);
+}
+
+#define ON_PORT(n, more) "{\"type\":\"LoadBalancer\",\"ports\":[{\"port\":" #n ",\"protocol\":\"TCP\"}]" more "}"
+
+TEST(without_a_pool_the_nodes_are_the_addresses)
+{
+    struct cluster c = cluster_of_nodes();
+    service(&c, "web", ON_PORT(80, ""), NULL);
+    run(&c);
+    expect_all(&c, "web", "10.0.0.12 192.0.2.1 ");
+    set_node(&c, "n3", INTERNAL("10.0.0.13"), true);
+    set_node(&c, "n2", INTERNAL("10.0.0.12"), false);
+    run(&c);
+    expect_all(&c, "web", "10.0.0.13 192.0.2.1 ");
+
+    service(&c, "second", ON_PORT(80, ""), NULL);
+    service(&c, "api", ON_PORT(6443, ""), NULL);
+    service(&c, "other", ON_PORT(81, ",\"loadBalancerClass\":\"x/y\""), NULL);
+    run(&c);
+    expect_all(&c, "second", "");
+    expect_all(&c, "api", "");
+    expect_all(&c, "other", "");
+    T_INT(events(&c, "SyncLoadBalancerFailed", "port 80/TCP of the nodes is in use by Service a/web"), 1);
+    T_INT(events(&c, "SyncLoadBalancerFailed", "port 6443/TCP of the nodes is the cluster's own"), 1);
+    fake_edit(c.bench->fake, &kind_service, "a", "web", "{\"spec\":{\"ports\":[{\"port\":82}]}}");
+    run(&c);
+    expect_all(&c, "web", "10.0.0.13 192.0.2.1 ");
+    expect_all(&c, "second", "10.0.0.13 192.0.2.1 "); /* the port came back */
+    fake_edit(c.bench->fake, &kind_service, "a", "second", "{\"spec\":{\"type\":\"ClusterIP\"}}");
+    run(&c);
+    expect_all(&c, "second", "");
+    bench_free(c.bench);
+}
+
+TEST(local_services_have_the_nodes_of_their_endpoints)
+{
+    struct cluster c = cluster_of_nodes();
+    service(&c, "web", ON_PORT(80, ",\"externalTrafficPolicy\":\"Local\""), NULL);
+    run(&c);
+    expect_all(&c, "web", "");
+    fake_set(
+        c.bench->fake, &kind_endpointslice,
+        "{\"metadata\":{\"namespace\":\"a\",\"name\":\"web-1\",\"labels\":{\"kubernetes.io/service-name\":\"web\"}},"
+        "\"endpoints\":[{\"addresses\":[\"10.244.0.2\"],\"nodeName\":\"n1\"},{\"addresses\":[\"10.244.0.3\"],"
+        "\"nodeName\":\"n2\",\"conditions\":{\"ready\":false}}]}");
+    run(&c);
+    expect_all(&c, "web", "192.0.2.1 ");
+    bench_free(c.bench);
+}
+
 int main(void)
 {
     RUN(ranges_are_read_as_people_write_them);
@@ -294,5 +449,9 @@ int main(void)
     RUN(services_get_what_they_had_then_what_is_free);
     RUN(an_address_given_back_goes_to_who_waits);
     RUN(wishes_are_heard);
+    RUN(who_agrees_to_shares_an_address);
+    RUN(an_address_is_asked_for_by_annotation);
+    RUN(without_a_pool_the_nodes_are_the_addresses);
+    RUN(local_services_have_the_nodes_of_their_endpoints);
     return DONE();
 }
