@@ -50,6 +50,23 @@ static void set_zone(const struct family *f, json_t *endpoint, const char *node)
     jset_str(endpoint, "zone", json_string_value(json_object_get(jget(doc, "metadata.labels"), ZONE_LABEL)));
 }
 
+/* trafficDistribution: clients use what is in their zone or on their node, without regard to balance (upstream:
+ * staging/src/k8s.io/endpointslice/trafficdist). */
+static void set_hints(const struct family *f, json_t *endpoint)
+{
+    const char *wish = jstr_or(f->service, "spec.trafficDistribution", "");
+    const char *zone = jstr(endpoint, "zone"), *node = jstr(endpoint, "nodeName");
+    bool same_node = streq(wish, "PreferSameNode");
+    if (!same_node && !streq(wish, "PreferClose") && !streq(wish, "PreferSameZone"))
+        return;
+    if (!jbool(endpoint, "conditions.ready", false))
+        return;
+    if (zone)
+        jset(endpoint, "hints.forZones", json_pack("[{s:s}]", "name", zone));
+    if (same_node && node)
+        jset(endpoint, "hints.forNodes", json_pack("[{s:s}]", "name", node));
+}
+
 static json_t *endpoint_of(const struct family *f, const struct object *pod, const struct pod_state *state,
                            const char *ip)
 {
@@ -63,6 +80,7 @@ static json_t *endpoint_of(const struct family *f, const struct object *pod, con
         jset_str(e, "nodeName", pod_node(state));
         set_zone(f, e, pod_node(state));
     }
+    set_hints(f, e);
     return e;
 }
 

@@ -57,7 +57,8 @@ static void assign(const struct site *site, const struct svc_port *p, bool local
                    struct slots *now)
 {
     size_t *usable = xcalloc(p->n_endpoints + 1, sizeof(*usable));
-    size_t n = svc_usable_endpoints_of(p, site->family, local, site->node_name, usable);
+    size_t n = local ? svc_usable_endpoints_of(p, site->family, true, site->node_name, usable)
+                     : svc_near_endpoints_of(p, site->family, site->node_name, site->node_zone, usable);
     struct target *want = xcalloc(n + 1, sizeof(*want));
     if (n > SLOTS_MAX)
         n = SLOTS_MAX;

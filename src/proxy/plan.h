@@ -7,7 +7,8 @@
 struct site {
     int family; /* AF_INET, AF_INET6 */
     const char *node_name;
-    struct ip *node_ips; /* where NodePorts are answered */
+    const char *node_zone; /* "" */
+    struct ip *node_ips;   /* where NodePorts are answered */
     size_t n_node_ips;
     struct cidr pods, services;
     struct ip dns; /* family 0: none */
@@ -32,7 +33,7 @@ void slots_assign(struct slots *now, const struct slots *before, const struct ta
 struct plan_port {
     const char *name;
     enum svc_protocol protocol;
-    struct slots cluster; /* all usable endpoints; empty: there are none at all */
+    struct slots cluster; /* all usable endpoints, as near as hints say; empty: there are none at all */
     struct slots local;   /* those on this node; only where a policy asks for them */
 };
 

@@ -153,6 +153,7 @@ static void job_done(uv_work_t *work, int status)
 /* Returns false when there is nothing to do. */
 static bool fill_job(struct proxy *p, struct job *j)
 {
+    p->site.node_zone = model_zone_of(p->model, p->node_name); /* the model may have freed the one of last time */
     model_take(p->reader, visit, p);
     j->revision = model_revision(p->model);
     j->full = p->need_full;

@@ -258,12 +258,13 @@ void model_set_slice(struct model *m, const char *ns, const char *name, const js
     }
 }
 
-static bool borrows_zone(const struct entry *e, const char *node)
+/* Its endpoints' zone, or what their hints mean for the node. */
+static bool cares_for_zone(const struct entry *e, const char *node)
 {
     LIST_EACH(it, &e->slices) {
         const struct slice *s = container_of(it, struct slice, link);
         for (size_t i = 0; i < s->n_endpoints; i++)
-            if (!*s->endpoints[i].zone && streq(s->endpoints[i].node, node))
+            if (*s->endpoints[i].for_zones || (!*s->endpoints[i].zone && streq(s->endpoints[i].node, node)))
                 return true;
     }
     return false;
@@ -277,7 +278,7 @@ void model_set_node(struct model *m, const char *name, const json_t *doc)
         return;
     _cleanup_free_ char *old = *zone ? map_put(&m->zones, name, xstrdup(zone)) : map_del(&m->zones, name);
     for (struct map_entry *it = NULL; (it = map_next(&m->entries, it));)
-        if (borrows_zone(it->value, name))
+        if (cares_for_zone(it->value, name))
             endpoints_changed(m, it->value);
 }
 
@@ -327,6 +328,11 @@ enum pod_published model_pod_published(const struct model *m, const char *ns, co
 }
 
 /* --- reading --- */
+
+const char *model_zone_of(const struct model *m, const char *node)
+{
+    return zone_of(m, node);
+}
 
 static const struct svc *get_by_key(struct model *m, const char *key)
 {

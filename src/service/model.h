@@ -23,6 +23,7 @@ struct svc_endpoint {
     const char *zone;                    /* "" */
     const char *hostname;                /* "" : DNS uses the dashed address */
     const char *target_ns, *target_name; /* the pod, or "" */
+    const char *for_zones, *for_nodes;   /* hints who should use it: names with a comma behind each, or "" */
 };
 
 /* One (service, port): what a VIP and its number lead to. Endpoints are sorted by address, then port, without doubles.
@@ -75,6 +76,7 @@ enum pod_published { POD_ABSENT, POD_WITHDRAWN /* listed, for no new connection 
 enum pod_published model_pod_published(const struct model *m, const char *ns, const char *name);
 
 /* Resolved; borrowed until the model is changed. */
+const char *model_zone_of(const struct model *m, const char *node); /* "" */
 const struct svc *model_get(struct model *m, const char *ns, const char *name);
 /* Iterates in no particular order; start with *cursor = NULL. */
 const struct svc *model_next(struct model *m, void **cursor);
@@ -100,3 +102,6 @@ void model_take(struct model_reader *r,
 size_t svc_usable_endpoints(const struct svc_port *p, bool local_only, const char *node, size_t *out);
 /* The same for one address family (AF_INET, AF_INET6): each family falls back on its own. */
 size_t svc_usable_endpoints_of(const struct svc_port *p, int family, bool local_only, const char *node, size_t *out);
+/* The same for traffic that may go anywhere, from this node in this zone: hints narrow it down if every ready endpoint
+ * has one and one of them leads here. */
+size_t svc_near_endpoints_of(const struct svc_port *p, int family, const char *node, const char *zone, size_t *out);

@@ -26,7 +26,8 @@ static int compare_endpoints(const void *pa, const void *pb)
     if (a->terminating != b->terminating)
         return a->terminating - b->terminating;
     if ((by_text = strcmp(a->target_name, b->target_name)) || (by_text = strcmp(a->node, b->node)) ||
-        (by_text = strcmp(a->hostname, b->hostname)) || (by_text = strcmp(a->target_ns, b->target_ns)))
+        (by_text = strcmp(a->hostname, b->hostname)) || (by_text = strcmp(a->target_ns, b->target_ns)) ||
+        (by_text = strcmp(a->for_zones, b->for_zones)) || (by_text = strcmp(a->for_nodes, b->for_nodes)))
         return by_text;
     return strcmp(a->zone, b->zone);
 }

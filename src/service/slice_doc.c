@@ -5,9 +5,32 @@
 #include "service/documents.h"
 
 /* What one endpoint says in words, in the order of its text fields. */
-enum { T_NODE, T_ZONE, T_HOSTNAME, T_TARGET_NS, T_TARGET_NAME, T_N };
+enum { T_NODE, T_ZONE, T_HOSTNAME, T_TARGET_NS, T_TARGET_NAME, T_FOR_ZONES, T_FOR_NODES, T_N };
 
-static void endpoint_texts(const json_t *ep, const char *texts[T_N])
+/* Where hints are joined: the API allows 8 names of at most 253 bytes; longer lists count as far as they fit. */
+struct hints {
+    char zones[8 * 254 + 1], nodes[8 * 254 + 1];
+};
+
+/* "a,b," */
+static const char *join_hints(const json_t *list, char *out, size_t size)
+{
+    size_t i, len = 0;
+    json_t *hint;
+    out[0] = '\0';
+    json_array_foreach((json_t *)list, i, hint) {
+        const char *name = jstr_or(hint, "name", "");
+        size_t n = strlen(name);
+        if (!n || strchr(name, ',') || len + n + 2 > size)
+            continue;
+        memcpy(out + len, name, n);
+        memcpy(out + len + n, ",", 2);
+        len += n + 1;
+    }
+    return out;
+}
+
+static void endpoint_texts(const json_t *ep, const char *texts[T_N], struct hints *hints)
 {
     const json_t *target = jget(ep, "targetRef");
     bool pod = streq(jstr_or(target, "kind", ""), "Pod");
@@ -16,6 +39,8 @@ static void endpoint_texts(const json_t *ep, const char *texts[T_N])
     texts[T_HOSTNAME] = jstr_or(ep, "hostname", "");
     texts[T_TARGET_NS] = pod ? jstr_or(target, "namespace", "") : "";
     texts[T_TARGET_NAME] = pod ? jstr_or(target, "name", "") : "";
+    texts[T_FOR_ZONES] = join_hints(jget(ep, "hints.forZones"), hints->zones, sizeof(hints->zones));
+    texts[T_FOR_NODES] = join_hints(jget(ep, "hints.forNodes"), hints->nodes, sizeof(hints->nodes));
 }
 
 static size_t texts_needed(const json_t *doc, const char *service)
@@ -24,7 +49,8 @@ static size_t texts_needed(const json_t *doc, const char *service)
     json_t *item;
     json_array_foreach(jget(doc, "endpoints"), i, item) {
         const char *texts[T_N];
-        endpoint_texts(item, texts);
+        struct hints hints;
+        endpoint_texts(item, texts, &hints);
         for (int t = 0; t < T_N; t++)
             size += strlen(texts[t]) + 1;
     }
@@ -51,18 +77,21 @@ static void parse_endpoint(struct slice *s, const json_t *item, int family)
     const char *address = json_string_value(json_array_get(jget(item, "addresses"), 0));
     struct svc_endpoint *e = &s->endpoints[s->n_endpoints], *prev = s->n_endpoints ? e - 1 : NULL;
     const char *texts[T_N];
+    struct hints hints;
     /* Further addresses of one endpoint are interchangeable with the first, which is the only one upstream uses. */
     if (!address || !ip_parse(address, &e->ip) || e->ip.family != family)
         return;
     e->ready = jbool(item, "conditions.ready", true);
     e->serving = jbool(item, "conditions.serving", e->ready);
     e->terminating = jbool(item, "conditions.terminating", false);
-    endpoint_texts(item, texts);
+    endpoint_texts(item, texts, &hints);
     e->node = keep(s, texts[T_NODE], prev ? prev->node : NULL);
     e->zone = keep(s, texts[T_ZONE], prev ? prev->zone : NULL);
     e->hostname = keep(s, texts[T_HOSTNAME], NULL);
     e->target_ns = keep(s, texts[T_TARGET_NS], prev ? prev->target_ns : NULL);
     e->target_name = keep(s, texts[T_TARGET_NAME], NULL);
+    e->for_zones = keep(s, texts[T_FOR_ZONES], prev ? prev->for_zones : NULL);
+    e->for_nodes = keep(s, texts[T_FOR_NODES], prev ? prev->for_nodes : NULL);
     s->n_endpoints++;
 }
 
@@ -117,7 +146,8 @@ static bool endpoint_equal(const struct svc_endpoint *a, const struct svc_endpoi
     return ip_equal(&a->ip, &b->ip) && a->ready == b->ready && a->serving == b->serving &&
            a->terminating == b->terminating && streq(a->node, b->node) && streq(a->zone, b->zone) &&
            streq(a->hostname, b->hostname) && streq(a->target_ns, b->target_ns) &&
-           streq(a->target_name, b->target_name);
+           streq(a->target_name, b->target_name) && streq(a->for_zones, b->for_zones) &&
+           streq(a->for_nodes, b->for_nodes);
 }
 
 static bool port_equal(const struct slice_port *a, const struct slice_port *b)

@@ -235,6 +235,39 @@ TEST(pods_become_endpoints)
     bench_free(b);
 }
 
+TEST(traffic_is_kept_near_by_hints)
+{
+    static const struct {
+        const char *wish, *want;
+    } cases[] = {{"PreferClose", "{\"forZones\":[{\"name\":\"z\"}]}"},
+                 {"PreferSameZone", "{\"forZones\":[{\"name\":\"z\"}]}"},
+                 {"PreferSameNode", "{\"forZones\":[{\"name\":\"z\"}],\"forNodes\":[{\"name\":\"n1\"}]}"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench *b = cluster(1);
+        fake_set(b->fake, &kind_node,
+                 "{\"metadata\":{\"name\":\"n1\",\"labels\":{\"topology.kubernetes.io/zone\":\"z\"}}}");
+        pod(b, "one", "{\"app\":\"web\"}", "10.244.0.2", "", "", true);
+        service(b, "web", WEB);
+        _cleanup_free_ char *patch = xasprintf("{\"spec\":{\"trafficDistribution\":\"%s\"}}", cases[i].wish);
+        fake_edit(b->fake, &kind_service, "a", "web", patch);
+        bench_run(b);
+        _cleanup_json_ json_t *near = only_slice(b);
+        T_JSON(jget(json_array_get(jget(near, "endpoints"), 0), "hints"), cases[i].want);
+        fake_edit(b->fake, &kind_pod, "a", "one",
+                  "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\"}]}}");
+        bench_run(b);
+        _cleanup_json_ json_t *unready = only_slice(b);
+        T_TRUE(!jget(json_array_get(jget(unready, "endpoints"), 0), "hints"));
+        fake_edit(b->fake, &kind_pod, "a", "one",
+                  "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}");
+        fake_edit(b->fake, &kind_service, "a", "web", "{\"spec\":{\"trafficDistribution\":null}}");
+        bench_run(b);
+        _cleanup_json_ json_t *anywhere = only_slice(b);
+        T_TRUE(!jget(json_array_get(jget(anywhere, "endpoints"), 0), "hints"));
+        bench_free(b);
+    }
+}
+
 TEST(conditions_follow_readiness_and_deletion)
 {
     static const struct {
@@ -363,6 +396,7 @@ int main(void)
     RUN(incremental_changes_give_what_a_full_computation_gives);
     RUN(one_change_is_one_write);
     RUN(pods_become_endpoints);
+    RUN(traffic_is_kept_near_by_hints);
     RUN(conditions_follow_readiness_and_deletion);
     RUN(a_selector_that_matches_nothing_has_an_empty_slice);
     RUN(named_ports_are_looked_up_pod_by_pod);

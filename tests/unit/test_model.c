@@ -330,6 +330,47 @@ TEST(each_family_falls_back_on_its_own)
     T_INT(svc_usable_endpoints(&p, true, "", out), 0); /* an unknown node is nobody's */
 }
 
+TEST(hints_count_all_or_not_at_all)
+{
+    static const struct {
+        const char *zones[3], *nodes[3]; /* of three ready endpoints; NULL ends them */
+        int want;                        /* bits of those used by node n1 in zone a */
+    } cases[] = {
+        {{"", "", ""}, {"", "", ""}, 7},
+        {{"a,", "b,", "a,b,"}, {"", "", ""}, 5},
+        {{"a,", "", "b,"}, {"", "", ""}, 7},       /* one without */
+        {{"b,", "c,", "b,"}, {"", "", ""}, 7},     /* none for us */
+        {{"aa,", "ba,", "b,a,"}, {"", "", ""}, 4}, /* whole names */
+        {{"a,", "a,", "b,"}, {"n1,", "n2,", "n2,"}, 1},
+        {{"a,", "a,", "b,"}, {"n3,", "n2,", "n2,"}, 3}, /* no endpoint here: the zone */
+        {{"a,", "a,", "b,"}, {"n1,", "", "n2,"}, 3},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct svc_endpoint endpoints[5] = {
+            {.ip.family = AF_INET, .node = "", .for_zones = "", .for_nodes = ""},
+            {.ip.family = AF_INET6, .node = "", .ready = true, .for_zones = "", .for_nodes = ""}};
+        struct svc_port p = {.endpoints = endpoints, .n_endpoints = 5}; /* the first two say nothing here */
+        size_t out[5];
+        int got = 0;
+        for (int k = 0; k < 3; k++)
+            endpoints[2 + k] = (struct svc_endpoint){.ip.family = AF_INET,
+                                                     .node = "",
+                                                     .ready = true,
+                                                     .for_zones = cases[i].zones[k],
+                                                     .for_nodes = cases[i].nodes[k]};
+        size_t n = svc_near_endpoints_of(&p, AF_INET, "n1", "a", out);
+        for (size_t k = 0; k < n; k++)
+            got |= 1 << (out[k] - 2);
+        T_INT(got, cases[i].want);
+        T_INT(svc_near_endpoints_of(&p, AF_INET, "n9", "", out), 3); /* a node without a zone */
+    }
+    struct svc_endpoint last = {
+        .ip.family = AF_INET, .node = "", .serving = true, .terminating = true, .for_zones = "b,", .for_nodes = ""};
+    struct svc_port p = {.endpoints = &last, .n_endpoints = 1};
+    size_t out;
+    T_INT(svc_near_endpoints_of(&p, AF_INET, "n1", "a", &out), 1);
+}
+
 /* --- addresses in text --- */
 
 TEST(addresses_are_read_strictly)
@@ -502,6 +543,29 @@ TEST(a_pod_is_published_until_the_last_slice_withdraws_it)
     set_slice(m, "d/db-1", NULL);
     set_slice(m, "d/web-1", NULL);
     T_INT(model_pod_published(m, "d", "p"), POD_ABSENT);
+    model_free(m);
+}
+
+TEST(hints_come_from_slices_and_zones_from_nodes)
+{
+    struct model *m = model_new();
+    set_service(m, "d/web", SPEC(""));
+    set_slice(m, "d/web-1",
+              SLICE("'endpoints':[" EP("10.244.0.2", ",'hints':{'forZones':[{'name':'a'},{'name':'b'}],"
+                                                     "'forNodes':[{'name':'n1'}]}") "]," PORT));
+    const struct svc_endpoint *e = model_get(m, "d", "web")->ports[0].endpoints;
+    T_STR(e->for_zones, "a,b,");
+    T_STR(e->for_nodes, "n1,");
+    struct seen seen = {0};
+    struct model_reader *r = model_reader_new(m, on_changed, &seen);
+    TAKEN(r, seen, "d/web ");
+    _cleanup_json_ json_t *node = doc("{'metadata':{'labels':{'topology.kubernetes.io/zone':'a'}}}");
+    model_set_node(m, "n9", node); /* whoever is there sees other endpoints now */
+    T_STR(model_zone_of(m, "n9"), "a");
+    T_STR(model_zone_of(m, "n8"), "");
+    TAKEN(r, seen, "d/web ");
+    model_reader_free(r);
+    buf_done(&seen.text);
     model_free(m);
 }
 
@@ -784,6 +848,7 @@ int main(void)
     RUN(rules_of_services);
     RUN(traffic_goes_to_ready_else_to_terminating_endpoints);
     RUN(each_family_falls_back_on_its_own);
+    RUN(hints_count_all_or_not_at_all);
     RUN(addresses_are_read_strictly);
     RUN(ranges_hold_addresses);
     RUN(a_list_has_one_member_a_family);
@@ -791,6 +856,7 @@ int main(void)
     RUN(readers_learn_what_changed_and_only_that);
     RUN(readers_are_told_how_far_the_slices_are);
     RUN(a_pod_is_published_until_the_last_slice_withdraws_it);
+    RUN(hints_come_from_slices_and_zones_from_nodes);
     RUN(a_slice_may_come_first_and_may_change_its_service);
     RUN(addresses_lead_back_to_services);
     RUN(namespaces_are_known_without_services);

@@ -388,6 +388,76 @@ TEST(internal_traffic_policy_local)
     T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "refused");
 }
 
+static void slice_with_zones(const char *zone_of_a, const char *zone_of_b)
+{
+    _cleanup_free_ char *text =
+        xasprintf("{'metadata':{'labels':{'kubernetes.io/service-name':'web'}},'addressType':'IPv4','endpoints':["
+                  "{'addresses':['%s'],'nodeName':'n2','hints':{'forZones':[{'name':'%s'}]}},"
+                  "{'addresses':['%s'],'nodeName':'n2','hints':{'forZones':[{'name':'%s'}]}}],"
+                  "'ports':[{'port':%u,'protocol':'TCP'}]}",
+                  pod_ips[POD_A], zone_of_a, pod_ips[POD_B], zone_of_b, SERVER_PORT);
+    _cleanup_json_ json_t *j = doc(text);
+    model_set_slice(model, "d", "web-1", j);
+    settle();
+}
+
+static void node_in(const char *zone)
+{
+    _cleanup_free_ char *text = xasprintf("{'metadata':{'labels':{'topology.kubernetes.io/zone':'%s'}}}", zone);
+    _cleanup_json_ json_t *j = doc(text);
+    model_set_node(model, "n1", j);
+    settle();
+}
+
+TEST(hints_keep_traffic_near)
+{
+    service(CLUSTER);
+    slice_with_zones("x", "y");
+    T_STR(TCP(POD_CLIENT, VIP, 80), BOTH(CLIENT)); /* this node is in no zone */
+    node_in("x");
+    T_STR(TCP(POD_CLIENT, VIP, 80), "a<" CLIENT);
+    node_in("y");
+    T_STR(TCP(POD_CLIENT, VIP, 80), "b<" CLIENT);
+    slice_with_zones("x", "x");
+    T_STR(TCP(POD_CLIENT, VIP, 80), BOTH(CLIENT)); /* nothing near: anywhere */
+    model_set_node(model, "n1", NULL);
+}
+
+/* Every type there is, from every other. */
+TEST(types_change_in_every_direction)
+{
+    static const struct {
+        const char *doc, *vip, *node_port, *lb;
+    } types[] = {
+        {CLUSTER, "a<" CLIENT, "refused", "silence"},
+        {NODEPORT(""), "a<" CLIENT, "a<" GATEWAY, "silence"},
+        {"{'spec':{'type':'LoadBalancer','clusterIP':'" VIP "','ports':[{'port':80,'nodePort':30080}]},'status':{"
+         "'loadBalancer':{'ingress':[{'ip':'" LB_IP "'}]}}}",
+         "a<" CLIENT, "a<" GATEWAY, "a<" GATEWAY},
+        {"{'spec':{'type':'LoadBalancer','clusterIP':'" VIP "','ports':[{'port':80}]},'status':{'loadBalancer':{"
+         "'ingress':[{'ip':'" LB_IP "','ipMode':'Proxy'}]}}}",
+         "a<" CLIENT, "refused", "silence"},
+        {"{'spec':{'type':'ExternalName','externalName':'x.example'}}", "silence", "refused", "silence"},
+        {"{'spec':{'clusterIP':'None','ports':[{'port':80}]}}", "silence", "refused", "silence"},
+        {"{'metadata':{'labels':{'service.kubernetes.io/service-proxy-name':'other'}},'spec':{'clusterIP':'" VIP
+         "','ports':[{'port':80}]}}",
+         "silence", "refused", "silence"},
+    };
+    service(NULL);
+    endpoints("a");
+    for (size_t from = 0; from < ARRAY_LEN(types); from++)
+        for (size_t to = 0; to < ARRAY_LEN(types); to++) {
+            service(types[from].doc);
+            settle();
+            service(types[to].doc);
+            settle();
+            if (!streq(ask_briefly(POD_CLIENT, SOCK_STREAM, VIP, 80), types[to].vip) ||
+                !streq(ask_briefly(OUTSIDE, SOCK_STREAM, NODE_IP, 30080), types[to].node_port) ||
+                !streq(ask_briefly(OUTSIDE, SOCK_STREAM, LB_IP, 80), types[to].lb))
+                T_FAIL("from %zu to %zu", from, to);
+        }
+}
+
 TEST(load_balancer_source_ranges)
 {
     service(LB(""));
@@ -598,6 +668,8 @@ int main(void)
     RUN(node_ports);
     RUN(external_traffic_policy_local);
     RUN(internal_traffic_policy_local);
+    RUN(hints_keep_traffic_near);
+    RUN(types_change_in_every_direction);
     RUN(load_balancer_source_ranges);
     RUN(session_affinity);
     RUN(more_endpoints_than_exact_chains);
