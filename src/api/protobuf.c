@@ -217,9 +217,10 @@ static json_t *member_of(json_t *out, const char *name, json_t *(*make)(void))
     return there;
 }
 
-static void read_message(const struct field *fields, const char *type, struct reader r, json_t *out, int depth)
+/* Messages that are inlined have numbers of their own, but their members are those of the message they are in. */
+static void read_members(const struct field *fields, const char *type, const char *numbers, struct reader r,
+                         json_t *out, int depth)
 {
-    const char *numbers = protobuf_numbers(type);
     char name[NAME_SIZE], member_type[TYPE_NAME_SIZE];
     struct record rec;
     if (depth > JSON_DEPTH_MAX) {
@@ -230,7 +231,7 @@ static void read_message(const struct field *fields, const char *type, struct re
         if (!find_member(numbers, rec.number, name))
             continue;
         if (*name == '^') {
-            read_message(fields, name + 1, rec.bytes, out, depth + 1);
+            read_members(fields, type, protobuf_numbers(name + 1), rec.bytes, out, depth + 1);
             continue;
         }
         const struct field *f = schema_member(fields, name);
@@ -244,6 +245,11 @@ static void read_message(const struct field *fields, const char *type, struct re
         else
             json_object_set_new(out, name, read_value(f, member_type, &rec, depth + 1));
     }
+}
+
+static void read_message(const struct field *fields, const char *type, struct reader r, json_t *out, int depth)
+{
+    read_members(fields, type, protobuf_numbers(type), r, out, depth);
 }
 
 static json_t *read_value(const struct field *f, const char *type, const struct record *rec, int depth)

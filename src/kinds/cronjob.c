@@ -26,7 +26,7 @@ static const struct field spec_fields[] = {
     {"schedule", F_STR, REQ, .doc = "Minute, hour, day of the month, month, day of the week; or @hourly and the like."},
     {"timeZone", F_STR, .doc = "Zone in which the schedule is meant; missing: that of the controller, UTC."},
     {"startingDeadlineSeconds", F_INT64, .max = NO_MAX, .doc = "How late a Job may start; later it is left out."},
-    {"concurrencyPolicy", F_STR, .dflt = "\"Allow\"", .oneof = ONE_OF("Allow", "Forbid", "Replace"),
+    {"concurrencyPolicy", F_STR, OPT, .dflt = "\"Allow\"", .oneof = ONE_OF("Allow", "Forbid", "Replace"),
      .doc = "Allow; Forbid leaves a Job out while one runs; Replace deletes the one that runs."},
     {"suspend", F_BOOL, .dflt = "false", .doc = "No Job is made while this is true."},
     {"jobTemplate", F_OBJECT, REQ, .sub = job_template_fields, .doc = "The Jobs to be made."},

@@ -98,4 +98,7 @@ void pod_spec_validate(const json_t *spec, const char *path, struct status_cause
     check_tolerations(spec, path, causes);
     check_dns(spec, path, causes);
     check_affinity(spec, path, causes);
+    if (jbool(spec, "shareProcessNamespace", false) && jbool(spec, "hostPID", false))
+        rule_broken(causes, CAUSE_INVALID, jget(spec, "shareProcessNamespace"),
+                    "ShareProcessNamespace and HostPID cannot both be enabled", "%s.shareProcessNamespace", path);
 }

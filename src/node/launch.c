@@ -265,7 +265,10 @@ static int pid_namespace(struct work *w, char **ret)
         err_set(&l->err, 0, "unable to find target container %s", target);
         return fail(l, LAUNCH_CONFIG_ERROR);
     }
-    *ret = *target ? xasprintf("/proc/%d/ns/pid", (int)l->target_pid) : NULL;
+    if (*target)
+        *ret = xasprintf("/proc/%d/ns/pid", (int)l->target_pid);
+    else if (jbool(l->pod, "spec.shareProcessNamespace", false))
+        *ret = pod_run_path(l->rt->paths, l->uid, "pid");
     return 0;
 }
 

@@ -31,6 +31,7 @@ struct sandbox_job {
     json_t *doc, *refs; /* its own */
     struct pod_facts facts;
     char *dir, *hostname;
+    const char *cgroup_procs; /* of the runtime's monitors */
     bool volumes_failed, volumes_only;
     int result;
     struct err err;
@@ -43,7 +44,9 @@ static void sandbox_work(void *arg)
     struct sandbox_options o = {.dir = j->dir,
                                 .hostname = j->hostname,
                                 .own_net = !pod_host_network(j->doc),
-                                .own_ipc = !jbool(j->doc, "spec.hostIPC", false)};
+                                .own_ipc = !jbool(j->doc, "spec.hostIPC", false),
+                                .share_pid = jbool(j->doc, "spec.shareProcessNamespace", false),
+                                .cgroup_procs = j->cgroup_procs};
     j->volumes_failed = volumes_set_up(&volumes, &j->err) < 0;
     j->result = j->volumes_failed ? -1 : j->volumes_only ? 0 : sandbox_make(&o, &j->err);
 }
@@ -124,6 +127,7 @@ static void run_sandbox_job(struct pod *p, const json_t *doc, bool volumes_only)
                               .facts = pod_facts_of(p),
                               .dir = pod_run_path(&p->agent->paths, p->uid, NULL),
                               .hostname = xstrdup(p->hostname),
+                              .cgroup_procs = p->agent->rt.conmon_procs,
                               .volumes_only = volumes_only};
     p->job = true;
     agent_job(p->agent, sandbox_work, sandbox_done, j);

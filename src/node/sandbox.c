@@ -13,12 +13,13 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "node/holder.h"
 #include "node/paths.h"
 
 static const struct pin {
     const char *name;
     int flag;
-} pins[] = {{"net", CLONE_NEWNET}, {"ipc", CLONE_NEWIPC}, {"uts", CLONE_NEWUTS}};
+} pins[] = {{"net", CLONE_NEWNET}, {"ipc", CLONE_NEWIPC}, {"uts", CLONE_NEWUTS}, {"pid", 0}};
 
 struct fresh {
     int (*fn)(void *arg, struct err *err);
@@ -78,6 +79,8 @@ static int make_in_thread(void *arg, struct err *err)
         set_sysctl("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
         set_sysctl("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
     }
+    if (o->share_pid && holder_start(o->dir, o->cgroup_procs, err) < 0)
+        return -1;
     for (size_t i = 0; i < ARRAY_LEN(pins); i++)
         if ((flags & pins[i].flag) && pin(o->dir, pins[i].name, err) < 0)
             return -1;
@@ -112,6 +115,7 @@ int sandbox_make(const struct sandbox_options *o, struct err *err)
 
 void sandbox_remove(const char *dir)
 {
+    holder_kill(dir);
     for (size_t i = 0; i < ARRAY_LEN(pins); i++) {
         _cleanup_free_ char *path = xasprintf("%s/%s", dir, pins[i].name);
         (void)umount2(path, MNT_DETACH);

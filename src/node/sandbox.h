@@ -1,5 +1,6 @@
 /* The namespaces that the containers of one pod share. They are made by a thread that lives only for that and pinned by
- * bind mounts, so no process (no "pause" container) has to stay for them. Blocking, any thread. */
+ * bind mounts, so no process (no "pause" container) has to stay for them, but for a process namespace (holder.h).
+ * Blocking, any thread. */
 #pragma once
 #include <stdbool.h>
 
@@ -10,6 +11,8 @@ struct sandbox_options {
     const char *hostname; /* of the new uts namespace */
     bool own_net;         /* false: the pod lives in the node's namespace */
     bool own_ipc;
+    bool share_pid;           /* one process namespace for all containers, pinned as well: pid */
+    const char *cgroup_procs; /* for the process that holds it; NULL: it stays in ours */
 };
 
 /* Making what is pinned already is fine: the pins stay. */

@@ -77,8 +77,13 @@ static int child_main(void *arg)
         return fail(c, "enter cgroup");
     if (!place_fds(s))
         return fail(c, "set up descriptors");
+    if (s->prepare && !s->prepare(s->arg))
+        return fail(c, "prepare");
     sigprocmask(SIG_SETMASK, &c->mask, NULL);
-    execvpe(s->argv[0], (char *const *)s->argv, s->env ? (char *const *)s->env : environ);
+    if (s->program_fd)
+        execveat(s->program_fd, "", (char *const *)s->argv, (char *const *)s->env, AT_EMPTY_PATH);
+    else
+        execvpe(s->argv[0], (char *const *)s->argv, s->env ? (char *const *)s->env : environ);
     return fail(c, "run");
 }
 
@@ -89,7 +94,7 @@ pid_t spawn_start(const struct spawn *s, struct err *err)
     _cleanup_free_ char *stack = xmalloc(CHILD_STACK_SIZE);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &c.mask);
-    pid_t pid = clone(child_main, stack + CHILD_STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, &c);
+    pid_t pid = clone(child_main, stack + CHILD_STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD | s->namespaces, &c);
     int clone_errno = errno;
     pthread_sigmask(SIG_SETMASK, &c.mask, NULL);
     if (pid < 0)

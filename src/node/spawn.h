@@ -15,6 +15,10 @@ struct spawn {
     int extra_fd;                       /* 0: none; else becomes descriptor 3 */
     bool private_cgroup2;               /* in a mount namespace where /sys/fs/cgroup is cgroup2 alone */
     const char *cgroup_procs;           /* a cgroup.procs file to move into, or NULL */
+    int program_fd;                     /* 0: argv[0] names the program; else this is it */
+    int namespaces;                     /* CLONE_NEW…: new ones */
+    bool (*prepare)(void *arg);         /* in the child before the program, system calls only; false: errno says why */
+    void *arg;
 };
 
 /* The pid, or -1. Whoever starts a child waits for it. */

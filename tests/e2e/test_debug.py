@@ -47,6 +47,57 @@ def test_an_ephemeral_container(kubectl, namespace):
     assert "pod updates may not change fields" in kubectl.fails("patch", "-n", namespace, "pod", "app", "-p", patch)
 
 
+def test_containers_share_their_processes(kubectl, namespace):
+    """The page "Share Process Namespace between Containers in a Pod" of kubernetes.io."""
+    shell = {"name": "shell", "image": "busybox:latest", "command": ["sleep", "3600"], "stdin": True, "tty": True,
+             "securityContext": {"capabilities": {"add": ["SYS_PTRACE"]}}}
+    make_pod(kubectl, namespace, "nginx", shareProcessNamespace=True, containers=[{"name": "nginx", "image": "nginx"}, shell])
+    terminal = kubectl.terminal("exec", "-n", namespace, "-it", "nginx", "-c", "shell", "--", "/bin/sh")
+    terminal.expect("# ")
+    terminal.type("ps ax\n")
+    terminal.expect(r"1 root .*/pause\r\n")
+    master = terminal.expect(r"(\d+) root .*nginx: master process nginx")[1]
+    worker = terminal.expect(r"(\d+) \S+ .*nginx: worker process")[1]
+    terminal.expect("# ")
+    terminal.type(f"kill -HUP {master}; while [ -d /proc/{worker} ]; do usleep 10000; done; ps ax\n")
+    terminal.expect(rf"{master} root .*nginx: master")
+    terminal.expect(r"\d+ \S+ .*nginx: worker process")
+    terminal.expect("# ")
+    terminal.type(f"head -1 /proc/{master}/root/etc/nginx/nginx.conf; ls /proc/1/root/ | wc -l; exit\n")
+    terminal.expect(r"user .*;\r\n0\r\n")  # a neighbour's files; there are none behind process 1
+    assert terminal.close() == 0
+    # what one container leaves behind is reaped, and one that ends takes nobody along
+    kubectl("exec", "-n", namespace, "nginx", "-c", "shell", "--", "sh", "-c", "(sleep 0.1 &)")
+    kubectl("exec", "-n", namespace, "nginx", "-c", "shell", "--", "sh", "-c", "kill -9 $(pidof sleep)")
+    eventually(lambda: kubectl.json("get", "-n", namespace, "pod", "nginx")["status"]["containerStatuses"][1]["restartCount"] == 1)
+    eventually(lambda: "Z" not in kubectl("exec", "-n", namespace, "nginx", "-c", "nginx", "--", "sh", "-c", "cat /proc/[0-9]*/stat"))
+    pod = kubectl.json("get", "-n", namespace, "pod", "nginx")
+    assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
+
+
+def test_copies_and_nodes(kubectl, namespace):
+    make_pod(kubectl, namespace, "app")
+    copy = debug(kubectl, "-n", namespace, "app", "--image=busybox", "--share-processes", "--copy-to=app-debug", "--container=look")
+    copy.expect("# ")
+    copy.type("ps\n")
+    copy.expect(r"1 root .*/pause\r\n")
+    copy.expect(r"root .*trap exit TERM")
+    copy.type("exit\n")
+    assert copy.close() == 0
+    kubectl("debug", "-n", namespace, "app", "--copy-to=app-new", "--set-image=*=ubuntu")
+    eventually(lambda: kubectl.json("get", "-n", namespace, "pod", "app-new")["status"]["containerStatuses"][0]["ready"])
+    assert kubectl.json("get", "-n", namespace, "pod", "app-new")["spec"]["containers"][0]["image"] == "ubuntu"
+
+    node = debug(kubectl, "-n", namespace, "node/k8s-master", "--image=busybox")
+    node.expect("# ")
+    node.type("chroot /host cat /proc/1/comm; ls -d /host/etc; ip addr | grep -c 172.28.128.10\n")
+    node.expect(r"/host/etc\r\n[1-9]")
+    node.type("exit\n")
+    assert node.close() == 0
+    spec = next(p for p in kubectl.json("get", "-n", namespace, "pods")["items"] if "node-debugger" in p["metadata"]["name"])["spec"]
+    assert spec["hostPID"] and spec["hostNetwork"] and spec["hostIPC"] and spec["nodeName"] == "k8s-master"
+
+
 def test_an_ephemeral_container_outlives_c8s(cluster, kubectl_new):
     kubectl = kubectl_new
     make_pod(kubectl, "default", "kept")

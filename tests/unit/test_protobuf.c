@@ -180,6 +180,27 @@ TEST(every_type_of_value)
     buf_done(&body);
 }
 
+TEST(members_of_an_inlined_message_belong_to_the_one_it_is_in)
+{
+    struct buf body = BUF_INIT(0), ingress = BUF_INIT(0), spec = BUF_INIT(0), rule = BUF_INIT(0), value = BUF_INIT(0);
+    struct buf http = BUF_INIT(0), path = BUF_INIT(0);
+    struct err err;
+    add_text(&path, 1, "/bar");
+    add_text(&path, 3, "Exact");
+    add_message(&http, 1, &path);
+    add_message(&value, 1, &http);
+    add_text(&rule, 1, "foo.com");
+    add_message(&rule, 2, &value);
+    add_message(&spec, 3, &rule);
+    add_message(&ingress, 2, &spec);
+    begin(&body, "networking.k8s.io/v1", "Ingress");
+    add_message(&body, 2, &ingress);
+    _cleanup_json_ json_t *doc = decode(&kind_ingress, &body, &err);
+    T_JSON(jget(doc, "spec"), "{\"rules\":[{\"host\":\"foo.com\",\"http\":{\"paths\":[{\"path\":\"/bar\","
+                              "\"pathType\":\"Exact\"}]}}]}");
+    buf_done(&body);
+}
+
 TEST(secrets_are_base64)
 {
     struct err err;
@@ -218,6 +239,7 @@ int main(void)
     RUN(all_members_have_numbers);
     RUN(a_service_is_read);
     RUN(every_type_of_value);
+    RUN(members_of_an_inlined_message_belong_to_the_one_it_is_in);
     RUN(secrets_are_base64);
     RUN(broken_bodies_are_refused);
     return DONE();

@@ -204,6 +204,27 @@ TEST(teardown_takes_everything_but_volumes_and_logs)
     free_launch(&l);
 }
 
+TEST(a_process_namespace_is_held_by_process_1)
+{
+    struct err err;
+    char text[64];
+    _cleanup_free_ char *at = xasprintf("%s/shared", dir), *pin = xasprintf("%s/pid", at),
+                        *holder = xasprintf("%s/holder", at);
+    struct sandbox_options o = {.dir = at, .hostname = "web", .own_net = true, .own_ipc = true, .share_pid = true};
+    T_INT(sandbox_make(&o, &err), 0);
+    T_TRUE(sandbox_exists(at));
+    _cleanup_free_ char *name = read_small_file(holder, sizeof(text));
+    int pid = name ? (int)strtod(name, NULL) : 0;
+    snprintf(text, sizeof(text), "/proc/%d/ns/pid", pid);
+    struct stat held, pinned;
+    T_TRUE(pid > 1 && stat(text, &held) == 0 && stat(pin, &pinned) == 0 && held.st_ino == pinned.st_ino);
+    snprintf(text, sizeof(text), "/proc/%d/comm", pid);
+    _cleanup_free_ char *comm = read_small_file(text, sizeof(text));
+    T_STR(comm, "pause\n");
+    sandbox_remove(at);
+    T_TRUE(kill(pid, 0) < 0 && access(pin, F_OK) < 0 && access(holder, F_OK) < 0);
+}
+
 /* Everything from here on is in namespaces of its own. */
 static bool prepare(void)
 {
@@ -241,6 +262,7 @@ int main(void)
     RUN(the_next_attempt_keeps_volumes_and_the_log_before_it);
     RUN(commands_run_inside_and_end_in_time);
     RUN(a_command_that_is_not_there_is_an_error_and_leaves_nothing);
+    RUN(a_process_namespace_is_held_by_process_1);
     RUN(teardown_takes_everything_but_volumes_and_logs);
     runtime_done(&rt);
     node_paths_done(&paths);
