@@ -13,6 +13,7 @@
 #include "http/http.h"
 #include "node/agent_impl.h"
 #include "node/command.h"
+#include "node/grpc.h"
 #include "node/pod.h"
 #include "node/record.h"
 
@@ -29,6 +30,7 @@ struct action {
     int status;
     /* TCP */
     uv_tcp_t *tcp;
+    struct grpc_check *grpc;
     /* exec: the job outlives a cancelled action */
     struct exec_job *job;
 };
@@ -57,6 +59,7 @@ void action_cancel(struct action *a)
         a->job->action = NULL;
     if (a->call)
         http_call_cancel(a->call);
+    grpc_check_cancel(a->grpc);
     if (a->tcp) {
         a->tcp->data = NULL;
         uv_close((uv_handle_t *)a->tcp, free_tcp);
@@ -198,7 +201,7 @@ static void start_http(struct action *a, const json_t *handler, int timeout_ms)
         SSL_CTX_free(tls); /* the call holds its own reference */
 }
 
-/* --- TCP, and gRPC as far as it goes --- */
+/* --- TCP --- */
 
 static void tcp_connected(uv_connect_t *req, int status)
 {
@@ -250,6 +253,23 @@ static void start_tcp(struct action *a, const json_t *handler)
     uv_timer_start(a->timer, fail_soon, 0, 0);
 }
 
+/* --- gRPC --- */
+
+static void grpc_finished(void *arg, bool ok, const char *message)
+{
+    struct action *a = arg;
+    a->grpc = NULL;
+    finish(a, ok, message);
+}
+
+static void start_grpc(struct action *a, const json_t *handler, int timeout_ms)
+{
+    const struct agent *agent = a->container->pod->agent;
+    a->grpc =
+        grpc_check_start(agent->loop, agent->netns_fd, find_host(a->container, handler), (int)jint(handler, "port", 0),
+                         jstr_or(handler, "service", ""), timeout_ms, grpc_finished, a);
+}
+
 /* --- all --- */
 
 static void timed_out(uv_timer_t *t)
@@ -275,8 +295,10 @@ struct action *action_run(struct container *c, const json_t *handler, int timeou
         start_http(a, h, timeout_ms);
     } else if ((h = jget(handler, "sleep"))) {
         uv_timer_start(a->timer, slept, (uint64_t)(1000 * jint(h, "seconds", 0)), 0);
-    } else { /* a gRPC health check needs HTTP/2; that its port answers is as much as can be seen here */
-        h = jget(handler, "tcpSocket") ? jget(handler, "tcpSocket") : jget(handler, "grpc");
+    } else if ((h = jget(handler, "grpc"))) {
+        start_grpc(a, h, timeout_ms);
+    } else {
+        h = jget(handler, "tcpSocket");
         uv_timer_start(a->timer, timed_out, (uint64_t)timeout_ms, 0);
         start_tcp(a, h);
     }

@@ -83,6 +83,14 @@ static bool try_start(const struct plan_pod *p, size_t i, int64_t now_ms, struct
     return false;
 }
 
+static bool in_post_start(const struct plan_pod *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->containers[i].state == CONTAINER_RUNNING && p->containers[i].in_post_start)
+            return true;
+    return false;
+}
+
 /* True when the init containers leave something to do or to wait for. */
 static bool plan_init(const struct plan_pod *p, int64_t now_ms, struct plan *plan)
 {
@@ -113,7 +121,7 @@ struct plan plan_next(const struct plan_pod *p, int64_t now_ms)
         return plan_stop(p);
     if (!p->has_sandbox)
         return (struct plan){.step = PLAN_MAKE_SANDBOX};
-    if (plan_ephemeral(p, now_ms, &plan) || plan_init(p, now_ms, &plan))
+    if (plan_ephemeral(p, now_ms, &plan) || in_post_start(p) || plan_init(p, now_ms, &plan))
         return plan;
     for (size_t i = 0; i < p->n; i++) {
         const struct plan_container *c = &p->containers[i];

@@ -19,7 +19,8 @@ struct plan_container {
     bool sidecar;   /* an init container with restartPolicy Always */
     bool ephemeral; /* added for debugging: runs once, from the sandbox on, and the pod's phase is none of its business
                      */
-    bool started;   /* running, and its startup probe (if any) has succeeded */
+    bool in_post_start; /* running, but its hook is not through: nothing is started meanwhile */
+    bool started;       /* running, and its startup probe (if any) has succeeded */
     int exit_code;
     int64_t not_before_ms; /* back-off: no attempt before */
 };

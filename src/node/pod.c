@@ -45,6 +45,7 @@ static struct container *container_new(struct pod *p, const json_t *spec, const 
 static void container_free(struct container *c)
 {
     probes_stop(c->probes);
+    container_post_start_cancel(c);
     if (c->pidfd >= 0)
         close(c->pidfd);
     container_facts_done(&c->f);
@@ -226,6 +227,7 @@ void pod_free(struct pod *p)
     for (size_t i = 0; i < p->n; i++) {
         probes_stop(p->containers[i]->probes);
         p->containers[i]->probes = NULL;
+        container_post_start_cancel(p->containers[i]);
     }
     pod_unref(p);
 }
@@ -371,6 +373,7 @@ void pod_plan_view(const struct pod *p, const json_t *doc, struct plan_container
                                          .sidecar = c->f.sidecar,
                                          .ephemeral = c->f.ephemeral,
                                          .started = c->f.started,
+                                         .in_post_start = c->f.in_post_start,
                                          .exit_code = c->f.now.exit_code,
                                          .not_before_ms = c->pulling ? INT64_MAX : c->not_before_ms};
     }

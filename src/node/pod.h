@@ -8,6 +8,7 @@
 #include "node/status.h"
 
 struct agent;
+struct action;
 struct probes;
 
 /* How far the ending of a container is. */
@@ -26,7 +27,8 @@ struct container {
     bool seen_gone;           /* its process is gone, but conmon has not said so yet */
     bool pulling, pulled;     /* waits for an image to be pulled; it has just been */
     int64_t pull_began_ms;
-    struct probes *probes; /* while it runs */
+    struct probes *probes;     /* while it runs */
+    struct action *post_start; /* the hook, while it runs */
 };
 
 enum refs_state { REFS_UNKNOWN, REFS_ASKED, REFS_KNOWN };
@@ -105,7 +107,16 @@ void pod_check_pulls(struct pod *p, const json_t *doc);
 void pod_images_changed(struct pod *p); /* what waits for an image need not wait any longer */
 void pod_refresh_volumes(struct pod *p, const json_t *doc);
 
+/* hooks.c */
+/* The container has just been started: its postStart hook, then its probes. */
+void container_post_start(struct container *c, const json_t *doc);
+void container_post_start_cancel(struct container *c);
+/* Begins the preStop hook, after which the container is asked to end; false: it has none, or no time. */
+bool container_pre_stop(struct container *c, const json_t *doc);
+
 /* podstop.c */
+/* Sends the signal that asks. */
+void container_ask_to_end(struct container *c);
 /* Begins the ending, or shortens one that has begun. why: the event's message, NULL: the usual. */
 void container_stop(struct container *c, const json_t *doc, int64_t grace_ms, const char *why);
 /* Sends SIGKILL when it is due; returns after how many ms it wants to be called again, 0: not. */

@@ -279,7 +279,7 @@ static void has_started(struct start_job *j)
     pod_event(c->pod, c, "Normal", "Created", "Created container: %s", c->f.name);
     pod_event(c->pod, c, "Normal", "Started", "Started container %s", c->f.name);
     _cleanup_json_ json_t *doc = pod_json(c->pod);
-    c->probes = probes_start(c, find_container(doc, c->f.name));
+    container_post_start(c, doc);
     container_check_exit(c); /* it may be over already: the file came before we knew the name */
 }
 

@@ -1,4 +1,4 @@
-/* The ending of containers: preStop hook, the signal that asks, SIGKILL after the grace period; and what an exit leads
+/* The ending of containers: the signal that asks, SIGKILL after the grace period; and what an exit leads
  * to. */
 #define LOG_AREA "node"
 #include <errno.h>
@@ -10,14 +10,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "node/action.h"
 #include "node/agent_impl.h"
 #include "node/crilog.h"
 #include "node/launch.h"
 #include "node/pod.h"
 #include "node/probes.h"
 
-#define AFTER_HOOK_MS 2000     /* at least this is left for the program when its preStop hook took all the grace */
 #define MESSAGE_BYTES_MAX 4096 /* termination message, as upstream's limit */
 #define LOG_MESSAGE_BYTES 2048 /* of the log when it serves as the message: 2 KiB or 80 lines */
 #define LOG_MESSAGE_LINES 80
@@ -31,42 +29,10 @@ static void send_signal(const struct container *c, int sig)
 
 /* --- stopping --- */
 
-struct hook {
-    struct pod *pod;
-    struct container *container;
-    char cid[CID_SIZE];
-};
-
-static void hook_finished(void *arg, bool ok, const char *message)
+void container_ask_to_end(struct container *c)
 {
-    struct hook *h = arg;
-    struct container *c = h->container;
-    struct pod *p = h->pod;
-    if (!p->dead && streq(c->f.cid, h->cid) && c->stop == STOP_HOOK) {
-        if (!ok)
-            pod_event(p, c, "Warning", "FailedPreStopHook", "PreStopHook failed: %s", message);
-        int64_t least = clock_mono_ms() + AFTER_HOOK_MS;
-        c->stop_deadline_ms = c->stop_deadline_ms > least ? c->stop_deadline_ms : least;
-        c->stop = STOP_TERM;
-        send_signal(c, c->stop_signal);
-        pod_kick(p);
-    }
-    pod_unref(p);
-    free(h);
-}
-
-static bool start_hook(struct container *c, const json_t *doc)
-{
-    const json_t *handler = jget(find_container(doc, c->f.name), "lifecycle.preStop");
-    int64_t left = c->stop_deadline_ms - clock_mono_ms();
-    if (!handler || left <= 0)
-        return false;
-    struct hook *h = NEW(struct hook);
-    *h = (struct hook){.pod = pod_ref(c->pod), .container = c};
-    memcpy(h->cid, c->f.cid, sizeof(h->cid));
-    c->stop = STOP_HOOK;
-    action_run(c, handler, (int)(left < INT32_MAX ? left : INT32_MAX), hook_finished, h);
-    return true;
+    c->stop = STOP_TERM;
+    send_signal(c, c->stop_signal);
 }
 
 void container_stop(struct container *c, const json_t *doc, int64_t grace_ms, const char *why)
@@ -78,15 +44,14 @@ void container_stop(struct container *c, const json_t *doc, int64_t grace_ms, co
     }
     probes_stop(c->probes);
     c->probes = NULL;
+    container_post_start_cancel(c);
     c->stop_deadline_ms = deadline;
     if (why)
         pod_event(c->pod, c, "Normal", "Killing", "%s", why);
     else
         pod_event(c->pod, c, "Normal", "Killing", "Stopping container %s", c->f.name);
-    if (start_hook(c, doc))
-        return;
-    c->stop = STOP_TERM;
-    send_signal(c, c->stop_signal);
+    if (!container_pre_stop(c, doc))
+        container_ask_to_end(c);
 }
 
 int64_t container_stop_step(struct container *c)
@@ -246,6 +211,7 @@ void container_exited(struct container *c)
     _cleanup_json_ json_t *doc = pod_json(p);
     probes_stop(c->probes);
     c->probes = NULL;
+    container_post_start_cancel(c);
     if (c->pidfd >= 0)
         close(c->pidfd);
     c->pidfd = -1;

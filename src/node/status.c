@@ -82,7 +82,7 @@ static json_t *waiting(const char *reason, const char *message)
 static json_t *state_of(const struct status_input *in, const struct container_facts *c)
 {
     bool behind_init = !c->init && !c->ephemeral && !in->initialized && in->n > 0 && in->containers[0]->init;
-    if (c->state == CONTAINER_RUNNING)
+    if (c->state == CONTAINER_RUNNING && !c->in_post_start)
         return json_pack("{s{so}}", "running", "startedAt", time_value(c->started_usec));
     if (c->state == CONTAINER_EXITED && !c->backing_off)
         return terminated(&c->now);

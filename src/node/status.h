@@ -24,6 +24,7 @@ struct container_facts {
     char cid[CID_SIZE];     /* "" before it exists */
     int restart_count;
     bool ready, started;
+    bool in_post_start; /* runs, but its postStart hook is not through: shown as being created */
     int64_t started_usec;
     struct termination now, last;
 };

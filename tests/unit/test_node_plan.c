@@ -3,13 +3,14 @@
 #include "node/probecount.h"
 #include "t.h"
 
-/* A container in one letter: . waiting, r running, s started (running, startup probe through), 0 exited well, 1 exited
- * badly. */
+/* A container in one letter: . waiting, r running, h running and in its postStart hook, s started (running, startup
+ * probe through), 0 exited well, 1 exited badly. */
 static struct plan_container container(char state, bool init, bool sidecar)
 {
     struct plan_container c = {.init = init, .sidecar = sidecar};
-    c.state = state == '.' ? CONTAINER_WAITING : state == 'r' || state == 's' ? CONTAINER_RUNNING : CONTAINER_EXITED;
+    c.state = state == '.' ? CONTAINER_WAITING : strchr("rhs", state) ? CONTAINER_RUNNING : CONTAINER_EXITED;
     c.started = state == 's';
+    c.in_post_start = state == 'h';
     c.exit_code = state == '1';
     return c;
 }
@@ -40,6 +41,10 @@ static const struct plan_case cases[] = {
     {"c.", RESTART_ALWAYS, true, false, false, PLAN_START, 0, "Pending"},
     {"csc.", RESTART_ALWAYS, true, false, true, PLAN_START, 1, "Pending"},
     {"cscs", RESTART_ALWAYS, true, false, true, PLAN_WAIT, 0, "Running"},
+    /* nothing is started during a postStart hook, but an end need not wait for it */
+    {"chc.", RESTART_ALWAYS, true, false, true, PLAN_WAIT, 0, "Pending"},
+    {"Shc.", RESTART_ALWAYS, true, false, false, PLAN_WAIT, 0, "Pending"},
+    {"chc.", RESTART_ALWAYS, true, true, true, PLAN_STOP, 0, "Pending"},
     /* init containers go one after the other, and only once */
     {"i.i.c.", RESTART_ALWAYS, true, false, false, PLAN_START, 0, "Pending"},
     {"isi.c.", RESTART_ALWAYS, true, false, false, PLAN_WAIT, 0, "Pending"},

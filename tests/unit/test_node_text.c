@@ -4,6 +4,7 @@
 #include "node/crilog.h"
 #include "node/env.h"
 #include "node/files.h"
+#include "node/grpc.h"
 #include "node/user.h"
 #include "t.h"
 
@@ -299,8 +300,28 @@ TEST(a_program_that_does_not_start)
     }
 }
 
+/* --- gRPC --- */
+
+TEST(health_is_one_number_in_a_message)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        int status;
+    } cases[] = {
+        {"\0\0\0\0\2\10\1", 7, 1},       {"\0\0\0\0\0", 5, 0},
+        {"\0\0\0\0\4\10\1\10\2", 9, 2},  {"\0\0\0\0\2\10", 6, -1},
+        {"\0\0\0\0\2\10\377", 7, -1},    {"\1\0\0\0\2\10\1", 7, -1},
+        {"\0\0\0\0\2\20\1", 7, -1},      {"", 0, -1},
+        {"\0\0\0\0\3\10\254\2", 8, 300},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        T_INT(grpc_health_status((const unsigned char *)cases[i].bytes, cases[i].len), cases[i].status);
+}
+
 int main(void)
 {
+    RUN(health_is_one_number_in_a_message);
     RUN(a_program_that_does_not_start);
     RUN(logs_are_the_same_in_any_pieces);
     RUN(logs_obey_the_options);

@@ -1,0 +1,135 @@
+"""What a pod's spec asks of its node: hooks, probes."""
+import json
+
+from harness import condition, eventually
+
+
+def pod(name, *containers, **spec):
+    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {
+        "terminationGracePeriodSeconds": 0, "containers": list(containers), **spec}})
+
+
+def box(script, name="c", **more):
+    return {"name": name, "image": "busybox", "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", script], **more}
+
+
+class Pods:
+    """kubectl in one namespace, and what the tests below ask of it."""
+
+    def __init__(self, kubectl, namespace):
+        self.kubectl, self.namespace = kubectl, namespace
+
+    def __call__(self, *args, **kw):
+        return self.kubectl("-n", self.namespace, *args, **kw)
+
+    def create(self, *args, **spec):
+        self("create", "-f", "-", input=pod(*args, **spec))
+
+    def get(self, name):
+        return self.kubectl.json("-n", self.namespace, "get", "pod", name)
+
+    def container(self, name, index=0):
+        return self.get(name)["status"]["containerStatuses"][index]
+
+    def events(self, name):
+        items = self.kubectl.json("-n", self.namespace, "get", "events",
+                                  f"--field-selector=involvedObject.name={name}")["items"]
+        return [(e["reason"], e["message"]) for e in items]
+
+    def ready(self, name):
+        return eventually(lambda: condition(self.get(name), "Ready") == "True", f"{name} is Ready")
+
+
+def test_hooks(kubectl, namespace):
+    pods = Pods(kubectl, namespace)
+    sleep = "sleep 1000000"
+    waits = {"postStart": {"exec": {"command": ["sh", "-c", "while [ ! -e /go ]; do sleep 0.1; done; echo hooked >/said"]}}}
+    pods.create("waits", box(sleep, lifecycle=waits), box(sleep, "next"))
+    fails = {"postStart": {"exec": {"command": ["sh", "-c", "echo secret; exit 3"]}}}
+    pods.create("fails", box(sleep, lifecycle=fails), restartPolicy="Never")
+    asleep = {"preStop": {"exec": {"command": ["sh", "-c", "echo bye >/out/said; sleep 0.2"]}}}
+    pods.create("leaves", box(sleep, lifecycle=asleep, volumeMounts=[{"name": "out", "mountPath": "/out"}]),
+                volumes=[{"name": "out", "hostPath": {"path": f"/run/{namespace}", "type": "DirectoryOrCreate"}}])
+
+    eventually(lambda: "exited 0" in pods("exec", "waits", "-c", "c", "--", "sh", "-c", "touch /tried && echo exited 0"))
+    first, second = pods.get("waits")["status"]["containerStatuses"]
+    assert first["state"]["waiting"]["reason"] == "ContainerCreating" and not first["ready"]
+    assert second["state"]["waiting"]["reason"] == "ContainerCreating", "nothing is started behind a hook"
+    pods("exec", "waits", "-c", "c", "--", "touch", "/go")
+    pods.ready("waits")
+    assert pods("exec", "waits", "-c", "c", "--", "cat", "/said") == "hooked\n"
+
+    eventually(lambda: pods.get("fails")["status"]["phase"] == "Failed")
+    events = eventually(lambda: [e for e in pods.events("fails") if e[0] in ("FailedPostStartHook", "Killing")][1:] and
+                        pods.events("fails"))
+    assert ("FailedPostStartHook", "PostStartHook failed") in events and ("Killing", "FailedPostStartHook") in events
+    assert "secret" not in str(events)
+
+    pods.ready("leaves")
+    pods("delete", "pod", "leaves", "--grace-period=10")
+    with open(f"/run/{namespace}/said", encoding="ascii") as said:
+        assert said.read() == "bye\n"
+
+
+# grpc.health.v1.Health/Check over HTTP/2 by hand: unknown to the server is the service "other", sick the service "sick".
+GRPC_SERVER = r"""
+import socket, struct, sys, threading
+def frame(kind, flags, stream, body): return struct.pack(">I", len(body))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + body
+def literal(name, value): return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+def exactly(c, n):
+    data = b""
+    while len(data) < n:
+        more = c.recv(n - len(data))
+        if not more: raise EOFError
+        data += more
+    return data
+def serve(c):
+    exactly(c, 24)
+    c.sendall(frame(4, 0, 0, b""))
+    while True:
+        head = exactly(c, 9)
+        body = exactly(c, int.from_bytes(head[:3], "big"))
+        if head[3] == 4 and not head[4] & 1: c.sendall(frame(4, 1, 0, b""))
+        if head[3] == 0:
+            service = body[7:].decode()
+            stream = int.from_bytes(head[5:9], "big")
+            status = {"sick": 2}.get(service, 1)
+            out = frame(1, 4, stream, b"\x88" + literal(b"content-type", b"application/grpc"))
+            if service == "other":
+                out = frame(1, 5, stream, b"\x88" + literal(b"content-type", b"application/grpc") +
+                            literal(b"grpc-status", b"5") + literal(b"grpc-message", b"unknown service"))
+            else:
+                out += frame(0, 0, stream, struct.pack(">BI", 0, 2) + bytes([8, status]))
+                out += frame(1, 5, stream, literal(b"grpc-status", b"0"))
+            c.sendall(out)
+def guarded(c):
+    try: serve(c)
+    except (EOFError, OSError): pass
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("", 50051))
+s.listen()
+while True: threading.Thread(target=guarded, args=(s.accept()[0],), daemon=True).start()
+"""
+
+
+def test_grpc_probes(kubectl, namespace):
+    pods = Pods(kubectl, namespace)
+
+    def server(**probes):
+        return {"name": "c", "image": "yanbin/python-web", "imagePullPolicy": "IfNotPresent",
+                "command": ["python3", "-S", "-E", "-c", GRPC_SERVER], **probes}
+    pods.create("well", server(readinessProbe={"grpc": {"port": 50051}, "periodSeconds": 1}))
+    pods.create("sick", server(readinessProbe={"grpc": {"port": 50051, "service": "sick"}, "periodSeconds": 1},
+                               livenessProbe={"grpc": {"port": 50051, "service": "other"}, "periodSeconds": 1,
+                                              "failureThreshold": 5, "terminationGracePeriodSeconds": 1}))
+    pods.ready("well")
+    eventually(lambda: pods.container("sick")["restartCount"])
+
+    def said():
+        messages = [m for _, m in pods.events("sick")]
+        assert 'Readiness probe failed: service unhealthy (responded with "NOT_SERVING")' in messages
+        assert any("Liveness probe failed: error: health rpc probe failed: rpc error: code = NotFound desc = unknown service" in m
+                   for m in messages)
+        return "Container c failed liveness probe, will be restarted" in messages
+    eventually(said)
