@@ -65,10 +65,16 @@ void agent_images_changed(struct agent *a);
 enum pull_state { PULL_IDLE, PULL_RUNNING, PULL_FAILED /* and resting */ };
 struct pulls *pulls_new(struct agent *a);
 void pulls_free(struct pulls *p);
+/* What is pulled: with other credentials it is another pull. Both borrowed. */
+struct pull_what {
+    const char *ref;
+    const json_t *docker_config; /* NULL: none */
+};
 /* PULL_IDLE: never tried, or may be tried again. ret_message: of the last failure, or NULL. */
-enum pull_state pulls_state(struct pulls *p, const char *ref, const char **ret_message, int64_t *ret_retry_ms);
+enum pull_state pulls_state(struct pulls *p, const struct pull_what *what, const char **ret_message,
+                            int64_t *ret_retry_ms);
 /* Starts, or queues, pulling. All pods are kicked when it is through. */
-void pulls_start(struct pulls *p, const char *ref);
+void pulls_start(struct pulls *p, const struct pull_what *what);
 
 /* nodestatus.c: the Node object and its Lease. */
 struct nodestatus *nodestatus_new(struct agent *a);

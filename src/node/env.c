@@ -123,6 +123,8 @@ void refs_each(const json_t *pod, void (*visit)(void *arg, const char *kind, con
         visit_container_refs(item, visit, arg);
     json_array_foreach(jget(pod, "spec.containers"), i, item)
         visit_container_refs(item, visit, arg);
+    json_array_foreach(jget(pod, "spec.imagePullSecrets"), i, item)
+        visit(arg, "secret", jstr_or(item, "name", ""));
 }
 
 /* --- the container's own --- */

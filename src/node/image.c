@@ -5,24 +5,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "json/json.h"
+#include "node/image_impl.h"
 #include "node/image_layer.h"
 
 #define DOCUMENT_MAX (8 << 20) /* manifests and configs; registries refuse manifests over 4 MiB */
 #define LAYERS_MAX 127         /* what overlayfs and docker allow */
 #define INDEX_DEPTH 3          /* an index in an index, no further */
-
-extern char **environ;
 
 /* --- paths --- */
 
@@ -107,16 +104,16 @@ static json_t *load_blob(const char *layout, const char *digest, struct err *err
     return path ? load_document(path, err) : NULL;
 }
 
+/* What index.json says of a reference; those of earlier programs say the id alone. */
+static const char *entry_id(const json_t *entry)
+{
+    return json_is_string(entry) ? json_string_value(entry) : jstr(entry, "id");
+}
+
 /* --- putting in --- */
 
-struct import {
-    const char *data_dir, *layout;
-    char *scratch; /* DATA_DIR/images/tmp/N */
-    json_t *refs;  /* reference -> config digest, of what was stored */
-};
-
 /* Unpacks a layer unless it is there already. */
-static int store_layer(struct import *im, const char *blob, const char *diff_id, int64_t *bytes, struct err *err)
+static int store_layer(struct image_change *im, const char *blob, const char *diff_id, int64_t *bytes, struct err *err)
 {
     struct stat st;
     _cleanup_free_ char *dir = layer_dir(im->data_dir, diff_id);
@@ -132,7 +129,7 @@ static int store_layer(struct import *im, const char *blob, const char *diff_id,
                                                                            : 0;
 }
 
-static int store_manifest(struct import *im, const json_t *manifest, const char *reference, struct err *err)
+static int store_manifest(struct image_change *im, const json_t *manifest, const char *reference, struct err *err)
 {
     const char *config_digest = jstr(manifest, "config.digest");
     _cleanup_json_ json_t *config = load_blob(im->layout, config_digest, err);
@@ -153,7 +150,7 @@ static int store_manifest(struct import *im, const json_t *manifest, const char 
     _cleanup_json_ json_t *record = json_pack("{s:s, s:O, s:I}", "id", config_digest, "config", config, "size", size);
     _cleanup_free_ char *path =
         xasprintf("%s/images/manifests/%s.json", im->data_dir, config_digest + strlen("sha256:"));
-    json_object_set_new(im->refs, reference, json_string(config_digest));
+    json_object_set_new(im->refs, reference, json_pack("{s:s, s:s*}", "id", config_digest, "digest", im->digest));
     return save_document(path, record, err);
 }
 
@@ -177,7 +174,7 @@ static bool is_index(const json_t *descriptor)
 }
 
 /* Stores what a descriptor leads to: a manifest, or the one of an index that fits this machine. */
-static int store_descriptor(struct import *im, const json_t *descriptor, const char *reference, int depth,
+static int store_descriptor(struct image_change *im, const json_t *descriptor, const char *reference, int depth,
                             struct err *err)
 {
     _cleanup_json_ json_t *doc = load_blob(im->layout, jstr(descriptor, "digest"), err);
@@ -200,7 +197,7 @@ static const char *annotated_name(const json_t *descriptor)
     return full ? full : json_string_value(json_object_get(notes, "org.opencontainers.image.ref.name"));
 }
 
-static int store_layout(struct import *im, const char *name, struct err *err)
+int image_store_layout(struct image_change *im, const char *name, struct err *err)
 {
     _cleanup_free_ char *path = xasprintf("%s/index.json", im->layout);
     _cleanup_json_ json_t *index = load_document(path, err);
@@ -224,36 +221,8 @@ static int store_layout(struct import *im, const char *name, struct err *err)
     return 0;
 }
 
-static int run_skopeo(const char *from, const char *to, struct err *err)
-{
-    char *argv[] = {"skopeo", "--insecure-policy", "copy", "--quiet", (char *)from, (char *)to, NULL};
-    posix_spawn_file_actions_t actions;
-    int out[2], status;
-    pid_t pid;
-    if (pipe2(out, O_CLOEXEC) < 0)
-        return err_set(err, errno, "pipe");
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 2);
-    int failed = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(out[1]);
-    char text[400];
-    size_t len = 0;
-    for (ssize_t n; !failed && (n = read(out[0], text + len, sizeof(text) - len)) > 0;)
-        len = len + (size_t)n < sizeof(text) ? len + (size_t)n : sizeof(text) / 2; /* keeps the end of long output */
-    close(out[0]);
-    if (failed)
-        return err_set(err, failed, "run skopeo");
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    while (len && text[len - 1] == '\n')
-        len--;
-    return status ? err_set(err, 0, "skopeo: %.*s", (int)len, text) : 0;
-}
-
 /* One image after another out of a docker-archive, which names them in its manifest.json. */
-static int store_docker_archive(struct import *im, const char *file, const char *name, struct err *err)
+static int store_docker_archive(struct image_change *im, const char *file, const char *name, struct err *err)
 {
     _cleanup_free_ char *plain = xasprintf("%s/docker", im->scratch), *layout = xasprintf("%s/oci", im->scratch);
     _cleanup_free_ char *listing = xasprintf("%s/manifest.json", plain);
@@ -267,29 +236,29 @@ static int store_docker_archive(struct import *im, const char *file, const char 
     json_array_foreach(manifest, i, image) {
         _cleanup_free_ char *from = xasprintf("docker-archive:%s:@%zu", file, i),
                             *to = xasprintf("oci:%s:image", layout);
-        if (tree_remove(layout, err) < 0 || run_skopeo(from, to, err) < 0)
+        if (tree_remove(layout, err) < 0 || skopeo_copy(from, to, NULL, err) < 0)
             return -1;
         im->layout = layout;
         if (name || !json_array_size(jget(image, "RepoTags"))) {
-            if (store_layout(im, name, err) < 0)
+            if (image_store_layout(im, name, err) < 0)
                 return -1;
             continue;
         }
         json_array_foreach(jget(image, "RepoTags"), j, tag)
-            if (store_layout(im, json_string_value(tag), err) < 0)
+            if (image_store_layout(im, json_string_value(tag), err) < 0)
                 return -1;
     }
     return 0;
 }
 
-static int store_file(struct import *im, const char *file, const char *name, struct err *err)
+static int store_file(struct image_change *im, const char *file, const char *name, struct err *err)
 {
     struct stat st;
     if (stat(file, &st) < 0)
         return err_set(err, errno, "open %s", file);
     if (S_ISDIR(st.st_mode)) {
         im->layout = file;
-        return store_layout(im, name, err);
+        return image_store_layout(im, name, err);
     }
     int is_oci = archive_has(file, "oci-layout", err);
     int is_docker = is_oci == 0 ? archive_has(file, "manifest.json", err) : 0;
@@ -303,11 +272,11 @@ static int store_file(struct import *im, const char *file, const char *name, str
     if (dir_make(layout, 0700, err) < 0 || archive_unpack_files(file, layout, err) < 0)
         return -1;
     im->layout = layout;
-    return store_layout(im, name, err);
+    return image_store_layout(im, name, err);
 }
 
 /* The references become visible: the last step, and the only one that changes what others see. */
-static int publish(const struct import *im, struct err *err)
+static int publish(const struct image_change *im, struct err *err)
 {
     _cleanup_json_ json_t *index = load_index(im->data_dir, err);
     if (!index)
@@ -333,8 +302,7 @@ static char **names_of(const json_t *refs)
     return names;
 }
 
-/* Opens the store for one change: folders, lock, scratch. *ret_lock is the lock's fd. */
-static int begin(struct import *im, int *ret_lock, struct err *err)
+int image_change_begin(struct image_change *im, int *ret_lock, struct err *err)
 {
     static const char *const folders[] = {"layers", "manifests", "tmp"};
     for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
@@ -354,7 +322,7 @@ static int begin(struct import *im, int *ret_lock, struct err *err)
     return 0;
 }
 
-static int finish(struct import *im, int result, struct err *err)
+int image_change_finish(struct image_change *im, int result, struct err *err)
 {
     struct err ignored;
     if (result == 0)
@@ -371,29 +339,13 @@ int image_import(const char *data_dir, const char *file, const char *name, char 
     _cleanup_free_ char *root = realpath(data_dir, NULL); /* unpacking refuses symbolic links on the way */
     if (!root)
         return err_set(err, errno, "data directory %s", data_dir);
-    struct import im = {.data_dir = root};
+    struct image_change im = {.data_dir = root};
     _cleanup_close_ int lock = -1;
-    int result = begin(&im, &lock, err) < 0 || store_file(&im, file, name, err) < 0 ? -1 : 0;
+    int result = image_change_begin(&im, &lock, err) < 0 || store_file(&im, file, name, err) < 0 ? -1 : 0;
     if (result == 0 && ret_refs)
         *ret_refs = names_of(im.refs);
-    result = finish(&im, result, err);
+    result = image_change_finish(&im, result, err);
     return result < 0 ? err_wrap(err, "import %s", file) : 0;
-}
-
-int image_pull(const char *data_dir, const char *ref, struct err *err)
-{
-    _cleanup_free_ char *reference = image_normalize(ref), *root = realpath(data_dir, NULL);
-    if (!reference || !root)
-        return err_set(err, 0, reference ? "data directory %s" : "\"%s\" is not an image reference",
-                       reference ? data_dir : ref);
-    struct import im = {.data_dir = root};
-    _cleanup_close_ int lock = -1;
-    if (begin(&im, &lock, err) < 0)
-        return finish(&im, -1, err);
-    _cleanup_free_ char *layout = xasprintf("%s/oci", im.scratch), *from = xasprintf("docker://%s", reference);
-    _cleanup_free_ char *to = xasprintf("oci:%s:image", layout);
-    im.layout = layout;
-    return finish(&im, run_skopeo(from, to, err) < 0 || store_layout(&im, reference, err) < 0 ? -1 : 0, err);
 }
 
 /* --- looking up --- */
@@ -415,7 +367,11 @@ static int load_image(const char *data_dir, const char *reference, const char *i
         text += snprintf(text, each, "%s/images/layers/%s", data_dir, hex) + 1;
     }
     layers[n] = NULL;
-    *ret = (struct image){xstrdup(id), xstrdup(reference), json_incref(jget(record, "config")), layers};
+    *ret = (struct image){.id = xstrdup(id),
+                          .reference = xstrdup(reference),
+                          .config = json_incref(jget(record, "config")),
+                          .layers = layers,
+                          .size = jint(record, "size", 0)};
     return 0;
 }
 
@@ -427,16 +383,21 @@ int image_lookup(const char *data_dir, const char *ref, struct image *ret, struc
     _cleanup_json_ json_t *index = load_index(data_dir, err);
     if (!index)
         return -1;
-    const char *id = json_string_value(json_object_get(index, reference));
+    const json_t *entry = json_object_get(index, reference);
+    const char *id = entry_id(entry);
     if (!id)
         return err_set(err, ENOENT, "image %s", reference);
-    return load_image(data_dir, reference, id, ret, err);
+    if (load_image(data_dir, reference, id, ret, err) < 0)
+        return -1;
+    ret->digest = xstrdup_or_null(jstr(entry, "digest"));
+    return 0;
 }
 
 void image_done(struct image *i)
 {
     free(i->id);
     free(i->reference);
+    free(i->digest);
     free(i->layers);
     json_decref(i->config);
     *i = (struct image){0};
@@ -456,7 +417,7 @@ json_t *image_list(const char *data_dir, struct err *err)
     _cleanup_free_ char **names = names_of(index);
     qsort(names, json_object_size(index), sizeof(*names), by_reference);
     for (char **name = names; *name; name++) {
-        const char *id = json_string_value(json_object_get(index, *name));
+        const char *id = str_or(entry_id(json_object_get(index, *name)), "");
         _cleanup_free_ char *path =
             xasprintf("%s/images/manifests/%s.json", data_dir, str_or(str_after(id, "sha256:"), id));
         _cleanup_json_ json_t *record = load_document(path, err);

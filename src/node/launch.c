@@ -95,9 +95,14 @@ static int find_image(struct work *w)
 {
     struct launch *l = w->l;
     if (image_lookup(l->rt->paths->data, jstr_or(w->spec, "image", ""), &w->image, &l->err) < 0)
-        return fail(l, l->err.code == ENOENT ? LAUNCH_NO_IMAGE : LAUNCH_ERROR);
+        return fail(l, l->err.code == ENOENT   ? LAUNCH_NO_IMAGE
+                       : l->err.code == EINVAL ? LAUNCH_BAD_IMAGE
+                                               : LAUNCH_ERROR);
+    /* An imported image has no registry that could be asked. */
+    if (w->image.digest && !l->just_pulled && streq(jstr_or(w->spec, "imagePullPolicy", ""), "Always"))
+        return fail(l, LAUNCH_NO_IMAGE);
     l->record.image = xstrdup(w->image.reference);
-    l->record.image_id = xstrdup(w->image.id);
+    l->record.image_id = image_repo_digest(&w->image);
     return 0;
 }
 

@@ -6,7 +6,8 @@
 
 enum launch_result {
     LAUNCH_RUNNING,
-    LAUNCH_NO_IMAGE,     /* not in the store */
+    LAUNCH_NO_IMAGE,     /* not in the store, or the registry is to be asked first */
+    LAUNCH_BAD_IMAGE,    /* no reference at all: InvalidImageName */
     LAUNCH_CONFIG_ERROR, /* the pod asks for what is not there: CreateContainerConfigError */
     LAUNCH_ERROR,        /* CreateContainerError */
     LAUNCH_RESULT_N
@@ -19,6 +20,7 @@ struct launch {
     char *uid, *container, *hostname, *pod_ip;
     int attempt;
     pid_t target_pid;              /* in the container that spec.targetContainerName names; 0: it does not run */
+    bool just_pulled;              /* an image whose pull policy is Always need not be asked for again */
     json_t *pod, *refs, *services; /* its own copies */
     struct pod_facts facts;
     /* out */

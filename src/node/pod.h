@@ -103,9 +103,16 @@ struct pod_facts pod_facts_of(const struct pod *p);
 void pod_make_sandbox(struct pod *p, const json_t *doc);
 void pod_remove_sandbox(struct pod *p, const json_t *doc);
 void pod_start_container(struct pod *p, const json_t *doc, struct container *c);
+void pod_refresh_volumes(struct pod *p, const json_t *doc);
+
+/* podpull.c */
+/* The container is not running, for this reason; and does not try again before its back-off is over. */
+void container_refuse(struct container *c, const char *reason, const char *message);
+/* It cannot be started before its image has been pulled, or asked for. */
+void pod_need_image(struct container *c, const char *image);
+void pod_refuse_image_name(struct container *c, const char *image);
 void pod_check_pulls(struct pod *p, const json_t *doc);
 void pod_images_changed(struct pod *p); /* what waits for an image need not wait any longer */
-void pod_refresh_volumes(struct pod *p, const json_t *doc);
 
 /* hooks.c */
 /* The container has just been started: its postStart hook, then its probes. */

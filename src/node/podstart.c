@@ -206,49 +206,6 @@ static void start_work(void *arg)
     launch_run(&j->launch);
 }
 
-/* The container is not running, for this reason; and does not try again before its back-off is over. */
-static void refuse(struct container *c, const char *reason, const char *message)
-{
-    replace_str(&c->f.waiting_reason, reason);
-    replace_str(&c->f.waiting_message, message);
-    c->not_before_ms = clock_mono_ms() + plan_backoff(&c->backoff_ms, 0);
-    if (c->f.state == CONTAINER_EXITED)
-        c->f.backing_off = true;
-}
-
-static void need_image(struct start_job *j)
-{
-    struct container *c = j->container;
-    struct pod *p = j->pod;
-    _cleanup_json_ json_t *doc = pod_json(p);
-    const char *policy = jstr_or(find_container(doc, c->f.name), "imagePullPolicy", "IfNotPresent");
-    const char *message;
-    int64_t retry_ms;
-    if (streq(policy, "Never")) {
-        _cleanup_free_ char *text =
-            xasprintf("Container image \"%s\" is not present with pull policy of Never", j->image);
-        refuse(c, "ErrImageNeverPull", text);
-        pod_event(p, c, "Warning", "ErrImageNeverPull", "%s", text);
-        pod_event(p, c, "Warning", "Failed", "Error: ErrImageNeverPull");
-        return;
-    }
-    enum pull_state state = pulls_state(p->agent->pulls, j->image, &message, &retry_ms);
-    if (state == PULL_FAILED) { /* for another pod, a moment ago: share its rest */
-        _cleanup_free_ char *text = xasprintf("Back-off pulling image \"%s\": ErrImagePull: %s", j->image, message);
-        replace_str(&c->f.waiting_reason, "ImagePullBackOff");
-        replace_str(&c->f.waiting_message, text);
-        c->not_before_ms = retry_ms;
-        pod_event(p, c, "Normal", "BackOff", "Back-off pulling image \"%s\"", j->image);
-        pod_event(p, c, "Warning", "Failed", "Error: ImagePullBackOff");
-        return;
-    }
-    pod_event(p, c, "Normal", "Pulling", "Pulling image \"%s\"", j->image);
-    c->pulling = true;
-    c->pull_began_ms = clock_mono_ms();
-    if (state == PULL_IDLE)
-        pulls_start(p->agent->pulls, j->image);
-}
-
 static void has_started(struct start_job *j)
 {
     struct container *c = j->container;
@@ -293,16 +250,19 @@ static void start_take_in(struct start_job *j)
         has_started(j);
         break;
     case LAUNCH_NO_IMAGE:
-        need_image(j);
+        pod_need_image(c, j->image);
+        break;
+    case LAUNCH_BAD_IMAGE:
+        pod_refuse_image_name(c, j->image);
         break;
     case LAUNCH_CONFIG_ERROR:
-        refuse(c, "CreateContainerConfigError", message);
+        container_refuse(c, "CreateContainerConfigError", message);
         pod_event(j->pod, c, "Warning", "Failed", "Error: %s", message);
         pod_forget_refs(j->pod);
         break;
     case LAUNCH_ERROR:
     case LAUNCH_RESULT_N:
-        refuse(c, "CreateContainerError", message);
+        container_refuse(c, "CreateContainerError", message);
         pod_event(j->pod, c, "Warning", "Failed", "Error: %s", message);
         break;
     }
@@ -336,46 +296,6 @@ static json_t *services_of(const struct pod *p, const json_t *doc)
     return env;
 }
 
-#define SHOW_ERROR_MS 1000 /* how long ErrImagePull is shown before it turns into ImagePullBackOff */
-
-static void check_pull(struct pod *p, struct container *c, const char *image)
-{
-    const char *message;
-    int64_t retry_ms;
-    enum pull_state state = pulls_state(p->agent->pulls, image, &message, &retry_ms);
-    if (state == PULL_RUNNING)
-        return;
-    c->pulling = false;
-    if (state != PULL_FAILED) {
-        c->pulled = true;
-        pod_event(p, c, "Normal", "Pulled", "Successfully pulled image \"%s\" in %lldms", image,
-                  (long long)(clock_mono_ms() - c->pull_began_ms));
-        return;
-    }
-    replace_str(&c->f.waiting_reason, "ErrImagePull");
-    replace_str(&c->f.waiting_message, message);
-    c->not_before_ms = clock_mono_ms() + SHOW_ERROR_MS;
-    pod_event(p, c, "Warning", "Failed", "Failed to pull image \"%s\": %s", image, message);
-    pod_event(p, c, "Warning", "Failed", "Error: ErrImagePull");
-}
-
-void pod_check_pulls(struct pod *p, const json_t *doc)
-{
-    for (size_t i = 0; i < p->n; i++)
-        if (p->containers[i]->pulling)
-            check_pull(p, p->containers[i], jstr_or(find_container(doc, p->containers[i]->f.name), "image", ""));
-}
-
-void pod_images_changed(struct pod *p)
-{
-    static const char *const reasons[] = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"};
-    for (size_t i = 0; i < p->n; i++)
-        for (size_t r = 0; r < ARRAY_LEN(reasons); r++)
-            if (streq(str_or(p->containers[i]->f.waiting_reason, ""), reasons[r]))
-                p->containers[i]->not_before_ms = p->containers[i]->backoff_ms = 0;
-    pod_kick(p);
-}
-
 /* The first process of the container whose processes this one is to see; 0: none. */
 static pid_t target_pid(struct pod *p, const json_t *doc, const struct container *c)
 {
@@ -399,6 +319,7 @@ static void launch_fill(struct launch *l, struct pod *p, const json_t *doc, cons
                          .pod_ip = xstrdup(str_or(p->ip, "")),
                          .attempt = c->f.restart_count + (again ? 1 : 0),
                          .target_pid = target_pid(p, doc, c),
+                         .just_pulled = c->pulled,
                          .pod = json_deep_copy(doc),
                          .refs = json_deep_copy(p->refs),
                          .services = services_of(p, doc),

@@ -15,6 +15,7 @@
 
 struct pull {
     char *ref;
+    json_t *docker_config;
     bool queued, running;
     char *message;
     int64_t rest_ms, retry_ms;
@@ -22,14 +23,15 @@ struct pull {
 
 struct pulls {
     struct agent *agent;
-    struct map by_ref; /* struct pull */
+    struct map by_key; /* struct pull */
     bool busy;
     uv_fs_event_t *watch; /* on the images' folder: an import ends every rest */
 };
 
 struct pull_job {
     struct agent *agent;
-    char *data_dir, *ref;
+    char *data_dir, *ref, *key;
+    json_t *docker_config; /* its own */
     int result;
     struct err err;
 };
@@ -38,6 +40,7 @@ static void free_pull(void *arg)
 {
     struct pull *p = arg;
     free(p->ref);
+    json_decref(p->docker_config);
     free(p->message);
     free(p);
 }
@@ -47,14 +50,14 @@ static void pull_next(struct pulls *p);
 static void pull_work(void *arg)
 {
     struct pull_job *job = arg;
-    job->result = image_pull(job->data_dir, job->ref, &job->err);
+    job->result = image_pull(job->data_dir, job->ref, job->docker_config, &job->err);
 }
 
 static void pull_done(void *arg)
 {
     struct pull_job *job = arg;
     struct pulls *all = job->agent->closing ? NULL : job->agent->pulls;
-    struct pull *p = all ? map_get(&all->by_ref, job->ref) : NULL;
+    struct pull *p = all ? map_get(&all->by_key, job->key) : NULL;
     if (p) {
         p->running = all->busy = false;
         free(p->message);
@@ -68,39 +71,54 @@ static void pull_done(void *arg)
     }
     free(job->data_dir);
     free(job->ref);
+    free(job->key);
+    json_decref(job->docker_config);
     free(job);
 }
 
 static void pull_next(struct pulls *all)
 {
-    for (struct map_entry *e = NULL; !all->busy && (e = map_next(&all->by_ref, e));) {
+    for (struct map_entry *e = NULL; !all->busy && (e = map_next(&all->by_key, e));) {
         struct pull *p = e->value;
         if (!p->queued)
             continue;
         struct pull_job *job = NEW(struct pull_job);
-        *job =
-            (struct pull_job){.agent = all->agent, .data_dir = xstrdup(all->agent->paths.data), .ref = xstrdup(p->ref)};
+        *job = (struct pull_job){.agent = all->agent,
+                                 .data_dir = xstrdup(all->agent->paths.data),
+                                 .ref = xstrdup(p->ref),
+                                 .key = xstrdup(e->key),
+                                 .docker_config = json_deep_copy(p->docker_config)};
         p->queued = false;
         p->running = all->busy = true;
         agent_job(all->agent, pull_work, pull_done, job);
     }
 }
 
-void pulls_start(struct pulls *all, const char *ref)
+static char *key_of(const struct pull_what *what)
 {
-    struct pull *p = map_get(&all->by_ref, ref);
+    _cleanup_free_ char *config = what->docker_config ? jprint_sorted(what->docker_config) : NULL;
+    return xasprintf("%s %s", what->ref, str_or(config, ""));
+}
+
+void pulls_start(struct pulls *all, const struct pull_what *what)
+{
+    _cleanup_free_ char *key = key_of(what);
+    struct pull *p = map_get(&all->by_key, key);
     if (!p) {
         p = NEW(struct pull);
-        p->ref = xstrdup(ref);
-        map_put(&all->by_ref, ref, p);
+        p->ref = xstrdup(what->ref);
+        p->docker_config = json_deep_copy(what->docker_config);
+        map_put(&all->by_key, key, p);
     }
     p->queued = !p->running;
     pull_next(all);
 }
 
-enum pull_state pulls_state(struct pulls *all, const char *ref, const char **ret_message, int64_t *ret_retry_ms)
+enum pull_state pulls_state(struct pulls *all, const struct pull_what *what, const char **ret_message,
+                            int64_t *ret_retry_ms)
 {
-    const struct pull *p = map_get(&all->by_ref, ref);
+    _cleanup_free_ char *key = key_of(what);
+    const struct pull *p = map_get(&all->by_key, key);
     *ret_message = p ? p->message : NULL;
     *ret_retry_ms = p ? p->retry_ms : 0;
     if (!p)
@@ -117,7 +135,7 @@ static void on_images_changed(uv_fs_event_t *w, const char *file, int events, in
     struct pulls *all = w->data;
     if (!file || !streq(file, IMAGE_INDEX))
         return;
-    for (struct map_entry *e = NULL; (e = map_next(&all->by_ref, e));) {
+    for (struct map_entry *e = NULL; (e = map_next(&all->by_key, e));) {
         struct pull *p = e->value;
         p->retry_ms = p->rest_ms = 0;
     }
@@ -144,6 +162,6 @@ void pulls_free(struct pulls *p)
     if (!p)
         return;
     handle_free((uv_handle_t *)p->watch);
-    map_done_with(&p->by_ref, free_pull);
+    map_done_with(&p->by_key, free_pull);
     free(p);
 }

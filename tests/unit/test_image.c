@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "json/json.h"
 #include "node/image.h"
 #include "t.h"
 
@@ -42,6 +43,29 @@ TEST(references_are_made_whole)
         _cleanup_free_ char *got = image_normalize(rows[i].ref);
         T_STR(got, rows[i].want);
     }
+}
+
+TEST(credentials_of_several_secrets)
+{
+    _cleanup_json_ json_t *now = json_pack("{s{ss}}", "data", ".dockerconfigjson",
+                                           "eyJhdXRocyI6IHsib25lOjUwMDAiOiB7ImF1dGgiOiAiWVRwaSJ9LCAidHdvIjogeyJ1c2VybmF"
+                                           "tZSI6ICJ1IiwgInBhc3N3b3JkIjogInAifX19");
+    _cleanup_json_ json_t *old =
+        json_pack("{s{ss}}", "data", ".dockercfg",
+                  "eyJ0d28iOiB7ImF1dGgiOiAiYkc5emRBPT0ifSwgInRocmVlIjogeyJhdXRoIjogIll6cGtDZz09In19");
+    _cleanup_json_ json_t *bad = json_pack("{s{ss}}", "data", ".dockerconfigjson", "no base64");
+    const json_t *all[] = {bad, now, old};
+    _cleanup_json_ json_t *auths = image_auths(all, ARRAY_LEN(all));
+    T_JSON(jget(auths, "auths"), "{\"one:5000\":{\"auth\":\"YTpi\"},"
+                                 "\"two\":{\"username\":\"u\",\"password\":\"p\",\"auth\":\"dTpw\"},"
+                                 "\"three\":{\"auth\":\"YzpkCg==\"}}");
+    T_TRUE(image_auths(all, 1) == NULL);
+}
+
+TEST(only_this_machine_may_answer_without_tls)
+{
+    T_TRUE(image_is_local("127.0.0.1:5000/a:b") && image_is_local("localhost:5000/a") && image_is_local("localhost/a"));
+    T_TRUE(!image_is_local("docker.io/library/localhost:1") && !image_is_local("localhost.evil.org/a"));
 }
 
 static void put(const char *path, const void *data, size_t len)
@@ -183,6 +207,8 @@ int main(void)
         return 1;
     }
     RUN(references_are_made_whole);
+    RUN(credentials_of_several_secrets);
+    RUN(only_this_machine_may_answer_without_tls);
     RUN(a_layout_is_imported_and_found);
     RUN(a_layout_that_lies_changes_nothing);
     RUN(a_layer_cannot_leave_its_directory);
