@@ -372,6 +372,7 @@ void agent_free(struct agent *a)
     for (struct map_entry *e = NULL; (e = map_next(&a->pods, e));)
         pod_free(e->value);
     map_done(&a->pods);
+    map_done(&a->refwatches); /* the pods held them */
     pulls_free(a->pulls);
     a->pulls = NULL;
     nodestatus_free(a->nodestatus);

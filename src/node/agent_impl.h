@@ -41,8 +41,9 @@ struct agent {
     struct stats *stats;
     struct http_server *server;
     SSL_CTX *tls;
-    struct map pods; /* uid -> struct pod */
-    bool synced;     /* the first list of pods is in: pods that are not in it are orphans */
+    struct map pods;       /* uid -> struct pod */
+    struct map refwatches; /* refwatch.c */
+    bool synced;           /* the first list of pods is in: pods that are not in it are orphans */
     uv_fs_event_t *exit_watch;
     uv_timer_t *sweep;
     struct list followers; /* logs.c: readers of logs */
@@ -80,6 +81,11 @@ void pulls_start(struct pulls *p, const struct pull_what *what);
 struct nodestatus *nodestatus_new(struct agent *a);
 void nodestatus_free(struct nodestatus *n);
 void nodestatus_changed(struct nodestatus *n); /* readiness may have changed: write now */
+
+/* refwatch.c: while somebody holds it, a ConfigMap or Secret is watched and its changes told to the pods of its
+ * namespace (pod_ref_changed()). kind: as in env.h. */
+void refwatch_hold(struct agent *a, const char *kind, const char *ns, const char *name);
+void refwatch_release(struct agent *a, const char *kind, const char *ns, const char *name);
 
 /* stats.c: what containers and the machine use. */
 struct stats *stats_new(struct agent *a);

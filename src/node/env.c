@@ -113,12 +113,19 @@ static void visit_container_refs(const json_t *c, void (*visit)(void *arg, const
     }
 }
 
+void volume_refs_each(const json_t *pod, void (*visit)(void *arg, const char *kind, const char *name), void *arg)
+{
+    size_t i;
+    json_t *volume;
+    json_array_foreach(jget(pod, "spec.volumes"), i, volume)
+        visit_volume_refs(volume, visit, arg);
+}
+
 void refs_each(const json_t *pod, void (*visit)(void *arg, const char *kind, const char *name), void *arg)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(jget(pod, "spec.volumes"), i, item)
-        visit_volume_refs(item, visit, arg);
+    volume_refs_each(pod, visit, arg);
     json_array_foreach(jget(pod, "spec.initContainers"), i, item)
         visit_container_refs(item, visit, arg);
     json_array_foreach(jget(pod, "spec.containers"), i, item)

@@ -19,6 +19,8 @@ char *env_expand(const char *text, const json_t *env);
 
 /* Calls visit for every ConfigMap and Secret the pod names, anywhere: kind is "configmap" or "secret". */
 void refs_each(const json_t *pod, void (*visit)(void *arg, const char *kind, const char *name), void *arg);
+/* The same for those that volumes show. */
+void volume_refs_each(const json_t *pod, void (*visit)(void *arg, const char *kind, const char *name), void *arg);
 /* refs' member, or NULL. */
 const json_t *refs_get(const json_t *refs, const char *kind, const char *name);
 /* The value of one key of a ConfigMap or Secret, decoded; NULL when it has no such key. The caller frees. */

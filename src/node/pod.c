@@ -19,7 +19,6 @@
 #include "node/sandbox.h"
 #include "node/volumes.h"
 
-#define REFRESH_MS 60000     /* how often ConfigMaps and Secrets in volumes are read again, as kubelet's sync does */
 #define FORCED_GRACE_MS 1000 /* a pod that the API has forgotten already */
 
 /* --- containers --- */
@@ -224,6 +223,7 @@ void pod_free(struct pod *p)
     p->dead = true;
     handle_free((uv_handle_t *)p->timer);
     p->timer = NULL;
+    pod_unwatch_refs(p);
     for (size_t i = 0; i < p->n; i++) {
         probes_stop(p->containers[i]->probes);
         p->containers[i]->probes = NULL;
@@ -267,6 +267,18 @@ void pod_kick(struct pod *p)
     pod_kick_after(p, 0);
 }
 
+/* Volumes of the downward API show labels and annotations. */
+static bool same_downward(const json_t *a, const json_t *b)
+{
+    static const char *const maps[] = {"metadata.labels", "metadata.annotations"};
+    for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+        const json_t *one = jget(a, maps[i]), *other = jget(b, maps[i]);
+        if (one != other && !json_equal(one, other))
+            return false;
+    }
+    return true;
+}
+
 void pod_set_object(struct pod *p, struct object *o)
 {
     if (!o) {
@@ -276,90 +288,18 @@ void pod_set_object(struct pod *p, struct object *o)
         pod_kick(p);
         return;
     }
+    _cleanup_json_ json_t *doc = object_json(o), *old = pod_json(p);
+    bool shown = p->sandbox == SANDBOX_READY && volumes_follow(doc);
+    p->volumes_stale = p->volumes_stale || (shown && !same_downward(doc, old));
     object_ref(o);
     object_unref(p->object);
     p->object = o;
-    _cleanup_json_ json_t *doc = object_json(o);
     add_containers(p, doc, "ephemeralContainers");
     if (jstr(doc, "metadata.deletionTimestamp")) {
         p->stopping = true;
         p->stop_grace_ms = 1000 * jint(doc, "metadata.deletionGracePeriodSeconds", 30);
     }
     pod_kick(p);
-}
-
-/* --- ConfigMaps, Secrets and tokens --- */
-
-void pod_ref_came(struct pod *p)
-{
-    if (--p->refs_missing > 0)
-        return;
-    p->refs_state = REFS_KNOWN;
-    p->refs_read_ms = clock_mono_ms();
-    pod_kick(p);
-}
-
-struct ref_request {
-    struct pod *pod;
-    char *key; /* as in env.h */
-};
-
-static void on_ref(void *arg, int code, const json_t *body)
-{
-    struct ref_request *r = arg;
-    struct pod *p = r->pod;
-    if (code == 200) { /* an answer keeps its kind: lists and caches may drop it */
-        json_t *copy = json_deep_copy(body);
-        json_object_set_new(copy, "kind", json_string(str_after(r->key, "secret/") ? "Secret" : "ConfigMap"));
-        json_object_set_new(p->refs, r->key, copy);
-    } else if (code == 404) {
-        json_object_del(p->refs, r->key);
-    }
-    pod_ref_came(p);
-    free(r->key);
-    free(r);
-    pod_unref(p);
-}
-
-static void request_ref(void *arg, const char *kind, const char *name)
-{
-    struct pod *p = arg;
-    struct ref_request *r = NEW(struct ref_request);
-    *r = (struct ref_request){pod_ref(p), xasprintf("%s/%s", kind, name)};
-    p->refs_missing++;
-    client_get(p->agent->client, streq(kind, "secret") ? &kind_secret : &kind_configmap, p->ns, name, on_ref, r);
-}
-
-void pod_forget_refs(struct pod *p)
-{
-    if (p->refs_state == REFS_KNOWN)
-        p->refs_state = REFS_UNKNOWN;
-}
-
-/* True when they are there; otherwise they have been asked for. */
-static bool has_refs(struct pod *p, const json_t *doc)
-{
-    if (p->refs_state == REFS_UNKNOWN) {
-        refs_each(doc, request_ref, p);
-        pod_request_tokens(p, doc);
-        p->refs_state = p->refs_missing > 0 ? REFS_ASKED : REFS_KNOWN;
-    }
-    return p->refs_state == REFS_KNOWN;
-}
-
-/* Contents of volumes follow their objects: now and then these are read again, and then the volumes written. */
-static void follow_refs(struct pod *p, const json_t *doc)
-{
-    int64_t age = clock_mono_ms() - p->refs_read_ms;
-    if (p->sandbox != SANDBOX_READY || p->stopping || !volumes_follow(doc))
-        return;
-    if (p->refs_state == REFS_KNOWN && age < REFRESH_MS) {
-        pod_kick_after(p, REFRESH_MS - age);
-        return;
-    }
-    pod_forget_refs(p);
-    p->volumes_stale = true;
-    (void)has_refs(p, doc);
 }
 
 /* --- the next step --- */
@@ -469,11 +409,11 @@ static bool take_step(struct pod *p, const json_t *doc, const struct plan *plan)
     case PLAN_MAKE_SANDBOX:
         if (p->sandbox_not_before_ms > now)
             pod_kick_after(p, p->sandbox_not_before_ms - now);
-        else if (has_refs(p, doc) && p->sandbox == SANDBOX_NONE)
+        else if (pod_has_refs(p, doc) && p->sandbox == SANDBOX_NONE)
             pod_make_sandbox(p, doc);
         break;
     case PLAN_START:
-        if (has_refs(p, doc))
+        if (pod_has_refs(p, doc))
             pod_start_container(p, doc, c);
         break;
     case PLAN_STOP:
@@ -520,7 +460,7 @@ static void pod_sync(struct pod *p)
         p->volumes_stale = false;
         pod_refresh_volumes(p, doc);
     } else if (!p->job) {
-        follow_refs(p, doc);
+        pod_follow_refs(p, doc);
     }
     pod_report(p, doc);
 }

@@ -60,6 +60,8 @@ struct pod {
     int refs_missing; /* answers still to come */
     enum refs_state refs_state;
     int64_t refs_read_ms;
+    bool refs_again;    /* they changed while they were being read */
+    bool refs_watched;  /* those that its volumes show */
     bool volumes_stale; /* refs are being read again for their sake */
     int64_t sandbox_not_before_ms;
     bool job; /* a step is being made */
@@ -90,6 +92,13 @@ bool pod_host_network(const json_t *doc);
 void pod_ref_came(struct pod *p);
 /* Asks for the tokens that are missing or old; podtoken.c. */
 void pod_request_tokens(struct pod *p, const json_t *doc);
+/* A ConfigMap or Secret of the pod's namespace is like this now; NULL: there is none. */
+void pod_ref_changed(struct pod *p, const char *kind, const char *name, const struct object *obj);
+/* True when they are there; otherwise they have been asked for. */
+bool pod_has_refs(struct pod *p, const json_t *doc);
+/* Contents of volumes follow their objects: has these read again when it is time, and then the volumes written. */
+void pod_follow_refs(struct pod *p, const json_t *doc);
+void pod_unwatch_refs(struct pod *p);
 /* ConfigMaps and Secrets are to be read again before their next use. */
 void pod_forget_refs(struct pod *p);
 /* leave.c: an ending pod leaves its Services before its containers are told to end. True when it has. */

@@ -133,3 +133,27 @@ def test_grpc_probes(kubectl, namespace):
                    for m in messages)
         return "Container c failed liveness probe, will be restarted" in messages
     eventually(said)
+
+
+def test_volumes_follow_their_objects(kubectl, namespace):
+    pods = Pods(kubectl, namespace)
+    pods("create", "configmap", "map", "--from-literal=a=1")
+    pods("create", "secret", "generic", "secret", "--from-literal=b=1")
+    volumes = [{"name": "map", "configMap": {"name": "map"}}, {"name": "secret", "secret": {"secretName": "secret"}},
+               {"name": "later", "configMap": {"name": "later", "optional": True}},
+               {"name": "labels", "downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}}]
+    mounts = [{"name": v["name"], "mountPath": f"/{v['name']}"} for v in volumes]
+    pods.create("shows", box("sleep 1000000", volumeMounts=mounts), volumes=volumes)
+    pods.ready("shows")
+
+    def shown(path):
+        return pods("exec", "shows", "--", "sh", "-c", f"cat {path} 2>/dev/null || true").strip()
+    assert (shown("/map/a"), shown("/secret/b"), shown("/later/c"), shown("/labels/labels")) == ("1", "1", "", "")
+    pods("patch", "configmap", "map", "-p", '{"data":{"a":"2"}}')
+    pods("patch", "secret", "secret", "-p", '{"stringData":{"b":"2"}}')
+    pods("create", "configmap", "later", "--from-literal=c=3")
+    pods("label", "pod", "shows", "seen=yes")
+    eventually(lambda: (shown("/map/a"), shown("/secret/b"), shown("/later/c"), shown("/labels/labels")) ==
+               ("2", "2", "3", 'seen="yes"'), "all four", timeout=15)
+    pods("delete", "configmap", "later")
+    assert shown("/map/a") == "2"
