@@ -284,6 +284,15 @@ static void on_rules_applied(void *arg, uint64_t revision)
     acknowledge(arg, revision);
 }
 
+static void start_ingress(struct cluster *c)
+{
+    struct ingress_node nodes[CLUSTER_NODES_MAX];
+    for (int i = 0; i < c->n_nodes; i++)
+        nodes[i] = (struct ingress_node){i ? c->nodes[i].name : NULL, c->nodes[i].ip};
+    const struct ingress_config config = {c->nodes[0].netns_fd, nodes, (size_t)c->n_nodes, RUN_DIR};
+    c->ingress = ingress_new(c->loop, c->manager, c->model, &config);
+}
+
 /* Every Service is known: only now rules may replace those of an earlier life, and "no such name" is an answer. */
 static void services_are_known(void *arg)
 {
@@ -299,8 +308,7 @@ static void services_are_known(void *arg)
         dns_set_complete(n->dns);
     }
     informer_on_synced(c->node_informer, announce, c);
-    const struct ingress_config ingress = {c->nodes[0].netns_fd, c->nodes[0].ip, RUN_DIR};
-    c->ingress = ingress_new(c->loop, c->manager, c->model, &ingress);
+    start_ingress(c);
 }
 
 static void configure_dns(void *arg, struct settings *settings)

@@ -54,7 +54,12 @@ static int add_chain(SSL_CTX *tls, BIO *in, BIO *out, struct err *err)
     }
 }
 
-static int add_key(SSL_CTX *tls, BIO *in, BIO *out, struct err *err)
+static const char *algorithm_of(const EVP_PKEY *key)
+{
+    return EVP_PKEY_is_a(key, "RSA") ? "RSA" : EVP_PKEY_is_a(key, "EC") ? "EC" : "other";
+}
+
+static int add_key(SSL_CTX *tls, BIO *in, BIO *out, const char **algorithm, struct err *err)
 {
     EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, no_password, NULL);
     if (!key)
@@ -64,6 +69,7 @@ static int add_key(SSL_CTX *tls, BIO *in, BIO *out, struct err *err)
         result = refuse(err, "tls.key does not fit tls.crt");
     else if (PEM_write_bio_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL) != 1)
         result = refuse(err, "tls.key cannot be used");
+    *algorithm = algorithm_of(key);
     EVP_PKEY_free(key);
     return result;
 }
@@ -75,7 +81,8 @@ static char *take_text(BIO *out)
     return xstrndup(data, (size_t)len);
 }
 
-char *cert_bundle(const char *cert, size_t cert_len, const char *key, size_t key_len, struct err *err)
+char *cert_bundle(const char *cert, size_t cert_len, const char *key, size_t key_len, const char **algorithm,
+                  struct err *err)
 {
     SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
     BIO *certs = BIO_new_mem_buf(cert, (int)cert_len), *keys = BIO_new_mem_buf(key, (int)key_len);
@@ -83,7 +90,7 @@ char *cert_bundle(const char *cert, size_t cert_len, const char *key, size_t key
     char *text = NULL;
     if (!tls || !certs || !keys || !out)
         abort(); /* out of memory */
-    if (add_chain(tls, certs, out, err) == 0 && add_key(tls, keys, out, err) == 0)
+    if (add_chain(tls, certs, out, err) == 0 && add_key(tls, keys, out, algorithm, err) == 0)
         text = take_text(out);
     BIO_free(out);
     BIO_free(keys);

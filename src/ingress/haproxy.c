@@ -317,7 +317,8 @@ void haproxy_load(struct haproxy *h, unsigned long generation)
 
 static void on_told(struct haproxy *h, const char *answer)
 {
-    static const char *const refusals[] = {"No such", "Unknown command", "Invalid", "Require", "error", "Error"};
+    static const char *const refusals[] = {"No such", "Unknown command", "Invalid",  "Require", "error",
+                                           "Error",   "Can't",           "nable to", "ailed",   "doesn't"};
     bool understood = answer != NULL;
     if (h->loading)
         return;
@@ -330,16 +331,34 @@ static void on_told(struct haproxy *h, const char *answer)
     send_queue(h);
 }
 
+/* How much of the queue is asked at once: one command with a payload, or as many without as fit. */
+static size_t next_batch(const char *queue, bool *has_payload)
+{
+    size_t len = 0;
+    for (const char *end; (end = strchr(queue + len, '\n'));) {
+        size_t line = (size_t)(end + 1 - (queue + len));
+        *has_payload = line > 2 && end[-1] == '<' && end[-2] == '<';
+        if (*has_payload && !len) {
+            const char *last = strstr(end, "\n\n");
+            return last ? (size_t)(last + 2 - queue) : strlen(queue);
+        }
+        if (*has_payload || (len && len + line > COMMANDS_MAX))
+            break;
+        len += line;
+    }
+    *has_payload = false;
+    return len;
+}
+
 static void send_queue(struct haproxy *h)
 {
+    bool has_payload;
     if (h->ask || h->loading || !h->running || h->stopping || !h->queue.len)
         return;
-    size_t len = h->queue.len < COMMANDS_MAX ? h->queue.len : COMMANDS_MAX;
-    while (h->queue.data[len - 1] != '\n')
-        len--;
+    size_t len = next_batch(buf_str(&h->queue), &has_payload);
     char *line = xstrndup(h->queue.data, len);
     buf_drop_front(&h->queue, len);
-    for (char *c = line; *c; c++)
+    for (char *c = line; !has_payload && *c; c++)
         if (*c == '\n' && c[1])
             *c = ';';
     ask(h, line, on_told);

@@ -25,6 +25,7 @@ struct haproxy *haproxy_new(uv_loop_t *loop, const struct haproxy_config *config
 /* Starts it, or has it load the configuration, which says `description generation-N`. Not before the last load was
  * answered. */
 void haproxy_load(struct haproxy *h, unsigned long generation);
-/* Commands, one a line, to the worker loaded last. Taken one after the other. */
+/* Commands, one a line, to the worker loaded last. Taken one after the other. A line that ends with << goes on until
+ * an empty line. */
 void haproxy_command(struct haproxy *h, const char *commands);
 void haproxy_free(struct haproxy *h);

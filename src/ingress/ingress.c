@@ -1,6 +1,6 @@
 /* See ingress.h. Changes of one turn of the loop are done together. A change that leaves the shape of the configuration
- * as it is (endpoints come and go) becomes commands to the HAProxy that runs; any other makes it load anew, one at a
- * time. */
+ * as it is (endpoints come and go, certificates are renewed) becomes commands to the HAProxy that runs; any other makes
+ * it load anew, one at a time. */
 #include "ingress/ingress.h"
 
 #include <stdio.h>
@@ -15,8 +15,8 @@
 #include "client/events.h"
 #include "client/informer.h"
 #include "ingress/certs.h"
+#include "ingress/change.h"
 #include "ingress/haproxy.h"
-#include "ingress/render.h"
 #include "json/json.h"
 #include "kinds/kind.h"
 
@@ -32,7 +32,9 @@ struct ingress {
     struct informer *informers[INFORMERS_N];
     struct events *events;
     int netns_fd;
-    char *address, *dir, *config_path, *socket_path;
+    struct ingress_node *nodes;
+    size_t n_nodes;
+    char *dir, *config_path, *socket_path;
 
     const json_t **docs; /* the Ingresses that are ours; references */
     size_t n_docs;
@@ -139,10 +141,22 @@ static void make_plan(struct ingress *i)
 
 /* --- status --- */
 
-static bool has_address(const struct ingress *i, const json_t *doc)
+/* Every node's. */
+static json_t *addresses(const struct ingress *i)
+{
+    json_t *list = json_array();
+    for (size_t n = 0; n < i->n_nodes; n++)
+        json_array_append_new(list, json_pack("{s:s}", "ip", i->nodes[n].ip));
+    return list;
+}
+
+static bool has_addresses(const struct ingress *i, const json_t *doc)
 {
     const json_t *list = jget(doc, "status.loadBalancer.ingress");
-    return json_array_size(list) == 1 && streq(jstr_or(json_array_get(list, 0), "ip", ""), i->address);
+    size_t n = 0;
+    while (n < i->n_nodes && streq(jstr_or(json_array_get(list, n), "ip", ""), i->nodes[n].ip))
+        n++;
+    return n == i->n_nodes && json_array_size(list) == n;
 }
 
 static void publish(struct ingress *i, const json_t *doc, bool served)
@@ -150,11 +164,11 @@ static void publish(struct ingress *i, const json_t *doc, bool served)
     const char *ns = jstr_or(doc, "metadata.namespace", ""), *name = jstr_or(doc, "metadata.name", "");
     const char *rv = jstr_or(doc, "metadata.resourceVersion", "");
     _cleanup_free_ char *key = make_object_key(ns, name);
-    if (has_address(i, doc) == served || streq_or_null(map_get(&i->published, key), rv))
+    if (has_addresses(i, doc) == served || streq_or_null(map_get(&i->published, key), rv))
         return;
     free(map_put(&i->published, key, xstrdup(rv)));
-    _cleanup_json_ json_t *patch = json_pack("{s:{s:{s:o}}}", "status", "loadBalancer", "ingress",
-                                             served ? json_pack("[{s:s}]", "ip", i->address) : json_null());
+    _cleanup_json_ json_t *patch =
+        json_pack("{s:{s:{s:o}}}", "status", "loadBalancer", "ingress", served ? addresses(i) : json_null());
     client_patch(i->client, &kind_ingress, ns, name, "status", PATCH_MERGE, patch, NULL, NULL);
 }
 
@@ -295,7 +309,7 @@ static void start_haproxy(struct ingress *i)
 
 static void load(struct ingress *i)
 {
-    struct ingress_site site = {i->address, i->dir, ++i->generation};
+    struct ingress_site site = {i->nodes, i->n_nodes, i->dir, ++i->generation};
     struct ingress_files files;
     struct err err;
     ingress_render(&i->plan, &i->slots, &site, true, &files);
@@ -309,17 +323,17 @@ static void load(struct ingress *i)
     ingress_files_done(&files);
 }
 
-/* Whether the configuration differs in more than what commands can change. */
-static bool take_shape(struct ingress *i)
+/* False: commands don't suffice. */
+static bool take_shape(struct ingress *i, struct buf *commands)
 {
-    struct ingress_site site = {i->address, i->dir, 0};
+    struct ingress_site site = {i->nodes, i->n_nodes, i->dir, 0};
     struct ingress_files shape;
     ingress_render(&i->plan, &i->slots, &site, false, &shape);
-    bool differs = !ingress_files_equal(&i->shape, &shape);
+    bool suffices = ingress_change(&i->shape, &shape, i->dir, commands);
     remove_files(i, &i->shape, &shape);
     ingress_files_done(&i->shape);
     i->shape = shape;
-    return differs;
+    return suffices;
 }
 
 static bool all_synced(const struct ingress *i)
@@ -348,7 +362,7 @@ static void sync_all(struct ingress *i)
     bool same_shape = update_slots(i, planned, &commands);
     if (i->haproxy) {
         if (planned || !same_shape)
-            i->load_due |= take_shape(i);
+            i->load_due |= !take_shape(i, &commands);
         if (i->load_due)
             load(i);
         else if (commands.len)
@@ -402,7 +416,9 @@ struct ingress *ingress_new(uv_loop_t *loop, struct client *c, struct model *m, 
     };
     struct ingress *i = NEW(struct ingress);
     *i = (struct ingress){.client = c, .model = m, .netns_fd = config->netns_fd, .plan_due = true};
-    i->address = xstrdup(config->address);
+    i->n_nodes = config->n_nodes;
+    i->nodes = xcalloc(i->n_nodes + 1, sizeof(*i->nodes));
+    memcpy(i->nodes, config->nodes, i->n_nodes * sizeof(*i->nodes));
     i->dir = xasprintf("%s/ingress", config->run_dir);
     i->config_path = xasprintf("%s/" INGRESS_CONFIG, i->dir);
     i->socket_path = xasprintf("%s/" INGRESS_SOCKET, i->dir);
@@ -425,7 +441,7 @@ static void on_timer_closed(uv_handle_t *handle)
     struct err err;
     if (tree_remove(i->dir, &err) < 0)
         log_warn("%s", err.msg);
-    free(i->address);
+    free(i->nodes);
     free(i->dir);
     free(i->config_path);
     free(i->socket_path);

@@ -1,15 +1,17 @@
-/* Ingress: what the cluster's Ingresses ask for, done by one HAProxy that answers at one address and goes straight to
+/* Ingress: what the cluster's Ingresses ask for, done by one HAProxy that answers on every node and goes straight to
  * the endpoints of the Services. plan.h and render.h are pure; this is the writer next to them. */
 #pragma once
 #include <uv.h>
 
 #include "client/client.h"
+#include "ingress/render.h"
 #include "service/model.h"
 
 struct ingress;
 struct ingress_config {
-    int netns_fd;        /* where HAProxy listens; -1: here */
-    const char *address; /* on its ports 80 and 443; also what Ingresses get as their status */
+    int netns_fd;                     /* where HAProxy runs; -1: here */
+    const struct ingress_node *nodes; /* listened on; also what Ingresses get as their status. Texts are borrowed */
+    size_t n_nodes;
     const char *run_dir; /* files go into its folder `ingress` */
 };
 /* Once the model is complete. HAProxy is started with the first Ingress; where it is not installed, Ingresses are told.

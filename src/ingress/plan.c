@@ -266,7 +266,7 @@ static void free_cert(void *arg)
     free(c);
 }
 
-static char *secret_pem(const json_t *secret, struct err *err)
+static char *secret_pem(const json_t *secret, const char **algorithm, struct err *err)
 {
     size_t cert_len = 0, key_len = 0;
     const json_t *data = jget(secret, "data");
@@ -279,7 +279,7 @@ static char *secret_pem(const json_t *secret, struct err *err)
     _cleanup_free_ char *cert = base64_decode(cert64, strlen(cert64), &cert_len);
     _cleanup_free_ char *key = base64_decode(key64, strlen(key64), &key_len);
     if (cert && key)
-        return cert_bundle(cert, cert_len, key, key_len, err);
+        return cert_bundle(cert, cert_len, key, key_len, algorithm, err);
     err_set(err, 0, "its data is not base64");
     return NULL;
 }
@@ -296,6 +296,7 @@ static struct ingress_cert *find_cert(struct ingress_plan *p, const json_t *ingr
                                       ingress_secret_fn *find, void *arg)
 {
     const char *ns = jstr_or(ingress, "metadata.namespace", "");
+    const char *algorithm = "";
     struct err err;
     if (!is_name(ns) || !is_name(name))
         return NULL;
@@ -304,7 +305,7 @@ static struct ingress_cert *find_cert(struct ingress_plan *p, const json_t *ingr
     if (c)
         return c;
     const json_t *secret = find(arg, ns, name);
-    char *pem = secret ? secret_pem(secret, &err) : NULL;
+    char *pem = secret ? secret_pem(secret, &algorithm, &err) : NULL;
     if (!pem) {
         problem(p, ingress, "BadTLSSecret", "Secret \"%s\": %s; the default certificate is used", name,
                 secret ? err.msg : "there is none");
@@ -312,8 +313,22 @@ static struct ingress_cert *find_cert(struct ingress_plan *p, const json_t *ingr
     }
     c = NEW(struct ingress_cert);
     c->pem = pem;
+    c->algorithm = algorithm;
     map_put(&p->certs, id, c);
     return c;
+}
+
+/* The first Ingress decides which certificate of an algorithm a host shows. */
+static void show_cert(struct ingress_plan *p, const json_t *ingress, struct ingress_cert *c, const char *host)
+{
+    _cleanup_free_ char *key = xasprintf("%s %s", host, c->algorithm);
+    struct ingress_cert *first = map_get(&p->cert_hosts, key);
+    if (!first)
+        map_put(&p->cert_hosts, key, c);
+    if (!first || first == c)
+        map_put(&c->hosts, host, c);
+    else
+        problem(p, ingress, "HostConflict", "an older Ingress has another certificate for the host %.253s", host);
 }
 
 static void add_tls(struct ingress_plan *p, const json_t *ingress, ingress_secret_fn *find, void *arg)
@@ -329,7 +344,17 @@ static void add_tls(struct ingress_plan *p, const json_t *ingress, ingress_secre
             c->any_host = true;
         json_array_foreach(jget(tls, "hosts"), j, host)
             if (is_host(json_string_value(host) ?: ""))
-                map_put(&c->hosts, json_string_value(host), p);
+                show_cert(p, ingress, c, json_string_value(host));
+    }
+}
+
+/* Those whose hosts all show others. */
+static void drop_unused_certs(struct ingress_plan *p)
+{
+    for (struct map_entry *e = NULL; (e = map_next(&p->certs, e));) {
+        const struct ingress_cert *c = e->value;
+        if (!c->any_host && !c->hosts.len)
+            free_cert(map_del(&p->certs, e->key));
     }
 }
 
@@ -360,6 +385,7 @@ void ingress_plan_make(struct ingress_plan *p, const json_t **ingresses, size_t 
         add_default(&sources[i]);
         source_close(&sources[i]);
     }
+    drop_unused_certs(p);
     free(sources);
 }
 
@@ -370,6 +396,7 @@ void ingress_plan_done(struct ingress_plan *p)
     map_done_with(&p->prefix, free);
     map_done_with(&p->backends, free_backend);
     map_done_with(&p->certs, free_cert);
+    map_done(&p->cert_hosts);
     free(p->default_backend);
     for (size_t i = 0; i < p->n_problems; i++)
         free(p->problems[i].text);

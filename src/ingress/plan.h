@@ -22,7 +22,8 @@ struct ingress_backend {
 };
 
 struct ingress_cert {
-    char *pem;        /* chain and key */
+    char *pem; /* chain and key */
+    const char *algorithm;
     struct map hosts; /* names asked for with it; empty: those in the certificate */
     bool any_host;    /* some Ingress names no hosts for it */
 };
@@ -39,6 +40,7 @@ struct ingress_plan {
     struct map exact, prefix; /* HOST PATH → char * name of a backend; paths of `prefix` end with a slash */
     struct map backends;      /* name → struct ingress_backend */
     struct map certs;         /* "NS_SECRET" → struct ingress_cert */
+    struct map cert_hosts;    /* "HOST ALGORITHM" → the struct ingress_cert that it shows */
     char *default_backend;    /* NULL: 404 */
     struct ingress_problem *problems;
     size_t n_problems;

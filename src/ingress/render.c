@@ -11,7 +11,8 @@
 #include "base/str.h"
 
 #define NOT_FOUND "not-found"
-#define HOSTS_A_LINE 32 /* HAProxy takes 64 words */
+#define HOSTS_A_LINE 32       /* HAProxy takes 64 words */
+#define CERT_HOSTS_A_LINE 200 /* of 253 bytes at most; HAProxy takes lines of 64 KiB */
 
 static void add_file(struct ingress_files *f, char *name_take, struct buf *text)
 {
@@ -46,22 +47,33 @@ static void add_map(struct ingress_files *f, const char *name, const struct map 
     add_file(f, xstrdup(name), &out);
 }
 
+/* Without hosts HAProxy takes the names that are in the certificate. */
+static void add_cert_lines(struct buf *out, const char *path, const struct ingress_cert *c)
+{
+    _cleanup_free_ struct map_entry **hosts = sorted(&c->hosts);
+    if (c->any_host || !*hosts) {
+        buf_addf(out, "%s\n", path);
+        return;
+    }
+    for (size_t i = 0; hosts[i]; i++) {
+        bool ends = i % CERT_HOSTS_A_LINE == CERT_HOSTS_A_LINE - 1 || !hosts[i + 1];
+        buf_addf(out, "%s %s%s", i % CERT_HOSTS_A_LINE ? "" : path, hosts[i]->key, ends ? "\n" : "");
+    }
+}
+
 static void add_certs(struct ingress_files *f, const struct map *certs, const char *dir)
 {
     _cleanup_free_ struct map_entry **list = sorted(certs);
     struct buf out = BUF_INIT(0);
     for (struct map_entry **e = list; *e; e++) {
         const struct ingress_cert *c = (*e)->value;
-        _cleanup_free_ struct map_entry **hosts = sorted(&c->hosts);
-        if (c->any_host || !*hosts)
-            buf_addf(&out, "%s/%s.pem\n", dir, (*e)->key);
-        for (struct map_entry **h = hosts; *h; h++)
-            buf_addf(&out, "%s/%s.pem %s\n", dir, (*e)->key, (*h)->key);
+        _cleanup_free_ char *path = xasprintf("%s/%s.pem", dir, (*e)->key);
+        add_cert_lines(&out, path, c);
         struct buf pem = BUF_INIT(0);
         buf_adds(&pem, c->pem);
         add_file(f, xasprintf("%s.pem", (*e)->key), &pem);
     }
-    add_file(f, xstrdup("certs.list"), &out);
+    add_file(f, xstrdup(INGRESS_CERTS), &out);
 }
 
 static void add_head(struct buf *out, const struct ingress_site *site)
@@ -97,21 +109,31 @@ static void add_head(struct buf *out, const struct ingress_site *site)
              site->dir);
 }
 
+static void add_binds(struct buf *out, const struct ingress_site *site)
+{
+    buf_adds(out, "frontend ingress\n");
+    for (size_t i = 0; i < site->n_nodes; i++) {
+        const struct ingress_node *n = &site->nodes[i];
+        _cleanup_free_ char *where = n->netns ? xasprintf(" namespace %s", n->netns) : xstrdup("");
+        buf_addf(out,
+                 "    bind %s:80%s\n"
+                 "    bind %s:443%s ssl crt %s/" INGRESS_DEFAULT_CERT " crt-list %s/" INGRESS_CERTS
+                 " alpn h2,http/1.1\n",
+                 n->ip, where, n->ip, where, site->dir, site->dir);
+    }
+}
+
 static void add_frontend(struct buf *out, const struct ingress_plan *p, const struct ingress_site *site)
 {
     const char *dir = site->dir;
-    buf_addf(out,
-             "frontend ingress\n"
-             "    bind %s:80\n"
-             "    bind %s:443 ssl crt %s/" INGRESS_DEFAULT_CERT " crt-list %s/certs.list alpn h2,http/1.1\n"
-             "    http-request disable-l7-retry unless METH_GET\n"
-             "    http-request set-header X-Forwarded-For %%[src]\n"
-             "    http-request set-header X-Real-IP %%[src]\n"
-             "    http-request set-header X-Forwarded-Host %%[req.hdr(host)]\n"
-             "    http-request set-header X-Forwarded-Port %%[dst_port]\n"
-             "    http-request set-header X-Forwarded-Proto https if { ssl_fc }\n"
-             "    http-request set-header X-Forwarded-Proto http unless { ssl_fc }\n",
-             site->address, site->address, dir, dir);
+    add_binds(out, site);
+    buf_adds(out, "    http-request disable-l7-retry unless METH_GET\n"
+                  "    http-request set-header X-Forwarded-For %[src]\n"
+                  "    http-request set-header X-Real-IP %[src]\n"
+                  "    http-request set-header X-Forwarded-Host %[req.hdr(host)]\n"
+                  "    http-request set-header X-Forwarded-Port %[dst_port]\n"
+                  "    http-request set-header X-Forwarded-Proto https if { ssl_fc }\n"
+                  "    http-request set-header X-Forwarded-Proto http unless { ssl_fc }\n");
     buf_addf(out,
              "    http-request set-var(txn.host) req.hdr(host),field(1,:),lower\n"
              "    http-request set-var(txn.site) var(txn.host),map_str(%s/hosts.map)\n"
@@ -217,14 +239,4 @@ void ingress_files_done(struct ingress_files *f)
     }
     free(f->files);
     *f = (struct ingress_files){0};
-}
-
-bool ingress_files_equal(const struct ingress_files *a, const struct ingress_files *b)
-{
-    if (a->n != b->n)
-        return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (!streq(a->files[i].name, b->files[i].name) || !streq(a->files[i].text, b->files[i].text))
-            return false;
-    return true;
 }

@@ -3,8 +3,15 @@
 #include "ingress/plan.h"
 #include "ingress/slots.h"
 
+/* Where requests come in: ports 80 and 443 of a node. */
+struct ingress_node {
+    const char *netns; /* name of its network namespace; NULL: the one HAProxy runs in */
+    const char *ip;
+};
+
 struct ingress_site {
-    const char *address;      /* where requests come in, ports 80 and 443 */
+    const struct ingress_node *nodes;
+    size_t n_nodes;
     const char *dir;          /* where the files are; no blanks */
     unsigned long generation; /* HAProxy says it, so that one knows which configuration answers; 0: left out */
 };
@@ -19,10 +26,10 @@ struct ingress_files {
 };
 #define INGRESS_CONFIG "haproxy.cfg"
 #define INGRESS_SOCKET "haproxy.sock"
+#define INGRESS_CERTS "certs.list"
 #define INGRESS_DEFAULT_CERT "default.pem" /* is not one of the rendered files */
 
 /* addresses: false leaves them out of the servers: two renderings without them differ only in shape. */
 void ingress_render(const struct ingress_plan *p, const struct slots *s, const struct ingress_site *site,
                     bool addresses, struct ingress_files *ret);
 void ingress_files_done(struct ingress_files *f);
-bool ingress_files_equal(const struct ingress_files *a, const struct ingress_files *b);

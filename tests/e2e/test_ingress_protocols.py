@@ -11,7 +11,7 @@ import subprocess
 import threading
 
 from harness import eventually, run
-from test_ingress import ADDRESS, ask, certificate
+from test_ingress import ADDRESS, ask, certificate, loaded_generation
 
 HOST = "172.28.128.1"
 NGINX = "nginx.ingress.kubernetes.io/"
@@ -161,3 +161,54 @@ def test_protocols(kubectl_new, namespace_new, tmp_path):
             assert "ALPN: server accepted h2" in out and "HTTP/2 200" in out
         finally:
             h2.kill()
+
+
+def make_certificate(folder, name, algorithm=("rsa:2048",)):
+    cert, key = folder / "new.cert", folder / "new.key"
+    run("openssl", "req", "-x509", "-newkey", *algorithm, "-nodes", "-keyout", key, "-out", cert, "-days", "30", "-subj", f"/CN={name}")
+    encode = lambda path: base64.b64encode(path.read_bytes()).decode()
+    return {"tls.crt": encode(cert), "tls.key": encode(key)}
+
+
+def secret(name, data):
+    return {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": {"name": name}, "data": data}
+
+
+def shown(host, *options):
+    """Subject of the certificate shown for a name."""
+    out = subprocess.run(["openssl", "s_client", "-connect", f"{ADDRESS}:443", "-servername", host, *options], input="", text=True,
+                         capture_output=True, timeout=20, check=False).stdout
+    found = re.search(r"subject=.*?CN = (.*)", out)
+    return found and found[1]
+
+
+def test_certificates(kubectl_new, namespace_new, tmp_path):
+    """Chosen by name and algorithm; renewed, added and missed without a reload."""
+    kubectl, namespace = kubectl_new, namespace_new
+    ec = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+    both, late = ingress("both", tls="rsa"), ingress("late", tls="late")
+    both["spec"]["tls"].append({"hosts": ["both.test"], "secretName": "ec"})
+    both["spec"]["tls"].append({"hosts": ["*.wild.test"], "secretName": "wild"})
+    with echo_server() as echo:
+        apply(kubectl, namespace, [
+            *service("echo", [echo]), secret("rsa", make_certificate(tmp_path, "one-rsa")), secret("ec", make_certificate(tmp_path, "one-ec", ec)),
+            secret("wild", make_certificate(tmp_path, "any-wild")), both, late])
+        served("late.test", scheme="https")
+        assert "BadTLSSecret" in eventually(lambda: kubectl("describe", "ingress", "late", "-n", namespace))
+        assert shown("late.test") == "Ingress default certificate" and shown("x.wild.test") == "any-wild"
+        assert shown("both.test", "-sigalgs", "ECDSA+SHA256") == "one-ec"
+        assert shown("both.test", "-sigalgs", "RSA+SHA256:RSA-PSS+SHA256") == "one-rsa"
+        generation = loaded_generation()
+        for round_ in ("two", "three"):
+            apply(kubectl, namespace, [secret("rsa", make_certificate(tmp_path, f"{round_}-rsa")),
+                                       secret("ec", make_certificate(tmp_path, f"{round_}-ec", ec))])
+            eventually(lambda r=round_: shown("both.test", "-sigalgs", "ECDSA+SHA256") == f"{r}-ec", "the new one")
+            eventually(lambda r=round_: shown("both.test", "-sigalgs", "RSA+SHA256:RSA-PSS+SHA256") == f"{r}-rsa", "the new one")
+        apply(kubectl, namespace, [secret("late", make_certificate(tmp_path, "late.test"))])
+        eventually(lambda: shown("late.test") == "late.test", "it comes late")
+        kubectl("delete", "secret", "late", "wild", "-n", namespace)
+        eventually(lambda: shown("late.test") == "Ingress default certificate" and shown("x.wild.test") == "Ingress default certificate", "they are gone")
+        apply(kubectl, namespace, [secret("rsa", {"tls.crt": "bm8=", "tls.key": "bm8="})])
+        eventually(lambda: not shown("both.test", "-sigalgs", "RSA+SHA256:RSA-PSS+SHA256"), "the bad one is not used")
+        assert shown("both.test", "-sigalgs", "ECDSA+SHA256") == "three-ec"
+        assert loaded_generation() == generation, "it was reloaded"

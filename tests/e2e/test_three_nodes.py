@@ -465,3 +465,22 @@ def test_headless(kubia):
     for node in NODES:
         got = on_node(node, "dig", "+short", "@10.96.0.10", "kubia-headless.default.svc.cluster.local").stdout
         assert set(got.split()) == ips
+
+
+def test_ingress_on_every_node(kubia):
+    """Every node's address answers, from the host, the nodes and pods."""
+    kubia("expose", "rc", "kubia", "--name=kubia-nodeport", "--port=80", "--target-port=8080")
+    kubia("apply", "-f", EXAMPLES / "kubia-ingress.yaml")
+    try:
+        status = "jsonpath={.status.loadBalancer.ingress[*].ip}"
+        eventually(lambda: kubia("get", "ingress", "kubia", "-o", status).split() == list(NODES.values()), "all addresses")
+        assert re.search(r"kubia +haproxy +kubia\.example\.com +172\.28\.128\.10\S* +80 ", kubia("get", "ingress"))
+        pods = kubia.ready_pods("app=kubia", 3)
+        assert {p["spec"]["nodeName"] for p in pods} == WORKERS
+        for ip in NODES.values():
+            for where in everywhere():
+                sees_all(f"http://{ip}/", pods, where, "You've hit ", "-H", "Host: kubia.example.com")
+        out = kubia("exec", pods[0]["metadata"]["name"], "--", "curl", "-s", "-H", "Host: kubia.example.com", "http://172.28.128.12/")
+        assert "You've hit kubia-" in out
+    finally:
+        kubia("delete", "ingress", "kubia")

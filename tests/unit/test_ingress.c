@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "ingress/certs.h"
+#include "ingress/change.h"
 #include "ingress/render.h"
 #include "json/json.h"
 #include "t.h"
@@ -181,14 +182,16 @@ TEST(classes)
 TEST(certificates)
 {
     struct err err;
+    const char *algorithm;
     _cleanup_free_ char *one = cert_self_signed(), *two = cert_self_signed();
-    _cleanup_free_ char *same = cert_bundle(one, strlen(one), one, strlen(one), &err);
+    _cleanup_free_ char *same = cert_bundle(one, strlen(one), one, strlen(one), &algorithm, &err);
     T_STR(same, one);
-    T_TRUE(!cert_bundle(one, strlen(one), two, strlen(two), &err));
+    T_STR(algorithm, "EC");
+    T_TRUE(!cert_bundle(one, strlen(one), two, strlen(two), &algorithm, &err));
     T_TRUE(strstr(err.msg, "tls.key does not fit tls.crt"));
-    T_TRUE(!cert_bundle("x", 1, one, strlen(one), &err));
+    T_TRUE(!cert_bundle("x", 1, one, strlen(one), &algorithm, &err));
     T_TRUE(strstr(err.msg, "holds no certificate"));
-    T_TRUE(!cert_bundle(one, strlen(one), "", 0, &err));
+    T_TRUE(!cert_bundle(one, strlen(one), "", 0, &algorithm, &err));
     T_TRUE(strstr(err.msg, "holds no key"));
 
     struct world w;
@@ -239,6 +242,46 @@ TEST(endpoints_keep_their_slots)
     slots_done(&slots);
 }
 
+static struct ingress_files files_of(const char *config, const char *list, const char *pem)
+{
+    struct ingress_files f = {xcalloc(3, sizeof(struct ingress_file)), 2};
+    f.files[0] = (struct ingress_file){xstrdup("haproxy.cfg"), xstrdup(config)};
+    f.files[1] = (struct ingress_file){xstrdup("certs.list"), xstrdup(list)};
+    if (pem)
+        f.files[f.n++] = (struct ingress_file){xstrdup("a.pem"), xstrdup(pem)};
+    return f;
+}
+
+TEST(certificates_change_by_commands)
+{
+    static const struct {
+        const char *config, *list, *pem, *now_config, *now_list, *now_pem, *commands; /* NULL: a reload */
+    } cases[] = {
+        {"c", "/d/a.pem x\n", "P\n", "c", "/d/a.pem x\n", "P\n", ""},
+        {"c", "/d/a.pem x\n", "P\n", "c", "/d/a.pem x\n", "Q\n",
+         "set ssl cert /d/a.pem <<\nQ\n\ncommit ssl cert /d/a.pem\n"},
+        {"c", "", NULL, "c", "/d/a.pem x y\n", "P\n",
+         "new ssl cert /d/a.pem\nset ssl cert /d/a.pem <<\nP\n\ncommit ssl cert /d/a.pem\n"
+         "add ssl crt-list /d/certs.list <<\n/d/a.pem x y\n\n"},
+        {"c", "/d/a.pem x\n", "P\n", "c", "", NULL, "del ssl crt-list /d/certs.list /d/a.pem\ndel ssl cert /d/a.pem\n"},
+        {"c", "/d/a.pem x\n", "P\n", "c", "/d/a.pem y\n", "P\n", NULL},
+        {"c", "/d/a.pem x\n/d/a.pem y\n", "P\n", "c", "", NULL, NULL},
+        {"c", "", NULL, "d", "", NULL, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf commands = BUF_INIT(0);
+        struct ingress_files before = files_of(cases[i].config, cases[i].list, cases[i].pem);
+        struct ingress_files now = files_of(cases[i].now_config, cases[i].now_list, cases[i].now_pem);
+        bool suffices = ingress_change(&before, &now, "/d", &commands);
+        T_INT(suffices, cases[i].commands != NULL);
+        if (suffices)
+            T_STR(buf_str(&commands), cases[i].commands);
+        buf_done(&commands);
+        ingress_files_done(&before);
+        ingress_files_done(&now);
+    }
+}
+
 #define GOLDEN "tests/golden/ingress.cfg"
 
 TEST(text_of_the_configuration)
@@ -248,7 +291,8 @@ TEST(text_of_the_configuration)
     struct ingress_files files, shape;
     struct svc_endpoint e[2] = {endpoint("10.244.0.5"), endpoint("fd00::5")};
     const struct svc_port port = {.name = "", .endpoints = e, .n_endpoints = 2};
-    const struct ingress_site site = {"172.28.128.10", "/run/c8s/ingress", 7};
+    const struct ingress_node nodes[] = {{NULL, "172.28.128.10"}, {"k8s-node1", "172.28.128.11"}};
+    const struct ingress_site site = {nodes, 2, "/run/c8s/ingress", 7};
     make(
         &w, NULL,
         TEXTS(
@@ -272,11 +316,11 @@ TEST(text_of_the_configuration)
     T_STR(buf_str(&all), golden);
 
     ingress_render(&w.plan, &w.slots, &site, false, &shape);
-    T_TRUE(!ingress_files_equal(&files, &shape));
+    T_TRUE(!ingress_change(&files, &shape, site.dir, &commands));
     ingress_files_done(&files);
     slots_update(&w.slots, "d:a:kubia:80", NULL, &commands);
     ingress_render(&w.plan, &w.slots, &site, false, &files);
-    T_TRUE(ingress_files_equal(&files, &shape)); /* endpoints are no shape */
+    T_TRUE(ingress_change(&files, &shape, site.dir, &commands)); /* endpoints are no shape */
     ingress_files_done(&files);
     ingress_files_done(&shape);
     buf_done(&all);
@@ -293,6 +337,7 @@ int main(void)
     RUN(classes);
     RUN(certificates);
     RUN(endpoints_keep_their_slots);
+    RUN(certificates_change_by_commands);
     RUN(text_of_the_configuration);
     return DONE();
 }
