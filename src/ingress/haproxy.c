@@ -1,5 +1,5 @@
-/* See haproxy.h. The master (-W) keeps the listening sockets over reloads, so no connection is refused; while a new
- * worker takes over, the socket may still lead to the old one, which is why the generation is asked for. setpriv has
+/* See haproxy.h. The listening sockets outlive it and its reloads, so no connection is refused; while a new worker
+ * takes over, the socket may still lead to the old one, which is why the generation is asked for. setpriv has
  * the kernel end the master when we die. */
 #include "ingress/haproxy.h"
 
@@ -263,10 +263,15 @@ static int start(struct haproxy *h)
     char *argv[] = {
         "setpriv", "--pdeathsig", "TERM", (char *)str_or(program, "haproxy"), "-W", "-f", (char *)h->config.config_path,
         NULL};
-    uv_stdio_container_t stdio[3] = {
-        {.flags = UV_IGNORE}, {.flags = UV_IGNORE}, {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE}};
+    _cleanup_free_ uv_stdio_container_t *stdio = xcalloc(3 + h->config.n_fds, sizeof(*stdio));
     uv_process_options_t options = {
-        .exit_cb = on_ended, .file = argv[0], .args = argv, .stdio = stdio, .stdio_count = 3};
+        .exit_cb = on_ended, .file = argv[0], .args = argv, .stdio = stdio, .stdio_count = 3 + (int)h->config.n_fds};
+    stdio[0].flags = stdio[1].flags = UV_IGNORE;
+    stdio[2].flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE;
+    for (size_t i = 0; i < h->config.n_fds; i++) {
+        stdio[3 + i].flags = UV_INHERIT_FD;
+        stdio[3 + i].data.fd = h->config.fds[i];
+    }
     uv_pipe_init(h->loop, &h->errors, 0);
     stdio[2].data.stream = (uv_stream_t *)&h->errors;
     NETNS_SCOPE(h->config.netns_fd);

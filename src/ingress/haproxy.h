@@ -6,7 +6,9 @@
 
 struct haproxy;
 struct haproxy_config {
-    int netns_fd; /* where it listens; -1: here */
+    int netns_fd;   /* where it runs; -1: here */
+    const int *fds; /* inherited as 3, 4, ...; borrowed */
+    size_t n_fds;
     const char *config_path, *socket_path;
     /* The worker of this generation answers, or (not fine) did not within the time it has: the configuration is bad, or
      * it cannot listen. The worker of before, if there is one, goes on. */

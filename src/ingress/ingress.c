@@ -17,6 +17,9 @@
 #include "ingress/certs.h"
 #include "ingress/change.h"
 #include "ingress/haproxy.h"
+#include "ingress/listeners.h"
+#include "ingress/status.h"
+#include "ingress/stray.h"
 #include "json/json.h"
 #include "kinds/kind.h"
 
@@ -34,6 +37,7 @@ struct ingress {
     int netns_fd;
     struct ingress_node *nodes;
     size_t n_nodes;
+    int *listeners; /* two a node, open while there is a HAProxy */
     char *dir, *config_path, *socket_path;
 
     const json_t **docs; /* the Ingresses that are ours; references */
@@ -47,9 +51,9 @@ struct ingress {
     unsigned long generation;
     bool plan_due, load_due, loading, loaded;
 
-    struct map told;      /* problems that are events already */
-    struct map published; /* "ns/name" → revision whose status we have patched */
-    bool missing_logged, stopping;
+    struct map told; /* problems that are events already */
+    struct ingress_status status;
+    bool failure_logged, stopping;
 };
 
 static void sync_all(struct ingress *i);
@@ -61,8 +65,14 @@ static void on_timer(uv_timer_t *t)
 
 static void soon(struct ingress *i)
 {
-    if (!i->stopping && !uv_is_active((uv_handle_t *)&i->timer))
+    if (!i->stopping)
         uv_timer_start(&i->timer, on_timer, 0, 0);
+}
+
+static void retry_later(struct ingress *i)
+{
+    if (!i->stopping && !uv_is_active((uv_handle_t *)&i->timer))
+        uv_timer_start(&i->timer, on_timer, RETRY_MS, 0);
 }
 
 /* --- what the plan is made from --- */
@@ -105,9 +115,26 @@ static void forget_plan(struct ingress *i)
 static void tell(struct ingress *i, struct map *told, const json_t *doc, const char *reason, const char *text)
 {
     _cleanup_free_ char *key = xasprintf("%s %s %s", jstr_or(doc, "metadata.uid", ""), reason, text);
-    if (map_put(told, key, i) || map_get(&i->told, key))
+    bool known = map_get(&i->told, key) != NULL;
+    if (!map_put(told, key, i) && !known)
+        events_send(i->events, doc, NULL, "Warning", reason, "%s", text);
+}
+
+static void tell_all(struct ingress *i, struct map *told, const char *reason, const char *text)
+{
+    for (size_t n = 0; n < i->n_docs; n++)
+        tell(i, told, i->docs[n], reason, text);
+}
+
+/* Whoever may write a Service would otherwise reach every address that HAProxy does. */
+static void tell_external_name(struct ingress *i, struct map *told, const struct ingress_backend *b)
+{
+    const struct svc *svc = model_get(i->model, b->ns, b->service);
+    if (!svc || svc->type != SVC_EXTERNAL_NAME)
         return;
-    events_send(i->events, doc, NULL, "Warning", reason, "%s", text);
+    _cleanup_free_ char *text = xasprintf(
+        "Service \"%s\" is of type ExternalName, which leads out of the cluster: it is not served", b->service);
+    tell(i, told, b->ingress, "ExternalNameRefused", text);
 }
 
 static void tell_problems(struct ingress *i)
@@ -115,9 +142,10 @@ static void tell_problems(struct ingress *i)
     struct map told = {0};
     for (size_t n = 0; n < i->plan.n_problems; n++)
         tell(i, &told, i->plan.problems[n].ingress, i->plan.problems[n].reason, i->plan.problems[n].text);
-    if (!haproxy_installed())
-        for (size_t n = 0; n < i->n_docs; n++)
-            tell(i, &told, i->docs[n], "NoHAProxy", "HAProxy is not installed: the Ingress is not served");
+    for (struct map_entry *e = NULL; (e = map_next(&i->plan.backends, e));)
+        tell_external_name(i, &told, e->value);
+    if (!i->haproxy && !haproxy_installed())
+        tell_all(i, &told, "NoHAProxy", "HAProxy is not installed: the Ingress is not served");
     map_done(&i->told);
     i->told = told;
 }
@@ -141,44 +169,13 @@ static void make_plan(struct ingress *i)
 
 /* --- status --- */
 
-/* Every node's. */
-static json_t *addresses(const struct ingress *i)
-{
-    json_t *list = json_array();
-    for (size_t n = 0; n < i->n_nodes; n++)
-        json_array_append_new(list, json_pack("{s:s}", "ip", i->nodes[n].ip));
-    return list;
-}
-
-static bool has_addresses(const struct ingress *i, const json_t *doc)
-{
-    const json_t *list = jget(doc, "status.loadBalancer.ingress");
-    size_t n = 0;
-    while (n < i->n_nodes && streq(jstr_or(json_array_get(list, n), "ip", ""), i->nodes[n].ip))
-        n++;
-    return n == i->n_nodes && json_array_size(list) == n;
-}
-
-static void publish(struct ingress *i, const json_t *doc, bool served)
-{
-    const char *ns = jstr_or(doc, "metadata.namespace", ""), *name = jstr_or(doc, "metadata.name", "");
-    const char *rv = jstr_or(doc, "metadata.resourceVersion", "");
-    _cleanup_free_ char *key = make_object_key(ns, name);
-    if (has_addresses(i, doc) == served || streq_or_null(map_get(&i->published, key), rv))
-        return;
-    free(map_put(&i->published, key, xstrdup(rv)));
-    _cleanup_json_ json_t *patch =
-        json_pack("{s:{s:{s:o}}}", "status", "loadBalancer", "ingress", served ? addresses(i) : json_null());
-    client_patch(i->client, &kind_ingress, ns, name, "status", PATCH_MERGE, patch, NULL, NULL);
-}
-
 /* Ours are served by now; those that were and are somebody else's give the address back. */
 static void publish_all(struct ingress *i)
 {
     void *cursor = NULL;
     for (struct object *o; (o = informer_next(i->informers[INGRESSES], NULL, &cursor));) {
         _cleanup_json_ json_t *doc = object_json(o);
-        publish(i, doc, ingress_is_ours(doc, class_controller, i));
+        ingress_status_publish(&i->status, doc, ingress_is_ours(doc, class_controller, i));
     }
 }
 
@@ -211,6 +208,7 @@ static void visit_changed(void *arg, const char *ns, const char *name, const str
 /* False: commands cannot bring HAProxy there. */
 static bool update_backend(struct ingress *i, struct ingress_backend *b, struct buf *commands)
 {
+    tell_external_name(i, &i->told, b);
     const struct svc_port *port = find_port(i, b);
     enum ingress_protocol spoken = port ? ingress_protocol_of(port->app_protocol) : b->options.protocol;
     bool same = b->options.has_protocol || b->options.protocol == spoken;
@@ -275,9 +273,9 @@ static void on_loaded(void *arg, bool fine)
         return;
     }
     log_error("HAProxy does not take the configuration %s", i->config_path);
+    tell_all(i, &i->told, "NotServed", "HAProxy does not take the configuration; changes are not served yet");
     i->load_due = true;
-    if (!i->stopping)
-        uv_timer_start(&i->timer, on_timer, RETRY_MS, 0);
+    retry_later(i);
 }
 
 static void load_again(void *arg)
@@ -290,9 +288,12 @@ static void load_again(void *arg)
 
 static void destroy(void *arg);
 
-static void start_haproxy(struct ingress *i)
+/* With the first Ingress; until it can be, again and again. */
+static bool start_haproxy(struct ingress *i)
 {
     const struct haproxy_config config = {.netns_fd = i->netns_fd,
+                                          .fds = i->listeners,
+                                          .n_fds = 2 * i->n_nodes,
                                           .config_path = i->config_path,
                                           .socket_path = i->socket_path,
                                           .loaded = on_loaded,
@@ -301,10 +302,18 @@ static void start_haproxy(struct ingress *i)
                                           .gone = destroy,
                                           .arg = i};
     struct err err;
-    if (make_dir(i, &err) < 0)
-        log_error("no Ingress is served: %s", err.msg);
-    else
-        i->haproxy = haproxy_new(i->timer.loop, &config);
+    _cleanup_free_ char *pid_path = xasprintf("%s/" INGRESS_PIDFILE, i->dir);
+    stray_end(pid_path, i->config_path);
+    int result = haproxy_installed() ? make_dir(i, &err) : err_set(&err, 0, "HAProxy is not installed");
+    if (result < 0 || listeners_open(i->nodes, i->n_nodes, i->listeners, &err) < 0) {
+        log_write(i->failure_logged ? LOG_DEBUG : LOG_ERROR, LOG_AREA, "no Ingress is served: %s", err.msg);
+        i->failure_logged = true;
+        retry_later(i);
+        return false;
+    }
+    i->haproxy = haproxy_new(i->timer.loop, &config);
+    i->load_due = true;
+    return true;
 }
 
 static void load(struct ingress *i)
@@ -316,6 +325,8 @@ static void load(struct ingress *i)
     i->load_due = false;
     if (write_files(i, &files, &err) < 0) {
         log_error("no change of Ingresses is served: %s", err.msg);
+        i->load_due = true;
+        retry_later(i);
     } else {
         i->loading = true;
         haproxy_load(i->haproxy, i->generation);
@@ -353,15 +364,10 @@ static void sync_all(struct ingress *i)
     if (planned)
         make_plan(i);
     i->plan_due = false;
-    bool missing = !i->haproxy && i->n_docs && !haproxy_installed();
-    if (missing && !i->missing_logged)
-        log_error("HAProxy is not installed: no Ingress is served");
-    i->missing_logged |= missing;
-    if (!i->haproxy && i->n_docs && !missing)
-        start_haproxy(i);
+    bool fresh = !i->haproxy && i->n_docs && start_haproxy(i);
     bool same_shape = update_slots(i, planned, &commands);
     if (i->haproxy) {
-        if (planned || !same_shape)
+        if (planned || fresh || !same_shape)
             i->load_due |= !take_shape(i, &commands);
         if (i->load_due)
             load(i);
@@ -419,6 +425,10 @@ struct ingress *ingress_new(uv_loop_t *loop, struct client *c, struct model *m, 
     i->n_nodes = config->n_nodes;
     i->nodes = xcalloc(i->n_nodes + 1, sizeof(*i->nodes));
     memcpy(i->nodes, config->nodes, i->n_nodes * sizeof(*i->nodes));
+    i->listeners = xcalloc(2 * i->n_nodes + 1, sizeof(*i->listeners));
+    for (size_t n = 0; n < 2 * i->n_nodes; n++)
+        i->listeners[n] = -1;
+    i->status = (struct ingress_status){.client = c, .nodes = i->nodes, .n_nodes = i->n_nodes};
     i->dir = xasprintf("%s/ingress", config->run_dir);
     i->config_path = xasprintf("%s/" INGRESS_CONFIG, i->dir);
     i->socket_path = xasprintf("%s/" INGRESS_SOCKET, i->dir);
@@ -441,6 +451,8 @@ static void on_timer_closed(uv_handle_t *handle)
     struct err err;
     if (tree_remove(i->dir, &err) < 0)
         log_warn("%s", err.msg);
+    listeners_close(i->listeners, i->n_nodes);
+    free(i->listeners);
     free(i->nodes);
     free(i->dir);
     free(i->config_path);
@@ -469,7 +481,7 @@ void ingress_free(struct ingress *i)
     map_done(&i->changed);
     ingress_files_done(&i->shape);
     map_done(&i->told);
-    map_done_with(&i->published, free);
+    ingress_status_done(&i->status);
     if (i->haproxy)
         haproxy_free(i->haproxy);
     else
@@ -479,7 +491,10 @@ void ingress_free(struct ingress *i)
 void ingress_teardown(const char *run_dir)
 {
     _cleanup_free_ char *dir = xasprintf("%s/ingress", run_dir);
+    _cleanup_free_ char *pid_path = xasprintf("%s/" INGRESS_PIDFILE, dir);
+    _cleanup_free_ char *config_path = xasprintf("%s/" INGRESS_CONFIG, dir);
     struct err err;
+    stray_end(pid_path, config_path);
     if (tree_remove(dir, &err) < 0)
         log_warn("%s", err.msg);
 }

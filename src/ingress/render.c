@@ -82,6 +82,7 @@ static void add_head(struct buf *out, const struct ingress_site *site)
     if (site->generation)
         buf_addf(out, "    description generation-%lu\n", site->generation);
     buf_addf(out,
+             "    pidfile %s/" INGRESS_PIDFILE "\n"
              "    stats socket %s/" INGRESS_SOCKET " mode 600 level admin expose-fd listeners\n"
              "    chroot /var/lib/haproxy\n"
              "    user haproxy\n"
@@ -106,20 +107,19 @@ static void add_head(struct buf *out, const struct ingress_site *site)
              "    timeout http-keep-alive 30s\n"
              "    timeout tunnel 1h\n"
              "\n",
-             site->dir);
+             site->dir, site->dir);
 }
 
 static void add_binds(struct buf *out, const struct ingress_site *site)
 {
     buf_adds(out, "frontend ingress\n");
     for (size_t i = 0; i < site->n_nodes; i++) {
-        const struct ingress_node *n = &site->nodes[i];
-        _cleanup_free_ char *where = n->netns ? xasprintf(" namespace %s", n->netns) : xstrdup("");
+        int fd = INGRESS_FIRST_FD + 2 * (int)i;
         buf_addf(out,
-                 "    bind %s:80%s\n"
-                 "    bind %s:443%s ssl crt %s/" INGRESS_DEFAULT_CERT " crt-list %s/" INGRESS_CERTS
-                 " alpn h2,http/1.1\n",
-                 n->ip, where, n->ip, where, site->dir, site->dir);
+                 "    bind fd@%d # %s:80\n"
+                 "    bind fd@%d ssl crt %s/" INGRESS_DEFAULT_CERT " crt-list %s/" INGRESS_CERTS
+                 " alpn h2,http/1.1 # %s:443\n",
+                 fd, site->nodes[i].ip, fd + 1, site->dir, site->dir, site->nodes[i].ip);
     }
 }
 

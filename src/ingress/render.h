@@ -5,7 +5,7 @@
 
 /* Where requests come in: ports 80 and 443 of a node. */
 struct ingress_node {
-    const char *netns; /* name of its network namespace; NULL: the one HAProxy runs in */
+    int netns_fd; /* -1: here */
     const char *ip;
 };
 
@@ -24,7 +24,9 @@ struct ingress_files {
     struct ingress_file *files;
     size_t n;
 };
+#define INGRESS_FIRST_FD 3 /* HAProxy inherits its sockets: two for each node, from here on */
 #define INGRESS_CONFIG "haproxy.cfg"
+#define INGRESS_PIDFILE "haproxy.pid" /* the master's, written by itself */
 #define INGRESS_SOCKET "haproxy.sock"
 #define INGRESS_CERTS "certs.list"
 #define INGRESS_DEFAULT_CERT "default.pem" /* is not one of the rendered files */

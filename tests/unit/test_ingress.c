@@ -291,7 +291,7 @@ TEST(text_of_the_configuration)
     struct ingress_files files, shape;
     struct svc_endpoint e[2] = {endpoint("10.244.0.5"), endpoint("fd00::5")};
     const struct svc_port port = {.name = "", .endpoints = e, .n_endpoints = 2};
-    const struct ingress_node nodes[] = {{NULL, "172.28.128.10"}, {"k8s-node1", "172.28.128.11"}};
+    const struct ingress_node nodes[] = {{-1, "172.28.128.10"}, {-1, "172.28.128.11"}};
     const struct ingress_site site = {nodes, 2, "/run/c8s/ingress", 7};
     make(
         &w, NULL,
