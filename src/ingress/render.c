@@ -123,30 +123,56 @@ static void add_binds(struct buf *out, const struct ingress_site *site)
     }
 }
 
+/* Without patterns there is nothing to choose: a host that no rule names has no paths either. */
+static void add_site(struct buf *out, const struct ingress_plan *p, const char *dir)
+{
+    static const char host[] = "req.hdr(host),field(1,:),lower";
+    bool has_patterns = false;
+    for (struct map_entry *e = NULL; (e = map_next(&p->hosts, e)) && !has_patterns;)
+        has_patterns = e->key[0] == '*';
+    if (!has_patterns) {
+        buf_addf(out, "    http-request set-var(txn.site) %s\n", host);
+        return;
+    }
+    buf_addf(out,
+             "    http-request set-var(txn.host) %s\n"
+             "    http-request set-var(txn.site) var(txn.host),map_str(%s/hosts.map)\n"
+             "    http-request set-var(txn.site) var(txn.host),regsub(^[^.]+,*),map_str(%s/hosts.map) unless { "
+             "var(txn.site) -m found }\n"
+             "    http-request set-var(txn.site) str(*) unless { var(txn.site) -m found }\n",
+             host, dir, dir);
+}
+
+static void add_choice(struct buf *out, const struct ingress_plan *p, const char *dir)
+{
+    const char *otherwise = p->default_backend ? p->default_backend : NOT_FOUND;
+    if (!p->exact.len) {
+        buf_addf(out,
+                 "    http-request set-var-fmt(txn.at) %%[var(txn.site)]%%[path]/\n"
+                 "    use_backend %%[var(txn.at),map_beg(%s/prefix.map,%s)]\n",
+                 dir, otherwise);
+        return;
+    }
+    buf_addf(out,
+             "    http-request set-var-fmt(txn.at) %%[var(txn.site)]%%[path]\n"
+             "    http-request set-var(txn.to) var(txn.at),map_str(%s/exact.map)\n"
+             "    http-request set-var(txn.to) var(txn.at),concat(/),map_beg(%s/prefix.map,%s) unless { var(txn.to) -m "
+             "found }\n"
+             "    use_backend %%[var(txn.to)]\n",
+             dir, dir, otherwise);
+}
+
 static void add_frontend(struct buf *out, const struct ingress_plan *p, const struct ingress_site *site)
 {
-    const char *dir = site->dir;
     add_binds(out, site);
     buf_adds(out, "    http-request disable-l7-retry unless METH_GET\n"
                   "    http-request set-header X-Forwarded-For %[src]\n"
                   "    http-request set-header X-Real-IP %[src]\n"
                   "    http-request set-header X-Forwarded-Host %[req.hdr(host)]\n"
                   "    http-request set-header X-Forwarded-Port %[dst_port]\n"
-                  "    http-request set-header X-Forwarded-Proto https if { ssl_fc }\n"
-                  "    http-request set-header X-Forwarded-Proto http unless { ssl_fc }\n");
-    buf_addf(out,
-             "    http-request set-var(txn.host) req.hdr(host),field(1,:),lower\n"
-             "    http-request set-var(txn.site) var(txn.host),map_str(%s/hosts.map)\n"
-             "    http-request set-var(txn.site) var(txn.host),regsub(^[^.]+,*),map_str(%s/hosts.map) unless { "
-             "var(txn.site) -m found }\n"
-             "    http-request set-var(txn.site) str(*) unless { var(txn.site) -m found }\n"
-             "    http-request set-var-fmt(txn.at) %%[var(txn.site)]%%[path]\n"
-             "    http-request set-var(txn.to) var(txn.at),map_str(%s/exact.map)\n"
-             "    http-request set-var(txn.to) var(txn.at),concat(/),map_beg(%s/prefix.map) unless { var(txn.to) -m "
-             "found }\n"
-             "    use_backend %%[var(txn.to)] if { var(txn.to) -m found }\n"
-             "    default_backend %s\n",
-             dir, dir, dir, dir, p->default_backend ? p->default_backend : NOT_FOUND);
+                  "    http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]\n");
+    add_site(out, p, site->dir);
+    add_choice(out, p, site->dir);
     buf_adds(out, "\nbackend " NOT_FOUND "\n"
                   "    http-request return status 404 content-type \"text/plain; charset=utf-8\" string \"404 page not "
                   "found\\n\"\n");
