@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/netns.h"
 #include "base/str.h"
@@ -182,13 +184,24 @@ static void on_probe_due(uv_timer_t *t)
         uv_timer_start(t, on_probe_due, PROBE_MS, 0);
 }
 
+/* A worker answers some time before its master, and until then the master is deaf to the signal for the next load. */
+static bool master_listens(const struct haproxy *h)
+{
+    char path[64];
+    struct err err;
+    snprintf(path, sizeof(path), "/proc/%d/status", h->process.pid);
+    _cleanup_free_ char *text = file_read(path, 65536, NULL, &err);
+    const char *caught = text ? strstr(text, "\nSigCgt:\t") : NULL;
+    return caught && strtoull(strchr(caught, '\t'), NULL, 16) >> (SIGUSR2 - 1) & 1;
+}
+
 static void on_info(struct haproxy *h, const char *answer)
 {
     char wanted[64];
     if (!h->loading)
         return;
     snprintf(wanted, sizeof(wanted), "description: generation-%lu\n", h->generation);
-    bool there = answer && strstr(answer, wanted);
+    bool there = answer && strstr(answer, wanted) && master_listens(h);
     if (!there && clock_mono_ms() < h->deadline_ms) {
         uv_timer_start(&h->timer, on_probe_due, PROBE_MS, 0);
         return;
