@@ -8,6 +8,19 @@
 static const struct message {
     const char *type, *numbers;
 } messages[] = {
+    {"admissionregistration.v1.MatchCondition", "name=1 expression=2"},
+    {"admissionregistration.v1.MutatingWebhook",
+     "name=1 clientConfig=2 rules=3 failurePolicy=4 namespaceSelector=5 sideEffects=6 timeoutSeconds=7 "
+     "admissionReviewVersions=8 matchPolicy=9 reinvocationPolicy=10 objectSelector=11 matchConditions=12"},
+    {"admissionregistration.v1.MutatingWebhookConfiguration", "metadata=1 webhooks=2"},
+    {"admissionregistration.v1.Rule", "apiGroups=1 apiVersions=2 resources=3 scope=4"},
+    {"admissionregistration.v1.RuleWithOperations", "operations=1 ^admissionregistration.v1.Rule=2"},
+    {"admissionregistration.v1.ServiceReference", "namespace=1 name=2 path=3 port=4"},
+    {"admissionregistration.v1.ValidatingWebhook",
+     "name=1 clientConfig=2 rules=3 failurePolicy=4 namespaceSelector=5 sideEffects=6 timeoutSeconds=7 "
+     "admissionReviewVersions=8 matchPolicy=9 objectSelector=10 matchConditions=11"},
+    {"admissionregistration.v1.ValidatingWebhookConfiguration", "metadata=1 webhooks=2"},
+    {"admissionregistration.v1.WebhookClientConfig", "service=1 caBundle=2 url=3"},
     {"apps.v1.ControllerRevision", "metadata=1 data=2 revision=3"},
     {"apps.v1.DaemonSet", "metadata=1 spec=2 status=3"},
     {"apps.v1.DaemonSetCondition", "type=1 status=2 lastTransitionTime=3 reason=4 message=5"},

@@ -139,6 +139,8 @@ void http_call_pause(struct http_call *c, bool paused);
 /* Paths to PEM files. ca NULL: peers' certificates are not asked for (server) or not verified (client). */
 SSL_CTX *tls_server_ctx(const char *cert, const char *key, const char *client_ca, struct err *err);
 SSL_CTX *tls_client_ctx(const char *cert_or_null, const char *key_or_null, const char *ca_or_null, struct err *err);
+/* A client that trusts these certificates, which are PEM in memory; NULL: the system's. */
+SSL_CTX *tls_client_ctx_pem(const char *pem, size_t len, struct err *err);
 
 /* --- text of URLs --- */
 /* Decodes %XX (and '+' when plus is set) of len bytes; NULL on bad escapes or an encoded NUL. The caller frees. */

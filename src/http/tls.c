@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -255,5 +256,22 @@ SSL_CTX *tls_client_ctx(const char *cert_or_null, const char *key_or_null, const
     if (ca_or_null)
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_alpn_protos(ctx, offer, sizeof(offer) - 1);
+    return ctx;
+}
+
+SSL_CTX *tls_client_ctx_pem(const char *pem, size_t len, struct err *err)
+{
+    SSL_CTX *ctx = tls_client_ctx(NULL, NULL, NULL, err);
+    BIO *in = pem ? BIO_new_mem_buf(pem, (int)len) : NULL;
+    int n = 0;
+    for (X509 *cert; in && (cert = PEM_read_bio_X509(in, NULL, NULL, NULL)); X509_free(cert))
+        n += X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), cert) == 1;
+    BIO_free(in);
+    ERR_clear_error(); /* the end of the text is one */
+    if (pem ? !n : SSL_CTX_set_default_verify_paths(ctx) != 1) {
+        SSL_CTX_free(ctx);
+        return err_set(err, 0, "no certificate to trust"), NULL;
+    }
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     return ctx;
 }

@@ -61,6 +61,8 @@ static const struct kind *const built_in[] = {
     &kind_volumeattachment,
     &kind_poddisruptionbudget,
     &kind_poddisruptionbudget_v1beta1,
+    &kind_mutatingwebhook,
+    &kind_validatingwebhook,
     &kind_clusterrolebinding,
     &kind_clusterrole,
     &kind_rolebinding,

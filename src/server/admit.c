@@ -164,20 +164,30 @@ static json_t *check_rules(const struct admission *a, const struct kind *rules, 
     return status;
 }
 
-json_t *admit(struct request *r, json_t *doc, const json_t *old, enum update_part part, struct alloc_change *change)
+static struct admission admission_of(struct request *r, json_t *doc, const json_t *old, enum update_part part)
 {
-    const struct admission a = {.server = r->server,
-                                .kind = r->kind,
-                                .doc = doc,
-                                .old = old,
-                                .part = part,
-                                .user = r->user,
-                                .warnings = &r->warnings};
-    json_t *status = run(changing, ARRAY_LEN(changing), &a);
-    if (!status && part == UPDATE_MAIN && r->kind->prepare)
+    return (struct admission){.server = r->server,
+                              .kind = r->kind,
+                              .doc = doc,
+                              .old = old,
+                              .part = part,
+                              .user = r->user,
+                              .warnings = &r->warnings};
+}
+
+json_t *admit_change(struct request *r, json_t *doc, const json_t *old, enum update_part part)
+{
+    const struct admission a = admission_of(r, doc, old, part);
+    return run(changing, ARRAY_LEN(changing), &a);
+}
+
+json_t *admit_decide(struct request *r, json_t *doc, const json_t *old, enum update_part part,
+                     struct alloc_change *change)
+{
+    const struct admission a = admission_of(r, doc, old, part);
+    if (part == UPDATE_MAIN && r->kind->prepare)
         r->kind->prepare(doc, old);
-    if (!status)
-        status = check_rules(&a, r->rules, change);
+    json_t *status = check_rules(&a, r->rules, change);
     if (!status)
         status = run(looking, ARRAY_LEN(looking), &a);
     if (status)

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "json/json.h"
 
 /* A certificate of ours names one or two organisations. */
 #define GROUPS_MAX 32
@@ -89,4 +90,16 @@ bool user_in_group(const struct user *u, const char *group)
         if (streq(*g, group))
             return true;
     return false;
+}
+
+json_t *user_info(const struct user *u)
+{
+    json_t *groups = json_array(), *info = json_pack("{s:s, s:o}", "username", u->name, "groups", groups);
+    for (char **g = u->groups; *g; g++)
+        json_array_append_new(groups, json_string(*g));
+    if (u->uid)
+        jset_str(info, "uid", u->uid);
+    if (u->extra)
+        json_object_set(info, "extra", u->extra);
+    return info;
 }

@@ -19,4 +19,6 @@ struct user *user_new(const char *name, const char *const *groups);
 /* Only in these groups. */
 struct user *user_exactly(const char *name, const char *const *groups);
 void user_free(struct user *u);
+/* authentication.k8s.io UserInfo. New reference. */
+json_t *user_info(const struct user *u);
 bool user_in_group(const struct user *u, const char *group);

@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "server/customresources.h"
 #include "server/manager.h"
-#include "server/write.h"
+#include "server/webhooks.h"
 
 #define NAME_SUFFIX_LEN 5
 #define NAME_BASE_MAX (63 - NAME_SUFFIX_LEN)
@@ -85,7 +85,7 @@ static json_t *check_name_is_free(const struct request *r, const json_t *doc)
                       resource_text(r->kind, resource), name);
 }
 
-static json_t *prepare(struct request *r, json_t *doc, struct alloc_change *change)
+static json_t *prepare(struct request *r, json_t *doc)
 {
     json_t *status = check_identity(r, doc);
     if (!status && *jstr_or(doc, "metadata.resourceVersion", ""))
@@ -102,19 +102,45 @@ static json_t *prepare(struct request *r, json_t *doc, struct alloc_change *chan
     stamp(r->kind, doc);
     schema_default(r->rules, doc);
     track_managers(r, NULL, doc);
-    status = check_name_is_free(r, doc);
-    return status ? status : admit(r, doc, NULL, UPDATE_MAIN, change);
+    return admit_change(r, doc, NULL, UPDATE_MAIN);
 }
 
-void request_create(struct request *r, json_t *doc)
+static void decide(struct request *r, json_t *doc)
 {
     struct alloc_change change = {0};
-    json_t *status = prepare(r, doc, &change);
-    r->code = 201;
+    json_t *status = check_name_is_free(r, doc);
+    if (!status)
+        status = admit_decide(r, doc, NULL, UPDATE_MAIN, &change);
     if (status)
         request_reply_status(r, status);
     else
         request_write(r, doc, false, &change);
+}
+
+/* Time has gone by: the namespace may be on its way out. */
+static void resume(struct request *r, json_t *doc, uint64_t seen_rv, enum update_part part)
+{
+    (void)seen_rv, (void)part;
+    json_t *status = check_namespace(r, doc);
+    if (!status)
+        status = customresources_check_create(r);
+    if (!status)
+        status = check_identity(r, doc);
+    if (status)
+        request_reply_status(r, status);
+    else
+        decide(r, doc);
+    json_decref(doc);
+}
+
+void request_create(struct request *r, json_t *doc)
+{
+    json_t *status = prepare(r, doc);
+    r->code = 201;
+    if (status)
+        request_reply_status(r, status);
+    else if (!webhooks_ask(r, "CREATE", doc, NULL, UPDATE_MAIN, resume))
+        decide(r, doc);
 }
 
 void handle_create(struct request *r)

@@ -10,6 +10,7 @@
 #include "http/http.h"
 #include "server/filter.h"
 #include "server/delete.h"
+#include "server/webhooks.h"
 
 /* --- options --- */
 
@@ -183,6 +184,14 @@ static void add_condition(json_t *doc, const json_t *condition)
     json_array_append(jget(doc, "status.conditions"), (json_t *)condition);
 }
 
+/* Webhooks do not object: the rest of the deletion. */
+static void resume(struct request *r, json_t *doc, uint64_t seen_rv, enum update_part part)
+{
+    (void)doc, (void)seen_rv, (void)part;
+    r->reviews++;
+    handle_delete(r);
+}
+
 void delete_object(struct request *r, const struct delete_options *o, const json_t *condition, reply_fn *reply)
 {
     struct alloc_change change = {0};
@@ -196,12 +205,15 @@ void delete_object(struct request *r, const struct delete_options *o, const json
         request_reply_status(r, status);
         return;
     }
+    r->dry_run = o->dry_run;
+    bool is_eviction = reply != NULL;
+    if (!is_eviction && !r->reviews && webhooks_ask(r, "DELETE", NULL, old, UPDATE_MAIN, resume))
+        return;
     bool gone;
     _cleanup_object_ struct object *kept = object_ref(old);
     _cleanup_json_ json_t *doc = decide(old, o, &gone);
     _cleanup_json_ json_t *old_doc = object_json(old);
     r->code = 200;
-    r->dry_run = o->dry_run;
     r->reply = reply ? reply : gone ? reply_deleted : NULL;
     if (!gone && json_equal(doc, old_doc)) {
         if (r->reply)

@@ -70,6 +70,7 @@ struct request {
     /* The handler fills in: */
     json_t *warnings; /* array of texts, or NULL */
     int code;         /* what success is answered with */
+    int reviews;      /* how often webhooks have been asked */
     reply_fn *reply;  /* turns the written object into the answer; NULL: it is the answer */
 };
 
@@ -96,6 +97,8 @@ struct server {
     SSL_CTX *tls, *agent_tls, *proxy_tls; /* ours; to agents, to pods: nobody known, nothing checked, as upstream */
     struct list requests;                 /* begun, not answered */
     struct list submissions;              /* writes on their way to the disk, submit.c */
+    int netns_fd;                         /* where it listens, and whence it reaches Services; -1: here; borrowed */
+    struct list reviews;                  /* requests that webhooks are asked about, webhooks.c */
     struct list watches;                  /* watch.c */
     struct list gatherings;               /* questions that agents are being asked; metrics.c */
     struct list queue;                    /* what local clients asked for, to be run from the loop; local.c */

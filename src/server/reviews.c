@@ -13,18 +13,6 @@ json_t *review_decode(struct request *r)
     return status ? status : check_identity(r, r->body);
 }
 
-static json_t *user_info(const struct user *u)
-{
-    json_t *groups = json_array(), *info = json_pack("{s:s, s:o}", "username", u->name, "groups", groups);
-    for (char **g = u->groups; *g; g++)
-        json_array_append_new(groups, json_string(*g));
-    if (u->uid)
-        jset_str(info, "uid", u->uid);
-    if (u->extra)
-        json_object_set(info, "extra", u->extra);
-    return info;
-}
-
 void review_reply(struct request *r, json_t *answer_new)
 {
     if (!jget(r->body, "metadata"))

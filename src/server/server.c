@@ -11,6 +11,7 @@
 #include "server/tokens.h"
 #include "server/watch.h"
 #include "server/watch_http.h"
+#include "server/webhooks.h"
 
 static void copy_config(struct server_config *to, const struct server_config *from)
 {
@@ -52,6 +53,7 @@ static void on_handle_closed(uv_handle_t *handle)
 /* Requests that wait for the disk get their answer from nobody now. */
 static void abandon_requests(struct server *s)
 {
+    webhooks_done(s);
     submissions_orphan(s);
     metrics_orphan(s);
     LIST_EACH(it, &s->requests) {
@@ -145,6 +147,8 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     list_init(&s->submissions);
     list_init(&s->gatherings);
     s->rules = rules_new();
+    list_init(&s->reviews);
+    s->netns_fd = -1;
     local_init(s);
     watches_init(s);
     expire_init(s);
@@ -159,5 +163,6 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
 
 int server_listen(struct server *s, int netns_fd, const char *ip, int port, int *ret_port, struct err *err)
 {
+    s->netns_fd = netns_fd;
     return http_server_listen(s->http, netns_fd, ip, port, ret_port, err);
 }

@@ -4,8 +4,9 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "server/manager.h"
-#include "server/write.h"
+#include "server/webhooks.h"
 
+#define REVIEWS_MAX 5 /* as upstream: an object that changes more often than webhooks answer */
 #define MODIFIED_TEXT "the object has been modified; please apply your changes to the latest version and try again"
 
 static void copy_member(json_t *to, const json_t *from, const char *path)
@@ -94,22 +95,13 @@ static void count_generation(const struct kind *k, json_t *doc, const json_t *ol
         jset_int(doc, "metadata.generation", jint(old, "metadata.generation", 0) + 1);
 }
 
-void request_update(struct request *r, struct object *old, json_t *doc, enum update_part part)
+/* Against what is there now; the write follows in the same step. */
+static void decide(struct request *r, struct object *old, json_t *doc, enum update_part part)
 {
     struct alloc_change change = {0};
     _cleanup_json_ json_t *old_doc = object_json(old);
     _cleanup_object_ struct object *kept = object_ref(old);
-    r->code = 200;
-    json_t *status = check_identity(r, doc);
-    if (!status)
-        status = check_preconditions(r, old, doc);
-    doc = merge_parts(r->kind, doc, old_doc, part);
-    keep_server_owned(doc, old_doc);
-    if (!status) {
-        schema_default(r->rules, doc);
-        track_managers(r, old_doc, doc);
-        status = admit(r, doc, old_doc, part, &change);
-    }
+    json_t *status = admit_decide(r, doc, old_doc, part, &change);
     if (!status)
         managed_keep_times(doc, old_doc);
     if (status) {
@@ -128,6 +120,42 @@ void request_update(struct request *r, struct object *old, json_t *doc, enum upd
         count_generation(r->kind, doc, old_doc);
         request_write(r, doc, false, &change);
     }
+}
+
+/* Webhooks have been asked about a version that may be the latest no more. A patch is then made anew, from the latest;
+ * whole objects are refused. */
+static void resume(struct request *r, json_t *doc, uint64_t seen_rv, enum update_part part)
+{
+    struct object *old = request_latest(r);
+    if (!old)
+        ;
+    else if (old->rv == seen_rv)
+        decide(r, old, doc, part);
+    else if (r->verb == V_PATCH && r->reviews++ < REVIEWS_MAX)
+        r->handler->run(r);
+    else
+        request_reply_status(r, conflict_status(r->kind, old->name, MODIFIED_TEXT));
+    json_decref(doc);
+}
+
+void request_update(struct request *r, struct object *old, json_t *doc, enum update_part part)
+{
+    _cleanup_json_ json_t *old_doc = object_json(old);
+    r->code = 200;
+    json_t *status = check_identity(r, doc);
+    if (!status)
+        status = check_preconditions(r, old, doc);
+    doc = merge_parts(r->kind, doc, old_doc, part);
+    keep_server_owned(doc, old_doc);
+    if (!status) {
+        schema_default(r->rules, doc);
+        track_managers(r, old_doc, doc);
+        status = admit_change(r, doc, old_doc, part);
+    }
+    if (status)
+        request_reply_status(r, status);
+    else if (!webhooks_ask(r, "UPDATE", doc, old, part, resume))
+        decide(r, old, doc, part);
     json_decref(doc);
 }
 

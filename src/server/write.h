@@ -17,10 +17,13 @@ enum update_part {
     UPDATE_EPHEMERAL, /* spec.ephemeralContainers of a pod */
     UPDATE_APPROVAL,  /* status.conditions of a CertificateSigningRequest */
 };
-/* Everything between defaults and the write: the plug-ins of admission, the kind's `prepare`, the numbers that the
- * cluster gives, the rules of the kind. old NULL: created. After a Status the change is empty again. admit.c */
-json_t *admit(struct request *r, json_t *doc, const json_t *old, enum update_part part, struct alloc_change *change);
-
+/* Everything between defaults and the write, in two halves with webhooks between them (webhooks.h): first the plug-ins
+ * that change the object; then the kind's `prepare`, the numbers that the cluster gives, the rules of the kind and the
+ * plug-ins that only look. The second decides on what is in the store now, and the write must follow at once. old NULL:
+ * created. After a Status the change is empty again. admit.c */
+json_t *admit_change(struct request *r, json_t *doc, const json_t *old, enum update_part part);
+json_t *admit_decide(struct request *r, json_t *doc, const json_t *old, enum update_part part,
+                     struct alloc_change *change);
 /* Marks what a deleted object held for release. admit.c */
 void release_numbers(struct server *s, const struct kind *k, const json_t *doc, struct alloc_change *change);
 

@@ -1,7 +1,11 @@
 """What a namespace may hold: the tutorials of kubernetes.io about quotas and limits, word by word, and priorities."""
+import base64
 import json
+import threading
 
-from harness import eventually
+import pytest
+
+from harness import eventually, run
 
 QUOTA = """
 apiVersion: v1
@@ -139,3 +143,113 @@ def test_priority_classes(kubectl, namespace):
     assert kubectl.json("get", "pod", "important", "-n", namespace)["spec"]["priority"] == 1000
     assert f"Priority Class Name:  {name}" in kubectl("describe", "pod", "important", "-n", namespace)
     kubectl("delete", "priorityclass", name)
+
+
+HOOK_SERVER = """
+import base64, http.server, json, ssl, sys
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        request = review["request"]
+        labels = (request["object"] or {}).get("metadata", {}).get("labels") or {}
+        response = {"uid": request["uid"], "allowed": labels.get("admit") != "no"}
+        if not response["allowed"]:
+            response["status"] = {"message": "labelled so", "code": 403}
+        elif self.path.startswith("/mutate"):
+            patch = [{"op": "add", "path": "/metadata/labels", "value": {**labels, "seen": "yes"}}]
+            response.update(patchType="JSONPatch", patch=base64.b64encode(json.dumps(patch).encode()).decode(),
+                            warnings=["a label was added"])
+        answer = json.dumps({"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": response}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+def serve(port, directory):
+    server = http.server.ThreadingHTTPServer(("", port), Hook)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory + "/tls.crt", directory + "/tls.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return server
+
+if __name__ == "__main__":
+    serve(8443, sys.argv[1]).serve_forever()
+"""
+
+
+def certificate(directory, *names):
+    """A certificate for these names that is its own authority; its text in base64."""
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+        "-subj", "/CN=hook", "-addext", "subjectAltName=" + ",".join(names), "-keyout", directory / "tls.key",
+        "-out", directory / "tls.crt")
+    return base64.b64encode((directory / "tls.crt").read_bytes()).decode()
+
+
+def configuration(kind, name, namespace, client, **more):
+    """A webhook for the ConfigMaps of one namespace."""
+    return json.dumps({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": name},
+        "webhooks": [{"name": "hook.example.com", "clientConfig": client, "sideEffects": "None",
+                      "admissionReviewVersions": ["v1"], "timeoutSeconds": 10,
+                      "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+                      "rules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"],
+                                 "resources": ["configmaps"]}], **more}]})
+
+
+def config_map(name, **labels):
+    return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}})
+
+
+@pytest.fixture
+def hook(tmp_path):
+    """A webhook beside the cluster: its port and authority."""
+    authority = certificate(tmp_path, "IP:127.0.0.1")
+    module = {"__name__": "hook"}
+    exec(HOOK_SERVER, module)  # pylint: disable=exec-used
+    server = module["serve"](0, str(tmp_path))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1], authority
+    server.shutdown()
+    server.server_close()
+
+
+def test_webhook_by_url(kubectl, namespace, hook):
+    port, authority = hook
+    for kind, path in (("MutatingWebhookConfiguration", "mutate"), ("ValidatingWebhookConfiguration", "validate")):
+        client = {"url": f"https://127.0.0.1:{port}/{path}", "caBundle": authority}
+        kubectl("apply", "-f", "-", input=configuration(kind, namespace, namespace, client))
+    assert kubectl("get", "mutatingwebhookconfigurations", namespace).splitlines()[1].split()[1] == "1"
+    done = kubectl.run("create", "-n", namespace, "-f", "-", input=config_map("fine", admit="yes"))
+    assert "Warning: a label was added" in done.stderr
+    assert kubectl.json("get", "cm", "fine", "-n", namespace)["metadata"]["labels"] == {"admit": "yes", "seen": "yes"}
+    refusal = kubectl.fails("create", "-n", namespace, "-f", "-", input=config_map("bad", admit="no"))
+    assert 'admission webhook "hook.example.com" denied the request: labelled so' in refusal
+    kubectl("create", "-n", "default", "-f", "-", input=config_map("elsewhere", admit="no"))
+    kubectl("delete", "configmap", "elsewhere", "-n", "default")
+    kubectl("delete", "mutatingwebhookconfigurations,validatingwebhookconfigurations", namespace)
+    kubectl("create", "-n", namespace, "-f", "-", input=config_map("free", admit="no"))
+
+
+def test_webhook_by_service(kubectl_new, tmp_path):
+    kubectl, namespace = kubectl_new, "hooked"
+    kubectl("create", "namespace", namespace)
+    authority = certificate(tmp_path, f"DNS:hook.{namespace}.svc")
+    (tmp_path / "server.py").write_text(HOOK_SERVER)
+    kubectl("create", "secret", "generic", "hook", f"--from-file={tmp_path}", "-n", namespace)
+    client = {"service": {"namespace": namespace, "name": "hook", "path": "/mutate"}, "caBundle": authority}
+    kubectl("apply", "-f", "-", input=configuration("MutatingWebhookConfiguration", namespace, namespace, client))
+    assert 'failed calling webhook "hook.example.com"' in \
+        kubectl.fails("create", "-n", namespace, "-f", "-", input=config_map("early"))
+    overrides = json.dumps({"spec": {
+        "volumes": [{"name": "hook", "secret": {"secretName": "hook"}}],
+        "containers": [{"name": "hook", "image": "yanbin/python-web:latest", "imagePullPolicy": "IfNotPresent",
+                        "command": ["python3", "/hook/server.py", "/hook"],
+                        "volumeMounts": [{"name": "hook", "mountPath": "/hook"}]}]}})
+    kubectl("run", "hook", "--image=yanbin/python-web:latest", f"--overrides={overrides}", "-n", namespace)
+    kubectl("expose", "pod", "hook", "--port=443", "--target-port=8443", "-n", namespace)
+    eventually(lambda: kubectl.run("create", "-n", namespace, "-f", "-", input=config_map("made"),
+                                   check=False).returncode == 0)
+    assert kubectl.json("get", "cm", "made", "-n", namespace)["metadata"]["labels"] == {"seen": "yes"}
+    kubectl("delete", "mutatingwebhookconfiguration", namespace)
+    kubectl("delete", "namespace", namespace, "--wait=false")

@@ -1,0 +1,338 @@
+/* See webhooks.h. Mutating webhooks are asked one after the other, each about what the one before has made of the
+ * object; then validating ones all at once, about the object as it would be written. The loop goes on meanwhile, so the
+ * request is decided anew afterwards. Without a webhook that matches nothing of this costs more than a look whether
+ * there are any. */
+#define LOG_AREA "server"
+#include "server/webhooks.h"
+
+#include "base/log.h"
+#include "base/rand.h"
+#include "base/str.h"
+#include "json/patch.h"
+#include "server/webhook_call.h"
+#include "server/webhook_match.h"
+
+struct hook {
+    struct review *of;
+    json_t *webhook;
+    const struct kind *as; /* the version it is asked about */
+    json_t *question;
+    struct webhook_call *call;
+    unsigned asked_at; /* changes there had been */
+    struct webhook_answer answer;
+    json_t *failure; /* a Status: it did not answer, and that counts */
+};
+
+struct review {
+    struct list link; /* server->reviews */
+    struct request *r;
+    const char *operation;
+    enum update_part part;
+    json_t *doc, *old_doc, *namespace, *result; /* result: as it would be written */
+    uint64_t seen_rv;
+    struct hook *mutating, *validating;
+    size_t n_mutating, n_validating, at, waiting;
+    unsigned changes;
+    bool again; /* the second round of mutating webhooks */
+    webhooks_resume_fn *resume;
+};
+
+/* --- life --- */
+
+static void hooks_free(struct hook *hooks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (hooks[i].call)
+            webhook_call_cancel(hooks[i].call);
+        webhook_answer_done(&hooks[i].answer);
+        json_decref(hooks[i].failure);
+        json_decref(hooks[i].question);
+        json_decref(hooks[i].webhook);
+    }
+    free(hooks);
+}
+
+static void review_free(struct review *v)
+{
+    list_remove(&v->link);
+    hooks_free(v->mutating, v->n_mutating);
+    hooks_free(v->validating, v->n_validating);
+    json_decref(v->doc);
+    json_decref(v->old_doc);
+    json_decref(v->namespace);
+    json_decref(v->result);
+    free(v);
+}
+
+void webhooks_done(struct server *s)
+{
+    LIST_EACH(it, &s->reviews)
+        review_free(container_of(it, struct review, link));
+}
+
+static void refuse(struct review *v, json_t *status)
+{
+    struct request *r = v->r;
+    review_free(v);
+    request_reply_status(r, status);
+}
+
+static void finish(struct review *v)
+{
+    struct request *r = v->r;
+    json_t *doc = TAKE(v->doc);
+    uint64_t seen_rv = v->seen_rv;
+    enum update_part part = v->part;
+    webhooks_resume_fn *resume = v->resume;
+    review_free(v);
+    resume(r, doc, seen_rv, part);
+}
+
+/* --- one question --- */
+
+static struct webhook_question question_of(const struct review *v, const json_t *doc)
+{
+    const struct request *r = v->r;
+    return (struct webhook_question){
+        .operation = v->operation,
+        .version = r->version,
+        .ns = r->kind->namespaced          ? r->what.ns
+              : r->kind == &kind_namespace ? jstr_or(doc ? doc : v->old_doc, "metadata.name", "")
+                                           : "",
+        .name = *r->what.name ? r->what.name : jstr_or(doc ? doc : v->old_doc, "metadata.name", ""),
+        .sub = r->what.subresource,
+        .namespace = v->namespace,
+        .doc = doc,
+        .old = v->old_doc,
+        .user = r->user,
+        .dry_run = r->dry_run};
+}
+
+/* Reads an answer, or makes of its absence what the failurePolicy says. */
+static void take_answer(struct hook *h, const char *body, size_t len, const struct err *err)
+{
+    const char *name = jstr_or(h->webhook, "name", "");
+    struct err unreadable;
+    h->call = NULL;
+    if (!err && webhook_answer_read(name, h->question, body, len, &h->answer, &unreadable) < 0)
+        err = &unreadable;
+    if (err && streq(jstr_or(h->webhook, "failurePolicy", ""), "Ignore"))
+        log_warn("webhook %s is ignored: %s", name, err->msg);
+    else if (err)
+        h->failure =
+            status_new(STATUS_INTERNAL, "Internal error occurred: failed calling webhook \"%s\": %s", name, err->msg);
+    size_t i;
+    json_t *warning;
+    json_t **all = &h->of->r->warnings;
+    json_array_foreach(h->answer.warnings, i, warning) {
+        if (!*all)
+            *all = json_array();
+        json_array_append(*all, warning);
+    }
+}
+
+static void ask(struct hook *h, const json_t *doc, webhook_call_fn *answered)
+{
+    char uid[37];
+    struct webhook_question q = question_of(h->of, doc);
+    rand_uuid(uid);
+    json_decref(h->question);
+    h->question = webhook_review(h->webhook, h->as, &q, uid);
+    h->call = webhook_call_start(h->of->r->server, h->webhook, h->question, answered, h);
+}
+
+/* --- validating --- */
+
+/* The first objection in the order of the configurations, so that equal requests get equal answers. */
+static void conclude(struct review *v)
+{
+    for (size_t i = 0; i < v->n_validating; i++) {
+        struct hook *h = &v->validating[i];
+        json_t *status = h->failure ? TAKE(h->failure) : TAKE(h->answer.refusal);
+        if (status) {
+            refuse(v, status);
+            return;
+        }
+    }
+    finish(v);
+}
+
+static void on_validated(void *arg, const char *body, size_t len, const struct err *err)
+{
+    struct hook *h = arg;
+    take_answer(h, body, len, err);
+    if (--h->of->waiting == 0)
+        conclude(h->of);
+}
+
+/* The object as it would be written now; the numbers it got are given back. */
+static json_t *decide(struct review *v)
+{
+    struct alloc_change change = {0};
+    v->result = v->doc ? json_deep_copy(v->doc) : NULL;
+    json_t *status = v->result ? admit_decide(v->r, v->result, v->old_doc, v->part, &change) : NULL;
+    alloc_rollback(&change);
+    return status;
+}
+
+static void validate(struct review *v)
+{
+    json_t *status = decide(v);
+    if (status) {
+        refuse(v, status);
+        return;
+    }
+    struct webhook_question q = question_of(v, v->result);
+    v->waiting = 1; /* ourselves */
+    for (size_t i = 0; i < v->n_validating; i++) {
+        struct hook *h = &v->validating[i];
+        h->as = webhook_match(h->webhook, &q);
+        if (!h->as)
+            continue;
+        v->waiting++;
+        ask(h, v->result, on_validated);
+    }
+    if (--v->waiting == 0)
+        conclude(v);
+}
+
+/* --- mutating --- */
+
+static void mutate_next(struct review *v);
+
+/* The patch is for the version that the webhook was asked about. */
+static json_t *patch(struct review *v, struct hook *h)
+{
+    struct err err;
+    _cleanup_json_ json_t *seen = json_deep_copy(v->doc);
+    kind_from_stored(h->as, seen);
+    _cleanup_json_ json_t *shared = json_patch_apply(seen, h->answer.patch, &err);
+    if (!shared)
+        return status_new(STATUS_INTERNAL, "Internal error occurred: %s", err.msg);
+    json_t *doc = json_deep_copy(shared);
+    json_t *ignored = NULL; /* unknown fields are the webhook's business */
+    json_t *status = schema_decode(h->as, doc, VALIDATION_IGNORE, &ignored);
+    json_decref(ignored);
+    if (status) {
+        json_decref(doc);
+        return status;
+    }
+    kind_to_stored(h->as, doc);
+    schema_default(v->r->rules, doc);
+    v->changes += !json_equal(doc, v->doc);
+    json_decref(v->doc);
+    v->doc = doc;
+    return NULL;
+}
+
+static void on_mutated(void *arg, const char *body, size_t len, const struct err *err)
+{
+    struct hook *h = arg;
+    struct review *v = h->of;
+    take_answer(h, body, len, err);
+    json_t *status = h->failure ? TAKE(h->failure) : TAKE(h->answer.refusal);
+    if (!status && h->answer.patch && v->doc)
+        status = patch(v, h);
+    webhook_answer_done(&h->answer);
+    h->asked_at = v->changes;
+    v->at++;
+    if (status)
+        refuse(v, status);
+    else
+        mutate_next(v);
+}
+
+/* In the second round only those are asked that want to be, and only if others have changed what they saw. */
+static bool is_due(const struct review *v, const struct hook *h)
+{
+    return !v->again ||
+           (h->asked_at < v->changes && h->as && streq(jstr_or(h->webhook, "reinvocationPolicy", ""), "IfNeeded"));
+}
+
+static void mutate_next(struct review *v)
+{
+    for (; v->at < v->n_mutating; v->at++) {
+        struct hook *h = &v->mutating[v->at];
+        struct webhook_question q = question_of(v, v->doc);
+        if (!is_due(v, h) || !(h->as = webhook_match(h->webhook, &q)))
+            continue;
+        ask(h, v->doc, on_mutated);
+        return;
+    }
+    json_t *status = v->changes && v->doc ? admit_change(v->r, v->doc, v->old_doc, v->part) : NULL;
+    if (status) {
+        refuse(v, status);
+    } else if (v->changes && !v->again) {
+        v->again = true;
+        v->at = 0;
+        mutate_next(v);
+    } else {
+        validate(v);
+    }
+}
+
+/* --- beginning --- */
+
+struct gathering {
+    struct hook **hooks;
+    size_t *n;
+    struct review *of;
+};
+
+static bool gather(void *arg, struct object *o)
+{
+    struct gathering *g = arg;
+    _cleanup_json_ json_t *doc = object_json(o);
+    size_t i;
+    json_t *webhook;
+    json_array_foreach(jget(doc, "webhooks"), i, webhook) {
+        *g->hooks = xrealloc(*g->hooks, (*g->n + 1) * sizeof(struct hook));
+        (*g->hooks)[(*g->n)++] = (struct hook){.of = g->of, .webhook = json_incref(webhook)};
+    }
+    return true;
+}
+
+static bool any_matches(const struct review *v)
+{
+    struct webhook_question q = question_of(v, v->doc);
+    bool any = false;
+    for (size_t i = 0; i < v->n_mutating; i++)
+        any |= webhook_match(v->mutating[i].webhook, &q) != NULL;
+    for (size_t i = 0; i < v->n_validating; i++)
+        any |= webhook_match(v->validating[i].webhook, &q) != NULL;
+    return any;
+}
+
+/* Configurations themselves are beyond webhooks, so that a broken one can be taken away. A scale is no object of its
+ * own here. */
+static bool is_exempt(const struct request *r)
+{
+    return r->kind == &kind_mutatingwebhook || r->kind == &kind_validatingwebhook ||
+           streq(r->what.subresource, "scale");
+}
+
+bool webhooks_ask(struct request *r, const char *operation, json_t *doc, struct object *old, enum update_part part,
+                  webhooks_resume_fn *resume)
+{
+    struct store *store = r->server->store;
+    if (is_exempt(r) ||
+        !(store_count(store, &kind_mutatingwebhook, "") + store_count(store, &kind_validatingwebhook, "")))
+        return false;
+    struct review *v = NEW(struct review);
+    const struct object *ns = r->kind->namespaced ? store_latest(store, &kind_namespace, "", r->what.ns) : NULL;
+    *v = (struct review){.r = r, .operation = operation, .part = part, .resume = resume, .seen_rv = old ? old->rv : 0};
+    v->doc = doc ? json_deep_copy(doc) : NULL;
+    v->old_doc = old ? object_json(old) : NULL;
+    v->namespace = ns ? object_json(ns) : NULL;
+    list_append(&r->server->reviews, &v->link);
+    store_each(store, &kind_mutatingwebhook, "", NULL, NULL, gather,
+               &(struct gathering){&v->mutating, &v->n_mutating, v});
+    store_each(store, &kind_validatingwebhook, "", NULL, NULL, gather,
+               &(struct gathering){&v->validating, &v->n_validating, v});
+    if (!any_matches(v)) {
+        review_free(v);
+        return false;
+    }
+    mutate_next(v);
+    return true;
+}

@@ -1,0 +1,187 @@
+/* server/webhooks.h: requests that wait for webhooks, which are served from the same loop, over HTTPS. */
+#include "base/file.h"
+#include "base/str.h"
+#include "server_world.h"
+
+#define HOOKS "/apis/admissionregistration.k8s.io/v1"
+#define CONFIGMAPS "/api/v1/namespaces/default/configmaps"
+
+static struct {
+    struct http_server *http;
+    SSL_CTX *tls;
+    int port;
+    char *ca;           /* base64 */
+    int asked;          /* questions so far */
+    char operation[16]; /* of the last one */
+    bool silent;        /* does not answer */
+} hook;
+
+static void answer_review(struct http_exchange *x, const json_t *review)
+{
+    const json_t *object = jget(review, "request.object");
+    const char *data = jstr_or(object, "data.do", "");
+    json_t *response = json_pack("{s:s, s:b}", "uid", jstr(review, "request.uid"), "allowed", !streq(data, "refuse"));
+    if (streq(data, "refuse"))
+        jset(response, "status", json_pack("{s:s, s:i}", "message", "not this one", "code", 403));
+    if (streq(http_path(x), "/mutate") && streq(data, "change")) {
+        static const char ops[] = "[{\"op\":\"add\",\"path\":\"/data/changed\",\"value\":\"yes\"}]";
+        _cleanup_free_ char *patch = base64_encode(ops, strlen(ops));
+        jset_str(response, "patch", patch);
+        jset_str(response, "patchType", "JSONPatch");
+    }
+    if (streq(data, "warn"))
+        jset(response, "warnings", json_pack("[s]", "careful"));
+    _cleanup_json_ json_t *answer_doc = json_pack("{s:s, s:s, s:o}", "apiVersion", "admission.k8s.io/v1", "kind",
+                                                  "AdmissionReview", "response", response);
+    _cleanup_free_ char *text = jprint(answer_doc);
+    http_reply(x, 200, "application/json", text, strlen(text));
+}
+
+/* Who asked has given up. */
+static void forget(void *arg)
+{
+    (void)arg;
+}
+
+static void serve(void *arg, struct http_exchange *x)
+{
+    size_t len;
+    struct err err;
+    const char *body = http_body(x, &len);
+    (void)arg;
+    _cleanup_json_ json_t *review = jparse(body, len, &err);
+    T_TRUE(review);
+    hook.asked++;
+    snprintf(hook.operation, sizeof(hook.operation), "%s", jstr_or(review, "request.operation", ""));
+    if (hook.silent)
+        http_on_gone(x, forget, NULL);
+    else
+        answer_review(x, review);
+}
+
+TEST(a_webhook_to_ask)
+{
+    struct err err;
+    size_t len;
+    hook.tls = tls_server_ctx(world.pki.server_cert, world.pki.server_key, NULL, &err);
+    hook.http = http_server_new(&world.loop, hook.tls, serve, NULL);
+    T_INT(http_server_listen(hook.http, -1, "127.0.0.1", 0, &hook.port, &err), 0);
+    _cleanup_free_ char *pem = file_read(world.pki.ca_cert, 65536, &len, &err);
+    hook.ca = base64_encode(pem, len);
+}
+
+static int configure(const char *kind, const char *name, const char *path, const char *more)
+{
+    _cleanup_free_ char *target = xasprintf(HOOKS "/%swebhookconfigurations", kind);
+    _cleanup_free_ char *body = xasprintf(
+        "{\"metadata\":{\"name\":\"%s\"},\"webhooks\":[{\"name\":\"%s.test.io\",\"clientConfig\":{\"url\":"
+        "\"https://127.0.0.1:%d%s\",\"caBundle\":\"%s\"},\"rules\":[{\"operations\":[\"CREATE\",\"UPDATE\",\"DELETE\"],"
+        "\"apiGroups\":[\"\"],\"apiVersions\":[\"v1\"],\"resources\":[\"configmaps\"]}],\"sideEffects\":\"None\","
+        "\"admissionReviewVersions\":[\"v1\"]%s}]}",
+        name, name, hook.port, path, hook.ca, more);
+    return post(target, body);
+}
+
+TEST(validating_webhooks_may_refuse)
+{
+    T_INT(configure("validating", "v", "/validate", ""), 201);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"good\"},\"data\":{\"do\":\"warn\"}}"), 201);
+    T_STR(answer.warning, "299 - \"careful\"");
+    T_STR(hook.operation, "CREATE");
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"bad\"},\"data\":{\"do\":\"refuse\"}}"), 403);
+    T_STR(text("message"), "admission webhook \"v.test.io\" denied the request: not this one");
+    T_INT(get(CONFIGMAPS "/bad"), 404);
+    T_INT(merge(CONFIGMAPS "/good", "{\"data\":{\"do\":\"refuse\"}}"), 403);
+    T_STR(hook.operation, "UPDATE");
+    T_INT(merge(CONFIGMAPS "/good", "{\"data\":{\"do\":\"fine\"}}"), 200);
+    int asked = hook.asked;
+    T_INT(post("/api/v1/namespaces/default/secrets", "{\"metadata\":{\"name\":\"s\"}}"), 201);
+    T_INT(hook.asked, asked); /* not its business */
+    T_INT(delete (CONFIGMAPS "/good", NULL), 200);
+    T_STR(hook.operation, "DELETE");
+    T_INT(get(CONFIGMAPS "/good"), 404);
+}
+
+TEST(mutating_webhooks_come_first)
+{
+    T_INT(configure("mutating", "m", "/mutate", ""), 201);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"c\"},\"data\":{\"do\":\"change\"}}"), 201);
+    T_STR(text("data.changed"), "yes");
+    T_INT(post(CONFIGMAPS "?dryRun=All", "{\"metadata\":{\"name\":\"d\"},\"data\":{\"do\":\"change\"}}"), 201);
+    T_STR(text("data.changed"), "yes");
+    T_INT(put(CONFIGMAPS "/c", "{\"metadata\":{\"name\":\"c\"},\"data\":{\"do\":\"change\",\"x\":\"1\"}}"), 200);
+    T_STR(text("data.changed"), "yes");
+    T_INT(delete (HOOKS "/mutatingwebhookconfigurations/m", NULL), 200);
+    T_INT(delete (HOOKS "/validatingwebhookconfigurations/v", NULL), 200);
+}
+
+TEST(silence_is_what_the_policy_says)
+{
+    hook.silent = true;
+    T_INT(configure("validating", "f", "/validate", ",\"timeoutSeconds\":1"), 201);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"f\"}}"), 500);
+    _cleanup_free_ char *expected =
+        xasprintf("Internal error occurred: failed calling webhook \"f.test.io\": failed to call webhook: Post "
+                  "\"https://127.0.0.1:%d/validate?timeout=1s\": context deadline exceeded",
+                  hook.port);
+    T_STR(text("message"), expected);
+    T_INT(delete (HOOKS "/validatingwebhookconfigurations/f", NULL), 200);
+    T_INT(configure("validating", "i", "/validate", ",\"timeoutSeconds\":1,\"failurePolicy\":\"Ignore\""), 201);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"i\"}}"), 201);
+    T_INT(delete (HOOKS "/validatingwebhookconfigurations/i", NULL), 200);
+    hook.silent = false;
+}
+
+TEST(a_stranger_is_not_trusted)
+{
+    _cleanup_free_ char *ca = hook.ca;
+    hook.ca = xstrdup("");
+    T_INT(configure("validating", "s", "/validate", ""), 201);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"s\"}}"), 500);
+    T_TRUE(str_after(text("message"), "Internal error occurred: failed calling webhook \"s.test.io\"") != NULL);
+    T_INT(delete (HOOKS "/validatingwebhookconfigurations/s", NULL), 200);
+    free(hook.ca);
+    hook.ca = TAKE(ca);
+}
+
+TEST(configurations_are_checked)
+{
+    T_INT(configure("validating", "t", "/validate", ",\"timeoutSeconds\":31"), 422);
+    T_TRUE(strstr(text("message"), "webhooks[0].timeoutSeconds: Invalid value: 31: the timeout value must be between 1 "
+                                   "and 30 seconds") != NULL);
+    T_INT(configure("validating", "t", "/validate", ",\"matchConditions\":[{\"name\":\"a\",\"expression\":\"true\"}]"),
+          422);
+    T_TRUE(strstr(text("message"), "does not evaluate CEL") != NULL);
+}
+
+/* A request that waits when the server goes is let go. */
+TEST(the_world_ends)
+{
+    hook.silent = true;
+    T_INT(configure("validating", "w", "/validate", ""), 201);
+    _cleanup_json_ json_t *map =
+        json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", "v1", "kind", "ConfigMap", "metadata", "name", "waits");
+    int asked = hook.asked;
+    client_create(world.client, &kind_configmap, "default", map, NULL, NULL);
+    uv_timer_start(&world.alarm, on_alarm, TIME_LIMIT_MS, 0);
+    while (hook.asked == asked)
+        uv_run(&world.loop, UV_RUN_ONCE);
+    uv_timer_stop(&world.alarm);
+    http_server_free(hook.http);
+    SSL_CTX_free(hook.tls);
+    free(hook.ca);
+    end_world();
+}
+
+int main(void)
+{
+    make_world();
+    RUN(a_webhook_to_ask);
+    RUN(validating_webhooks_may_refuse);
+    RUN(mutating_webhooks_come_first);
+    RUN(silence_is_what_the_policy_says);
+    RUN(a_stranger_is_not_trusted);
+    RUN(configurations_are_checked);
+    RUN(the_world_ends);
+    return DONE();
+}
