@@ -120,6 +120,13 @@ static const struct plugin looking[] = {
     {&kind_lease, admit_node_lease},
     {&kind_pod, admit_node_pod},
     {&kind_pod, admit_limits},
+    {&kind_pod, admit_pod_security},
+    {&kind_deployment, admit_template_security},
+    {&kind_replicaset, admit_template_security},
+    {&kind_replicationcontroller, admit_template_security},
+    {&kind_statefulset, admit_template_security},
+    {&kind_daemonset, admit_template_security},
+    {&kind_job, admit_template_security},
     {&kind_priorityclass, admit_default_priority},
     {NULL, admit_quota}, /* last: only what nobody else refuses is counted */
 };

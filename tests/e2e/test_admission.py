@@ -253,3 +253,15 @@ def test_webhook_by_service(kubectl_new, tmp_path):
     assert kubectl.json("get", "cm", "made", "-n", namespace)["metadata"]["labels"] == {"seen": "yes"}
     kubectl("delete", "mutatingwebhookconfiguration", namespace)
     kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+def test_pod_security(kubectl, namespace):
+    kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=baseline",
+            "pod-security.kubernetes.io/warn=restricted")
+    done = kubectl.run("run", "plain", "--image=busybox", "-n", namespace)
+    assert 'Warning: would violate PodSecurity "restricted:latest": allowPrivilegeEscalation != false' in done.stderr
+    overrides = json.dumps({"spec": {"hostNetwork": True}})
+    refusal = kubectl.fails("run", "host", "--image=busybox", f"--overrides={overrides}", "-n", namespace)
+    assert 'pods "host" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)' in refusal
+    done = kubectl.run("create", "deployment", "web", "--image=busybox", "-n", namespace)
+    assert "Warning: would violate PodSecurity" in done.stderr
