@@ -37,10 +37,9 @@ static json_t *look(const struct admission *a, const char *path, bool enforces)
     _cleanup_free_ char *warned = refused ? NULL : violations(labels, "warn", jget(a->doc, path));
     if (refused)
         return admission_forbidden(a, "violates PodSecurity %s", refused);
-    if (warned && !*a->warnings)
-        *a->warnings = json_array();
-    if (warned)
-        json_array_append_new(*a->warnings, json_sprintf("would violate PodSecurity %s", warned));
+    _cleanup_free_ char *warning = warned ? xasprintf("would violate PodSecurity %s", warned) : NULL;
+    if (warning)
+        warn_once(a->warnings, warning);
     return NULL;
 }
 

@@ -123,12 +123,9 @@ static void take_answer(struct hook *h, const char *body, size_t len, const stru
             status_new(STATUS_INTERNAL, "Internal error occurred: failed calling webhook \"%s\": %s", name, err->msg);
     size_t i;
     json_t *warning;
-    json_t **all = &h->of->r->warnings;
-    json_array_foreach(h->answer.warnings, i, warning) {
-        if (!*all)
-            *all = json_array();
-        json_array_append(*all, warning);
-    }
+    json_array_foreach(h->answer.warnings, i, warning)
+        if (json_is_string(warning))
+            warn_once(&h->of->r->warnings, json_string_value(warning));
 }
 
 static void ask(struct hook *h, const json_t *doc, webhook_call_fn *answered)

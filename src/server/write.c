@@ -55,6 +55,18 @@ json_t *check_identity(const struct request *r, json_t *doc)
     return NULL;
 }
 
+void warn_once(json_t **warnings, const char *text)
+{
+    size_t i;
+    json_t *told;
+    if (!*warnings)
+        *warnings = json_array();
+    json_array_foreach(*warnings, i, told)
+        if (streq(str_or(json_string_value(told), ""), text))
+            return;
+    json_array_append_new(*warnings, json_string(text));
+}
+
 static void reply_written(struct request *r, struct object *obj)
 {
     if (r->reply)

@@ -24,6 +24,9 @@ enum update_part {
 json_t *admit_change(struct request *r, json_t *doc, const json_t *old, enum update_part part);
 json_t *admit_decide(struct request *r, json_t *doc, const json_t *old, enum update_part part,
                      struct alloc_change *change);
+/* Adds a text to an array that is made when the first one comes; the same text once, since an object may be looked at
+ * several times before it is written. */
+void warn_once(json_t **warnings, const char *text);
 /* Marks what a deleted object held for release. admit.c */
 void release_numbers(struct server *s, const struct kind *k, const json_t *doc, struct alloc_change *change);
 
