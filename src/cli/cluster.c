@@ -38,7 +38,7 @@
 #define SERVICE_CIDR "10.96.0.0/12"
 #define API_SERVICE_IP "10.96.0.1" /* default/kubernetes: the first of SERVICE_CIDR */
 #define DNS_IP "10.96.0.10"
-#define DOMAIN "cluster.local"
+#define DOMAIN CLUSTER_DOMAIN
 #define API_PORT 6443
 #define KUBELET_PORT 10250
 

@@ -16,6 +16,7 @@ struct cluster_config {
     const char *lb_pool;     /* for EXTERNAL-IPs of LoadBalancer Services; inside the LAN */
     bool schedule_on_master; /* of several nodes the first takes pods too */
 };
+#define CLUSTER_DOMAIN "cluster.local"
 #define CLUSTER_LB_NONE "none" /* as pool: Services get the nodes' addresses */
 #define CLUSTER_LB_POOL "172.28.128.200-172.28.128.250"
 

@@ -446,6 +446,28 @@ def test_readiness(default_empty, tmp_path):
     assert kubectl.json("get", "pod", name)["status"]["containerStatuses"][0]["restartCount"] == 0
 
 
+def test_why(default_empty):
+    """`c8s why` finds what a person would look for, on all nodes."""
+    kubectl = default_empty
+    kubectl("create", "deployment", "web", "--image=yanbin/python-web:latest")
+    kubectl("expose", "deployment", "web", "--port=80")
+    kubectl.ready_pods("app=web", 1)
+
+    def why(name):
+        done = run(harness.C8S, "why", name, check=False)
+        assert not done.stderr
+        return done.returncode, done.stdout
+    code, said = eventually(lambda: why("web") if why("web")[0] == 0 else None, "it answers")
+    assert "selector app=web matches 1 pod, 1 of them ready" in said and "3 nodes have the rules for it" in said
+    kubectl("patch", "service", "web", "-p", '{"spec":{"ports":[{"port":80,"targetPort":81}]}}')
+    eventually(lambda: "port 81 (web-" in why("web.default")[1], "nobody listens there")
+    kubectl("patch", "service", "web", "-p", '{"spec":{"selector":{"app":"wep"}}}')
+    eventually(lambda: "NO    port 80/tcp has no endpoint" in why("web")[1], "no endpoint")
+    code, said = why("web")
+    assert code == 1 and "selector app=wep matches no pod in namespace default" in said
+    assert "there is no Service web in namespace kube-system, but one in default" in why("web.kube-system")[1]
+
+
 def test_headless(kubia):
     """D13."""
     kubectl = kubia
