@@ -6,12 +6,15 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/ip.h"
+#include "base/map.h"
 #include "dns/cache.h"
 #include "dns/wire.h"
 
 /* What a few misbehaving pods can make us hold. */
 #define OPEN_MAX 512
 #define OPEN_STUB_MAX 64
+#define OPEN_CLIENT_MAX 128 /* of one address: a pod that asks without end leaves room for the others of its node */
 
 /* The servers that settings lead to: everybody's, and one set for each of the settings' stubs, in their order. */
 struct servers {
@@ -26,11 +29,17 @@ struct resolver {
     struct servers now, before; /* before: only for the questions that were on their way at the last change */
     struct cache *cache;
     unsigned generation; /* of settings */
+    struct map clients;  /* address as text -> struct dns_client, of those that wait for an answer */
+};
+
+struct dns_client {
+    unsigned n_open;
 };
 
 /* A client's query while others are being asked. */
 struct errand {
     struct resolver *r;
+    char client[IP_TEXT_SIZE];
     unsigned generation;
     bool tcp, chase; /* chase: what is asked is the name behind our CNAME */
     resolver_done_fn *done;
@@ -117,6 +126,7 @@ void resolver_free(struct resolver *r)
     servers_done(&r->before);
     servers_done(&r->now);
     cache_free(r->cache);
+    map_done_with(&r->clients, free);
     reverse_free(r->answerer.reverse);
     settings_unref(r->answerer.settings);
     free(r);
@@ -149,8 +159,38 @@ bool resolver_answer(struct resolver *r, const uint8_t *query, size_t len, bool 
     return true;
 }
 
+/* --- who asks --- */
+
+static void client_text(const struct sockaddr *from, char out[IP_TEXT_SIZE])
+{
+    struct ip ip = {.family = from->sa_family};
+    if (ip.family == AF_INET)
+        ip.v4 = ((const struct sockaddr_in *)from)->sin_addr;
+    else
+        ip.v6 = ((const struct sockaddr_in6 *)from)->sin6_addr;
+    ip_format(&ip, out);
+}
+
+/* false: it has asked enough. */
+static bool client_enters(struct resolver *r, const char *text)
+{
+    struct dns_client *c = map_get(&r->clients, text);
+    if (!c)
+        map_put(&r->clients, text, c = NEW(struct dns_client));
+    c->n_open++;
+    return c->n_open <= OPEN_CLIENT_MAX;
+}
+
+static void client_leaves(struct resolver *r, const char *text)
+{
+    struct dns_client *c = map_get(&r->clients, text);
+    if (--c->n_open == 0)
+        free(map_del(&r->clients, text));
+}
+
 static void finish(struct errand *e, const uint8_t *answer, size_t len)
 {
+    client_leaves(e->r, e->client);
     e->done(e->arg, answer, len);
     free(e);
 }
@@ -173,17 +213,20 @@ static void on_reply(void *arg, const uint8_t *reply, size_t reply_len)
     finish(e, out, len);
 }
 
-void resolver_ask(struct resolver *r, const uint8_t *query, size_t len, bool tcp, resolver_done_fn *done, void *arg)
+void resolver_ask(struct resolver *r, const struct sockaddr *from, const uint8_t *query, size_t len, bool tcp,
+                  resolver_done_fn *done, void *arg)
 {
     uint8_t out[WIRE_MAX];
     size_t out_len;
     struct errand *e = xmalloc(sizeof(*e) + len);
     *e = (struct errand){.r = r, .generation = r->generation, .tcp = tcp, .done = done, .arg = arg, .len = len};
     memcpy(e->query, query, len);
+    client_text(from, e->client);
+    bool may_ask = client_enters(r, e->client);
     enum answer_verdict verdict = answer_query(&r->answerer, query, len, tcp, out, &out_len);
     e->chase = verdict == ANSWER_CHASE;
     const uint8_t *asked = e->chase ? out : query;
     size_t asked_len = e->chase ? out_len : len;
-    if (!forward_ask(servers_for(r, asked), asked, asked_len, tcp, on_reply, e))
+    if (!may_ask || !forward_ask(servers_for(r, asked), asked, asked_len, tcp, on_reply, e))
         on_reply(e, NULL, 0);
 }

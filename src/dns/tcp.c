@@ -115,9 +115,12 @@ static void on_query(struct connection *c, const uint8_t *query, size_t len)
         reply_to(c, out, out_len);
         return;
     }
+    struct sockaddr_storage from = {.ss_family = AF_INET};
+    int from_len = sizeof(from);
+    (void)uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&from, &from_len); /* gone already: from 0.0.0.0 */
     c->refs++;
     c->n_open++;
-    resolver_ask(c->server->resolver, query, len, true, on_late_answer, c);
+    resolver_ask(c->server->resolver, (struct sockaddr *)&from, query, len, true, on_late_answer, c);
 }
 
 /* Takes whole messages out of the buffer, as long as there is room for questions on their way. */

@@ -50,7 +50,7 @@ static void ask(struct udp_server *u, const uint8_t *query, size_t len, const st
     c->addr_len = from->msg_namelen;
     memcpy(&c->addr, from->msg_name, from->msg_namelen);
     u->refs++;
-    resolver_ask(u->resolver, query, len, false, on_late_answer, c);
+    resolver_ask(u->resolver, from->msg_name, query, len, false, on_late_answer, c);
 }
 
 /* Reads up to BATCH queries and writes what can be answered at once. Returns how many queries there were. */

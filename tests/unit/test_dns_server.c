@@ -296,6 +296,51 @@ TEST(a_burst_is_answered_whole)
     teardown();
 }
 
+/* A socket of its own for each question, so that no answer is mixed up; from: the client's address. */
+static int ask_from(const char *from, const char *name)
+{
+    struct sockaddr_in addr, own;
+    uint8_t query[300];
+    uv_ip4_addr(inner_ip, PORT, &addr);
+    uv_ip4_addr(from, 0, &own);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    T_INT(bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
+    T_INT(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    T_TRUE(send(fd, query, make_query(name, 9, query), 0) > 0);
+    return fd;
+}
+
+TEST(one_client_leaves_room_for_others)
+{
+    enum { N = 140, SHARE = 128 };
+    int fds[N + 1], answered = 0;
+    uint8_t reply[600];
+    char silent_ip[16], upstream[40];
+    struct sockaddr_in addr;
+    setup();
+    random_loopback(silent_ip);
+    uv_ip4_addr(silent_ip, PORT, &addr);
+    _cleanup_close_ int silent = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    T_INT(bind(silent, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    snprintf(upstream, sizeof(upstream), "%s:%d", silent_ip, PORT);
+    configure(inner, "upstreamNameservers", upstream);
+    for (int i = 0; i < N; i++) {
+        fds[i] = ask_from("127.0.0.1", "a.example.");
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    fds[N] = ask_from("127.0.0.2", "a.example.");
+    T_INT(receive(fds[SHARE], reply, sizeof(reply)), 27); /* the loop has come as far as that */
+    T_INT(knot_wire_get_rcode(reply), KNOT_RCODE_SERVFAIL);
+    for (int i = 0; i < 10; i++)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    for (int i = 0; i <= N; i++) {
+        answered += recv(fds[i], reply, sizeof(reply), 0) > 0;
+        close(fds[i]);
+    }
+    T_INT(answered, N - SHARE - 1); /* and not the other client's */
+    teardown();
+}
+
 TEST(what_udp_cannot_carry_goes_over_tcp)
 {
     uint8_t reply[WIRE_MAX];
@@ -451,6 +496,7 @@ int main(void)
     RUN(settings_hold_from_the_next_question_on);
     RUN(a_question_on_its_way_ends_as_it_began);
     RUN(a_burst_is_answered_whole);
+    RUN(one_client_leaves_room_for_others);
     RUN(what_udp_cannot_carry_goes_over_tcp);
     RUN(tcp_takes_pieces_and_many_at_once);
     RUN(ending_in_the_middle);
