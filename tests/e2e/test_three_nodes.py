@@ -446,6 +446,15 @@ def test_readiness(default_empty, tmp_path):
     assert kubectl.json("get", "pod", name)["status"]["containerStatuses"][0]["restartCount"] == 0
 
 
+def test_rules_removed_by_hand_come_back(kubia):
+    """As upstream's "should recreate its rules if they are deleted": nobody has to touch a Service for it."""
+    ip = kubia.json("get", "svc", "kubernetes")["spec"]["clusterIP"]
+    for node in NODES:
+        on_node(node, "nft", "flush", "ruleset")
+        eventually(lambda: f"{ip} . tcp" in on_node(node, "nft", "list", "map", "ip", "c8s", "svc", check=False).stdout,
+                   f"the rules of {node} are back")
+
+
 def test_why(default_empty):
     """`c8s why` finds what a person would look for, on all nodes."""
     kubectl = default_empty

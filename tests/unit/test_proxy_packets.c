@@ -348,6 +348,80 @@ TEST(udp_and_its_flows_follow_the_endpoints)
     close(fd);
 }
 
+/* --- SCTP, by hand: the kernel under test may have no SCTP sockets, but it has to translate SCTP all the same --- */
+
+#define SCTP_PORT 9899
+struct sctp_init {
+    uint16_t from, to;
+    uint32_t tag, checksum;
+    uint8_t type, flags; /* 1: INIT, 2: INIT ACK */
+    uint16_t length;
+    uint32_t initiate_tag, window;
+    uint16_t streams_out, streams_in;
+    uint32_t sequence;
+};
+
+static uint32_t crc32c(const void *data, size_t len)
+{
+    const uint8_t *at = data;
+    uint32_t crc = UINT32_MAX;
+    while (len--) {
+        crc ^= *at++;
+        for (int k = 0; k < 8; k++)
+            crc = crc & 1 ? crc >> 1 ^ 0x82f63b78 : crc >> 1;
+    }
+    return ~crc;
+}
+
+static int sctp_socket(int place)
+{
+    NETNS_SCOPE(places[place]);
+    int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_SCTP);
+    T_TRUE(fd >= 0);
+    return fd;
+}
+
+static void sctp_send(int fd, const char *to, struct sctp_init m)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET};
+    inet_pton(AF_INET, to, &addr.sin_addr);
+    m.length = htons(20);
+    m.initiate_tag = htonl(7);
+    m.window = htonl(65536);
+    m.streams_out = m.streams_in = htons(1);
+    m.checksum = 0;
+    m.checksum = htole32(crc32c(&m, sizeof(m)));
+    T_INT(sendto(fd, &m, sizeof(m), 0, (struct sockaddr *)&addr, sizeof(addr)), sizeof(m));
+}
+
+/* "10.244.0.2:1234>9899", or "silence". */
+static const char *sctp_receive(int fd)
+{
+    static char text[64];
+    uint8_t in[200];
+    char ip[INET_ADDRSTRLEN];
+    struct sctp_init m;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    if (poll(&p, 1, patience_ms) == 0)
+        return "silence";
+    T_TRUE(recv(fd, in, sizeof(in), 0) >= (ssize_t)(20 + sizeof(m)));
+    memcpy(&m, in + 20, sizeof(m));
+    inet_ntop(AF_INET, in + 12, ip, sizeof(ip));
+    snprintf(text, sizeof(text), "%s:%u>%u", ip, ntohs(m.from), ntohs(m.to));
+    return text;
+}
+
+TEST(sctp_is_translated_both_ways)
+{
+    service("{'spec':{'clusterIP':'" VIP "','ports':[{'port':80,'protocol':'SCTP'}]}}");
+    endpoints_on("a", "SCTP", SCTP_PORT);
+    _cleanup_close_ int client = sctp_socket(POD_CLIENT), pod = sctp_socket(POD_A);
+    sctp_send(client, VIP, (struct sctp_init){.type = 1, .from = htons(1234), .to = htons(80)});
+    T_STR(sctp_receive(pod), CLIENT ":1234>9899");
+    sctp_send(pod, CLIENT, (struct sctp_init){.type = 2, .from = htons(SCTP_PORT), .to = htons(1234), .tag = htonl(7)});
+    T_STR(sctp_receive(client), VIP ":80>1234");
+}
+
 TEST(node_ports)
 {
     service(NODEPORT(""));
@@ -665,6 +739,7 @@ int main(void)
     RUN(no_endpoints_means_refused);
     RUN(unknown_ports_are_refused_unknown_addresses_dropped);
     RUN(udp_and_its_flows_follow_the_endpoints);
+    RUN(sctp_is_translated_both_ways);
     RUN(node_ports);
     RUN(external_traffic_policy_local);
     RUN(internal_traffic_policy_local);
