@@ -215,8 +215,12 @@ static void start_readers(struct cluster *c)
 
 static int start_node(struct cluster *c, struct node *n, const char *data_dir, struct err *err)
 {
-    const struct dns_config dns = {
-        .netns_fd = n->netns_fd, .ip = DNS_IP, .domain = DOMAIN, .partial = true, .upstream_netns_fd = -1};
+    const struct dns_config dns = {.netns_fd = n->netns_fd,
+                                   .ip = DNS_IP,
+                                   .domain = DOMAIN,
+                                   .partial = true,
+                                   .upstream_netns_fd = -1,
+                                   .metrics_port = DNS_METRICS_PORT};
     if (pki_ensure_node(&c->pki, n->name, n->ip, &n->cert, &n->key, err) < 0 ||
         !(n->dns = dns_new(c->loop, c->model, &dns, err)))
         return err_wrap(err, "node %s", n->name);

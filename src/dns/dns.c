@@ -24,6 +24,7 @@ struct dns {
     struct resolver *resolver;
     struct udp_server *udp;
     struct tcp_server *tcp;
+    struct metrics_server *metrics; /* NULL: nobody wants them */
 };
 
 static bool is_loopback(const struct ip *ip)
@@ -82,7 +83,13 @@ static int start(struct dns *d, uv_loop_t *loop, struct model *m, const struct d
     if (tcp < 0)
         return -1;
     d->tcp = tcp_server_new(loop, tcp, d->resolver, err);
-    return d->tcp ? 0 : -1;
+    if (!d->tcp)
+        return -1;
+    if (!config->metrics_port)
+        return 0;
+    d->metrics = metrics_server_new(loop, config->netns_fd, config->ip, config->metrics_port,
+                                    resolver_metrics(d->resolver), err);
+    return d->metrics ? 0 : -1;
 }
 
 struct dns *dns_new(uv_loop_t *loop, struct model *m, const struct dns_config *config, struct err *err)
@@ -109,6 +116,7 @@ void dns_free(struct dns *d)
 {
     if (!d)
         return;
+    metrics_server_free(d->metrics);
     tcp_server_close(d->tcp);
     udp_server_close(d->udp);
     resolver_free(d->resolver);

@@ -8,6 +8,8 @@
 #include "dns/settings.h"
 #include "service/model.h"
 
+#define DNS_METRICS_PORT 9153
+
 struct dns;
 struct dns_config {
     int netns_fd;                 /* the node's namespace: the address is put on its loopback interface; -1: here */
@@ -17,6 +19,7 @@ struct dns_config {
     const char *const *upstreams; /* addresses ("10.0.0.1", "10.0.0.1#5353"), NULL-terminated, asked when the settings
                                      name none; NULL: those of /etc/resolv.conf, also when it changes. Borrowed */
     int port;                     /* 0: 53 */
+    int metrics_port;             /* 0: no metrics; DNS_METRICS_PORT is CoreDNS's */
     bool partial;                 /* the model is still being filled: no name is denied before dns_set_complete() */
 };
 struct dns *dns_new(uv_loop_t *loop, struct model *m, const struct dns_config *config, struct err *err);

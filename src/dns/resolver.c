@@ -30,6 +30,7 @@ struct resolver {
     struct cache *cache;
     unsigned generation; /* of settings */
     struct map clients;  /* address as text -> struct dns_client, of those that wait for an answer */
+    struct metrics metrics;
 };
 
 struct dns_client {
@@ -137,7 +138,7 @@ void resolver_set_partial(struct resolver *r, bool partial)
     r->answerer.partial = partial;
 }
 
-bool resolver_answer(struct resolver *r, const uint8_t *query, size_t len, bool tcp, uint8_t *out, size_t *ret_len)
+static bool answer_here(struct resolver *r, const uint8_t *query, size_t len, bool tcp, uint8_t *out, size_t *ret_len)
 {
     *ret_len = 0;
     switch (answer_query(&r->answerer, query, len, tcp, out, ret_len)) {
@@ -155,8 +156,23 @@ bool resolver_answer(struct resolver *r, const uint8_t *query, size_t len, bool 
     }
     if (!cache_get(r->cache, query, len, clock_mono_ms(), out, ret_len))
         return false;
+    r->metrics.cache_hits++;
     *ret_len = answer_fit(query, len, tcp, out, *ret_len);
     return true;
+}
+
+bool resolver_answer(struct resolver *r, const uint8_t *query, size_t len, bool tcp, uint8_t *out, size_t *ret_len)
+{
+    r->metrics.queries[tcp]++;
+    if (!answer_here(r, query, len, tcp, out, ret_len))
+        return false;
+    metrics_count_response(&r->metrics, out, *ret_len);
+    return true;
+}
+
+const struct metrics *resolver_metrics(const struct resolver *r)
+{
+    return &r->metrics;
 }
 
 /* --- who asks --- */
@@ -191,6 +207,7 @@ static void client_leaves(struct resolver *r, const char *text)
 static void finish(struct errand *e, const uint8_t *answer, size_t len)
 {
     client_leaves(e->r, e->client);
+    metrics_count_response(&e->r->metrics, answer, len);
     e->done(e->arg, answer, len);
     free(e);
 }
@@ -223,6 +240,8 @@ void resolver_ask(struct resolver *r, const struct sockaddr *from, const uint8_t
     memcpy(e->query, query, len);
     client_text(from, e->client);
     bool may_ask = client_enters(r, e->client);
+    r->metrics.forwarded += may_ask;
+    r->metrics.refused += !may_ask;
     enum answer_verdict verdict = answer_query(&r->answerer, query, len, tcp, out, &out_len);
     e->chase = verdict == ANSWER_CHASE;
     const uint8_t *asked = e->chase ? out : query;

@@ -9,6 +9,7 @@
 
 #include "dns/answer.h"
 #include "dns/forward.h"
+#include "dns/metrics.h"
 
 struct resolver;
 /* config: of the servers that are asked as long as the settings name no others; what it points to stays the caller's.
@@ -19,6 +20,7 @@ struct resolver *resolver_new(uv_loop_t *loop, const struct zone *zone, struct m
 void resolver_set(struct resolver *r, struct settings *s);
 /* Questions on their way end with an answer (SERVFAIL) before this returns. */
 void resolver_free(struct resolver *r);
+const struct metrics *resolver_metrics(const struct resolver *r);
 /* While the model is still being filled, nothing is denied (SERVFAIL instead). */
 void resolver_set_partial(struct resolver *r, bool partial);
 

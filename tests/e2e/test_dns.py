@@ -95,6 +95,12 @@ def test_other_names_are_forwarded(pod, upstream):
     assert not [name for name in upstream.asked if name.endswith("cluster.local")]
 
 
+def test_what_is_done_is_counted(pod):
+    counts = " ".join(pod("sh", "-c", "printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' | nc 10.96.0.10 9153 || "
+                          "curl -s http://10.96.0.10:9153/metrics || wget -qO- http://10.96.0.10:9153/metrics"))
+    assert 'coredns_dns_responses_total{rcode="NOERROR"}' in counts and 'coredns_dns_requests_total{proto="tcp"}' in counts
+
+
 def test_an_external_name_is_an_alias(pod):
     answer = pod("dig", "+short", "external-service.default.svc.cluster.local")
     assert answer[0] == "api.somecompany.com."

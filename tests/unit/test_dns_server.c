@@ -17,6 +17,7 @@
 #include "base/netns.h"
 #include "base/rand.h"
 #include "dns/dns.h"
+#include "dns/metrics.h"
 #include "dns/wire.h"
 #include "t.h"
 
@@ -341,6 +342,20 @@ TEST(one_client_leaves_room_for_others)
     teardown();
 }
 
+TEST(what_is_done_is_counted)
+{
+    struct metrics m = {.queries = {7, 1}, .responses = {[0] = 5, [3] = 3}, .cache_hits = 2, .forwarded = 4};
+    static const char *const wanted[] = {"\ncoredns_dns_requests_total{proto=\"udp\"} 7\n",
+                                         "\ncoredns_dns_responses_total{rcode=\"NXDOMAIN\"} 3\n",
+                                         "\ncoredns_cache_hits_total 2\n", "\ncoredns_forward_requests_total 4\n"};
+    _cleanup_free_ char *text = metrics_text(&m);
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        T_TRUE(strstr(text, wanted[i]));
+    T_TRUE(!strstr(text, "SERVFAIL"));
+    metrics_count_response(&m, (const uint8_t *)"\0\0\0\003", 4); /* too short for a header */
+    T_INT(m.responses[3], 3);
+}
+
 TEST(what_udp_cannot_carry_goes_over_tcp)
 {
     uint8_t reply[WIRE_MAX];
@@ -497,6 +512,7 @@ int main(void)
     RUN(a_question_on_its_way_ends_as_it_began);
     RUN(a_burst_is_answered_whole);
     RUN(one_client_leaves_room_for_others);
+    RUN(what_is_done_is_counted);
     RUN(what_udp_cannot_carry_goes_over_tcp);
     RUN(tcp_takes_pieces_and_many_at_once);
     RUN(ending_in_the_middle);
