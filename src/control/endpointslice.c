@@ -9,12 +9,14 @@
 #include "control/list.h"
 #include "control/meta.h"
 #include "control/slices.h"
+#include "control/topology.h"
 #include "json/json.h"
 #include "kinds/kind.h"
 
 #define MANAGER "endpointslice-controller.k8s.io"
 #define HEADLESS "service.kubernetes.io/headless"
 #define ZONE_LABEL "topology.kubernetes.io/zone"
+#define TOPOLOGY_MODE "service.kubernetes.io/topology-mode"
 #define ENDPOINTS_MAX 100 /* per slice: upstream's balance of writes against their size */
 
 struct endpointslices {
@@ -50,6 +52,12 @@ static void set_zone(const struct family *f, json_t *endpoint, const char *node)
     jset_str(endpoint, "zone", json_string_value(json_object_get(jget(doc, "metadata.labels"), ZONE_LABEL)));
 }
 
+static bool is_auto(const json_t *service)
+{
+    const char *mode = json_string_value(json_object_get(jget(service, "metadata.annotations"), TOPOLOGY_MODE));
+    return mode && strcasecmp(mode, "auto") == 0;
+}
+
 /* trafficDistribution: clients use what is in their zone or on their node, without regard to balance (upstream:
  * staging/src/k8s.io/endpointslice/trafficdist). */
 static void set_hints(const struct family *f, json_t *endpoint)
@@ -57,10 +65,9 @@ static void set_hints(const struct family *f, json_t *endpoint)
     const char *wish = jstr_or(f->service, "spec.trafficDistribution", "");
     const char *zone = jstr(endpoint, "zone"), *node = jstr(endpoint, "nodeName");
     bool same_node = streq(wish, "PreferSameNode");
-    if (!same_node && !streq(wish, "PreferClose") && !streq(wish, "PreferSameZone"))
-        return;
-    if (!jbool(endpoint, "conditions.ready", false))
-        return;
+    bool wanted = same_node || streq(wish, "PreferClose") || streq(wish, "PreferSameZone");
+    if (!wanted || is_auto(f->service) || !jbool(endpoint, "conditions.ready", false))
+        return; /* the annotation comes first */
     if (zone)
         jset(endpoint, "hints.forZones", json_pack("[{s:s}]", "name", zone));
     if (same_node && node)
@@ -144,6 +151,21 @@ static bool has_family(const json_t *service, bool v6)
     return false;
 }
 
+/* Shares the endpoints of each group out among the zones. */
+static void hint_groups(const struct endpointslices *e, const json_t *groups)
+{
+    struct topology_zone zones[TOPOLOGY_ZONES_MAX];
+    _cleanup_json_ json_t *nodes = json_array();
+    void *cursor = NULL;
+    size_t i;
+    json_t *group;
+    for (struct object *o; (o = informer_next(e->nodes, NULL, &cursor));)
+        json_array_append_new(nodes, object_json(o));
+    size_t n_zones = topology_zones(nodes, zones);
+    json_array_foreach((json_t *)groups, i, group)
+        topology_hint(json_object_get(group, "endpoints"), zones, n_zones);
+}
+
 static void publish(struct controller *c, const char *ns, const json_t *service, bool v6)
 {
     struct endpointslices *e = controller_state(c);
@@ -158,6 +180,8 @@ static void publish(struct controller *c, const char *ns, const json_t *service,
     for (struct map_entry *m = NULL; (m = map_next(&f.by_ports, m));)
         json_array_append_new(groups, m->value);
     map_done(&f.by_ports);
+    if (is_auto(service))
+        hint_groups(e, groups);
     slices_plan(existing, groups, blank, ENDPOINTS_MAX, !wanted, slices_write, c);
 }
 
@@ -181,6 +205,17 @@ static void map_pod(struct controller *c, struct object *pod)
     backends_map_pod(&e->backends, c, pod);
 }
 
+/* Shares depend on the nodes; what a node says without end (heartbeats) is in its Lease. */
+static void map_node(struct controller *c, struct object *node)
+{
+    struct endpointslices *e = controller_state(c);
+    void *cursor = NULL;
+    (void)node;
+    for (struct object *o; (o = informer_next(e->backends.services, NULL, &cursor));)
+        if (strstr(o->bytes, TOPOLOGY_MODE))
+            controller_enqueue(c, o->ns, o->name);
+}
+
 static void map_slice(struct controller *c, struct object *slice)
 {
     slices_map(c, slice, MANAGER);
@@ -196,8 +231,11 @@ static void *start(struct controller *c)
     return e;
 }
 
-static const struct controller_watch watches[] = {
-    {&kind_service, NULL}, {&kind_pod, map_pod}, {&kind_endpointslice, map_slice}, {NULL, NULL}};
+static const struct controller_watch watches[] = {{&kind_service, NULL},
+                                                  {&kind_pod, map_pod},
+                                                  {&kind_endpointslice, map_slice},
+                                                  {&kind_node, map_node},
+                                                  {NULL, NULL}};
 
 const struct controller_def endpointslice_controller = {
     .name = "endpoint-slice-controller",
