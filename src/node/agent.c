@@ -15,7 +15,8 @@
 #include "node/agent_impl.h"
 #include "node/pod.h"
 
-#define SWEEP_MS 10000 /* what no event told: containers whose conmon was killed with them */
+#define COLLECT_MS 300000 /* between looks at how full the disk is with images */
+#define SWEEP_MS 10000    /* what no event told: containers whose conmon was killed with them */
 
 /* --- helpers of the room --- */
 
@@ -214,6 +215,7 @@ static void on_sweep(uv_timer_t *t)
 {
     struct agent *a = t->data;
     check_exits(a, NULL);
+    logs_rotate(a);
     for (struct map_entry *e = NULL; (e = map_next(&a->pods, e));) {
         struct pod *p = e->value;
         for (size_t i = 0; i < p->n; i++) {
@@ -301,6 +303,11 @@ static int watch_exits(struct agent *a, struct err *err)
     return r < 0 ? err_set(err, -r, "watch %s", a->paths.exits) : 0;
 }
 
+static void on_collect(uv_timer_t *t)
+{
+    images_collect(t->data);
+}
+
 static void follow(struct agent *a)
 {
     _cleanup_free_ char *pods = xasprintf("fieldSelector=spec.nodeName%%3D%s", a->name);
@@ -316,6 +323,8 @@ static void follow(struct agent *a)
     informer_start(a->node_informer);
     a->sweep = timer_make(a->loop, a);
     uv_timer_start(a->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    a->collect = timer_make(a->loop, a);
+    uv_timer_start(a->collect, on_collect, COLLECT_MS, COLLECT_MS);
 }
 
 struct agent *agent_new(uv_loop_t *loop, struct client *c, const struct agent_config *config, struct err *err)
@@ -366,6 +375,7 @@ void agent_free(struct agent *a)
     SSL_CTX_free(a->tls);
     handle_free((uv_handle_t *)a->exit_watch);
     handle_free((uv_handle_t *)a->sweep);
+    handle_free((uv_handle_t *)a->collect);
     informer_free(a->pod_informer);
     informer_free(a->node_informer);
     model_reader_free(a->services);

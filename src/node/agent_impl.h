@@ -45,7 +45,8 @@ struct agent {
     struct map refwatches; /* refwatch.c */
     bool synced;           /* the first list of pods is in: pods that are not in it are orphans */
     uv_fs_event_t *exit_watch;
-    uv_timer_t *sweep;
+    uv_timer_t *sweep, *collect;
+    bool rotating;         /* logs are being looked at */
     struct list followers; /* logs.c: readers of logs */
     int jobs;              /* running on the worker pool; the agent is freed after the last */
     bool closing;
@@ -95,6 +96,10 @@ void stats_serve_resource(struct agent *a, struct http_exchange *x);
 
 /* kubelet_api.c */
 int kubelet_api_start(struct agent *a, const struct agent_config *config, struct err *err);
+/* imagegc.c: deletes images that nobody uses when the disk is nearly full. */
+void images_collect(struct agent *a);
+/* logrotate.c: puts aside logs that have grown too large. */
+void logs_rotate(struct agent *a);
 /* logs.c, exec.c, attach.c, portforward.c: they answer the exchange. */
 void logs_wake(struct agent *a); /* some container has ended: nothing more may come */
 void logs_serve(struct agent *a, struct http_exchange *x, struct pod *p, const char *container);

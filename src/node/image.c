@@ -59,11 +59,17 @@ static int save_document(const char *path, const json_t *doc, struct err *err)
     return file_write_atomic(path, text, strlen(text), 0644, err);
 }
 
-static json_t *load_index(const char *data_dir, struct err *err)
+json_t *image_index_load(const char *data_dir, struct err *err)
 {
     _cleanup_free_ char *path = store_path(data_dir, "index.json");
     json_t *index = load_document(path, err);
     return index || err->code != ENOENT ? index : json_object();
+}
+
+int image_index_save(const char *data_dir, const json_t *index, struct err *err)
+{
+    _cleanup_free_ char *path = store_path(data_dir, "index.json");
+    return save_document(path, index, err);
 }
 
 static int check_digest(const char *path, const char *digest, struct err *err)
@@ -278,12 +284,11 @@ static int store_file(struct image_change *im, const char *file, const char *nam
 /* The references become visible: the last step, and the only one that changes what others see. */
 static int publish(const struct image_change *im, struct err *err)
 {
-    _cleanup_json_ json_t *index = load_index(im->data_dir, err);
+    _cleanup_json_ json_t *index = image_index_load(im->data_dir, err);
     if (!index)
         return -1;
-    _cleanup_free_ char *path = store_path(im->data_dir, "index.json");
     json_object_update(index, im->refs);
-    return save_document(path, index, err);
+    return image_index_save(im->data_dir, index, err);
 }
 
 static char **names_of(const json_t *refs)
@@ -375,12 +380,24 @@ static int load_image(const char *data_dir, const char *reference, const char *i
     return 0;
 }
 
+static char *manifest_path(const char *data_dir, const char *id)
+{
+    return xasprintf("%s/images/manifests/%s.json", data_dir, str_or(str_after(id, "sha256:"), id));
+}
+
+/* When an image was used last is the time of its file. */
+static void note_use(const char *data_dir, const char *id)
+{
+    _cleanup_free_ char *path = manifest_path(data_dir, id);
+    (void)utimensat(AT_FDCWD, path, NULL, 0);
+}
+
 int image_lookup(const char *data_dir, const char *ref, struct image *ret, struct err *err)
 {
     _cleanup_free_ char *reference = image_normalize(ref);
     if (!reference)
         return err_set(err, EINVAL, "image \"%s\"", ref);
-    _cleanup_json_ json_t *index = load_index(data_dir, err);
+    _cleanup_json_ json_t *index = image_index_load(data_dir, err);
     if (!index)
         return -1;
     const json_t *entry = json_object_get(index, reference);
@@ -390,6 +407,7 @@ int image_lookup(const char *data_dir, const char *ref, struct image *ret, struc
     if (load_image(data_dir, reference, id, ret, err) < 0)
         return -1;
     ret->digest = xstrdup_or_null(jstr(entry, "digest"));
+    note_use(data_dir, id);
     return 0;
 }
 
@@ -408,26 +426,36 @@ static int by_reference(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static json_t *describe(const char *data_dir, const char *reference, const json_t *entry, struct err *err)
+{
+    const char *id = str_or(entry_id(entry), "");
+    _cleanup_free_ char *path = manifest_path(data_dir, id);
+    _cleanup_json_ json_t *record = load_document(path, err);
+    struct stat st;
+    if (!record || stat(path, &st) < 0)
+        return NULL;
+    const struct image image = {.reference = (char *)reference, .digest = (char *)jstr(entry, "digest")};
+    _cleanup_free_ char *repo_digest = image.digest ? image_repo_digest(&image) : NULL;
+    return json_pack("{s:s, s:s, s:s*, s:I, s:s, s:I}", "reference", reference, "id", id, "repoDigest", repo_digest,
+                     "size", jint(record, "size", 0), "created", jstr_or(record, "config.created", ""), "usedUsec",
+                     (json_int_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000);
+}
+
 json_t *image_list(const char *data_dir, struct err *err)
 {
-    _cleanup_json_ json_t *index = load_index(data_dir, err);
+    _cleanup_json_ json_t *index = image_index_load(data_dir, err);
     if (!index)
         return NULL;
     json_t *list = json_array();
     _cleanup_free_ char **names = names_of(index);
     qsort(names, json_object_size(index), sizeof(*names), by_reference);
     for (char **name = names; *name; name++) {
-        const char *id = str_or(entry_id(json_object_get(index, *name)), "");
-        _cleanup_free_ char *path =
-            xasprintf("%s/images/manifests/%s.json", data_dir, str_or(str_after(id, "sha256:"), id));
-        _cleanup_json_ json_t *record = load_document(path, err);
-        if (!record) {
+        json_t *image = describe(data_dir, *name, json_object_get(index, *name), err);
+        if (!image) {
             json_decref(list);
             return NULL;
         }
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:I, s:s}", "reference", *name, "id", id, "size",
-                                        jint(record, "size", 0), "created", jstr_or(record, "config.created", "")));
+        json_array_append_new(list, image);
     }
     return list;
 }

@@ -36,7 +36,10 @@ bool image_is_local(const char *reference);
 json_t *image_auths(const json_t *const *secrets, size_t n);
 /* "REGISTRY/NAME@sha256:…" of a pulled image, the id of an imported one: status.imageID. The caller frees. */
 char *image_repo_digest(const struct image *i);
-/* Array of {reference, id, size, created}, sorted by reference. New reference. */
+/* Forgets references (NULL-terminated) and deletes what no other reference needs. No container may use them. */
+int image_remove(const char *data_dir, const char *const *refs, struct err *err);
+/* Array of {reference, id, repoDigest (of pulled ones), size, created, usedUsec}, sorted by reference. New reference.
+ */
 json_t *image_list(const char *data_dir, struct err *err);
 /* "nginx" -> "docker.io/library/nginx:latest" (docker/distribution reference rules). NULL when malformed. The caller
  * frees. */

@@ -15,5 +15,9 @@ int image_store_layout(struct image_change *im, const char *name, struct err *er
 /* Publishes, if result is 0, and cleans up. Returns the result. */
 int image_change_finish(struct image_change *im, int result, struct err *err);
 
+/* reference -> {id, digest}. Changes want the lock. */
+json_t *image_index_load(const char *data_dir, struct err *err);
+int image_index_save(const char *data_dir, const json_t *index, struct err *err);
+
 /* authfile: credentials, or NULL. */
 int skopeo_copy(const char *from, const char *to, const char *authfile, struct err *err);

@@ -83,7 +83,7 @@ static void forget_older(const struct launch *l)
         _cleanup_free_ char *log = launch_log_path(paths, l->uid, r->container, r->attempt);
         launch_clean(l->rt, l->node, l->uid, r->container, r->attempt, r->cid);
         (void)unlink(exit_file);
-        (void)unlink(log);
+        log_remove(log);
         remove_tree(bundle);
     }
     records_free(records, n);

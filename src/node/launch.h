@@ -36,6 +36,8 @@ void launch_done(struct launch *l);
 /* The container's own directory: upper layer, termination log. The caller frees. */
 char *launch_dir(const struct node_paths *paths, const char *uid, const char *container, int attempt);
 char *launch_log_path(const struct node_paths *paths, const char *uid, const char *container, int attempt);
+/* Deletes a log and what was put aside of it; logrotate.c. */
+void log_remove(const char *log);
 /* After it has ended: forgets the runtime's state and the file system; record, exit code and log stay. */
 void launch_clean(const struct runtime *rt, const char *node, const char *uid, const char *container, int attempt,
                   const char *cid);

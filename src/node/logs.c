@@ -25,7 +25,7 @@ struct follower {
     struct pod *pod;
     char *container, *path;
     int attempt, fd;
-    bool follow;
+    bool follow, replaced; /* replaced: there is a newer file; what came before it is read to its end first */
     struct crilog_reader reader;
     uv_fs_event_t *watch; /* on the folder: a log that grew too large is replaced */
 };
@@ -55,17 +55,20 @@ static bool is_alive(const struct follower *f)
     return c && c->f.restart_count == f->attempt && c->f.state == CONTAINER_RUNNING;
 }
 
-/* conmon starts a new file when the old one is full. */
-static bool switch_file(struct follower *f)
+/* Is there more to read: the rest of a file that has been put aside, then the one that has taken its place? */
+static bool go_on(struct follower *f)
 {
     struct stat here, there;
     if (fstat(f->fd, &here) < 0 || stat(f->path, &there) < 0 || here.st_ino == there.st_ino)
         return false;
+    if (!f->replaced) /* conmon writes to the old one no more, but may have since it was last read */
+        return f->replaced = true;
     int fd = open(f->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
     close(f->fd);
     f->fd = fd;
+    f->replaced = false;
     return true;
 }
 
@@ -83,7 +86,7 @@ static void pump(struct follower *f)
                 http_stream_write(f->exchange, out.data, out.len);
             buf_clear(&out);
             over = crilog_full(&f->reader);
-        } else if (n < 0 || !switch_file(f)) {
+        } else if (n < 0 || !go_on(f)) {
             over = !alive;
             break;
         }

@@ -18,7 +18,7 @@
 #include "json/json.h"
 
 #define RUNTIME_TIMEOUT_MS 60000 /* a runtime that takes longer hangs */
-#define LOG_SIZE_MAX "52428800"  /* a container's log starts afresh at 50 MiB: its output is an outsider's */
+#define LOG_SIZE_MAX "52428800"  /* what comes faster than it is rotated (logrotate.c) starts afresh at 50 MiB */
 #define MESSAGE_MAX 4096         /* what a runtime says about a failure */
 #define CONMON_ARGS 40
 

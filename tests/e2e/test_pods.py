@@ -157,3 +157,22 @@ def test_volumes_follow_their_objects(kubectl, namespace):
                ("2", "2", "3", 'seen="yes"'), "all four", timeout=15)
     pods("delete", "configmap", "later")
     assert shown("/map/a") == "2"
+
+
+def test_logs_are_rotated(kubectl_new, namespace):
+    pods = Pods(kubectl_new, namespace)
+    line = "x" * 1000
+    script = f"i=0; while [ $i -lt 11500 ]; do echo $i {line}; i=$((i+1)); done; until [ -e /go ]; do sleep 0.1; done; echo behind; sleep 1000000"
+    pods.create("talks", box(script))
+    pods.ready("talks")
+    follower = kubectl_new.popen("-n", namespace, "logs", "-f", "talks")
+    lines = [follower.stdout.readline() for _ in range(11500)]
+    assert "" not in lines, (lines.index(""), follower.stderr.read())
+    assert [int(l.split()[0]) for l in lines] == list(range(11500))
+    eventually(lambda: pods("logs", "talks") == "", "a log of more than 10 MiB is put aside")
+    pods("exec", "talks", "--", "touch", "/go")
+    last = follower.stdout.readline()
+    assert last == "behind\n", follower.poll() is not None and follower.stderr.read()
+    follower.kill()
+    follower.wait()
+    assert pods("logs", "talks") == "behind\n"

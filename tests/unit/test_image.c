@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "json/json.h"
 #include "node/image.h"
+#include "node/imagegc.h"
 #include "t.h"
 
 static char dir[] = "/tmp/c8s-test-image-XXXXXX";
@@ -199,6 +200,47 @@ TEST(a_layer_cannot_leave_its_directory)
     T_TRUE(access(victim, F_OK) < 0);
 }
 
+TEST(an_image_goes_and_leaves_what_others_share)
+{
+    struct err err = {0};
+    struct image image = {0};
+    _cleanup_free_ char *data = xasprintf("%s/data", dir), *layout = xasprintf("%s/four", dir);
+    make_layout("four", "four", "echo four > f");
+    T_INT(image_import(data, layout, NULL, NULL, &err), 0);
+    T_INT(image_lookup(data, "four", &image, &err), 0);
+    _cleanup_free_ char *layer = xstrdup(image.layers[0]);
+    image_done(&image);
+    T_INT(image_remove(data, (const char *[]){"docker.io/library/web:latest", NULL}, &err), 0);
+    T_TRUE(image_lookup(data, "web", &image, &err) < 0);
+    T_INT(image_lookup(data, "other:v2", &image, &err), 0); /* the same image by another name */
+    T_INT(access(image.layers[0], F_OK), 0);
+    image_done(&image);
+    T_INT(image_remove(data, (const char *[]){"docker.io/library/four:latest", NULL}, &err), 0);
+    T_TRUE(access(layer, F_OK) < 0);
+}
+
+#define MINUTE (60 * INT64_C(1000000))
+
+TEST(images_go_when_the_disk_is_full_the_longest_unused_first)
+{
+    const int64_t now = 1000 * MINUTE;
+    struct gc_image images[] = {
+        {"new", 50, now - MINUTE, false, false},      {"used", 50, now - 900 * MINUTE, true, false},
+        {"old", 4, now - 800 * MINUTE, false, false}, {"older", 3, now - 850 * MINUTE, false, false},
+        {"last", 9, now - 5 * MINUTE, false, false},
+    };
+    T_INT(image_gc_choose(images, 5, 840, 1000, now), 0);
+    T_INT(image_gc_choose(images, 5, 0, 0, now), 0);
+    T_INT(image_gc_choose(images, 5, 805 + 50, 1000, now), 3 + 4 + 9); /* 55 are to go; the new one stays */
+    for (size_t i = 0; i < 5; i++)
+        images[i].doomed = false;
+    T_INT(image_gc_choose(images, 5, 850, 1000, now), 16);
+    struct gc_image enough[] = {{"a", 30, 2, false, false}, {"b", 30, 1, false, false}, {"c", 30, 3, false, false}};
+    T_INT(image_gc_choose(enough, 3, 860, 1000, now), 60);
+    T_STR(enough[0].reference, "b");
+    T_TRUE(enough[0].doomed && enough[1].doomed && !enough[2].doomed);
+}
+
 int main(void)
 {
     struct err err;
@@ -212,6 +254,8 @@ int main(void)
     RUN(a_layout_is_imported_and_found);
     RUN(a_layout_that_lies_changes_nothing);
     RUN(a_layer_cannot_leave_its_directory);
+    RUN(an_image_goes_and_leaves_what_others_share);
+    RUN(images_go_when_the_disk_is_full_the_longest_unused_first);
     (void)tree_remove(dir, &err);
     return DONE();
 }
