@@ -12,8 +12,12 @@
 #define PAYLOAD_MAX (H2_FRAME_SIZE - FRAME_HEAD)
 /* A frame that breaks the rules has cost us an answer. */
 #define BAD_FRAME_COST 20
-/* Window updates that one DATA frame may be answered with: stream and connection, and as much again. */
+/* Window updates that what was sent may be answered with: stream and connection, each DATA frame twice, and every 4
+ * KiB, which is how Go's client tells of bytes as its program reads them. */
 #define DATA_CREDIT 4
+#define UPDATE_BYTES 4096
+/* What has been earned is not lost until it is spent: a slow program tells late. No window holds more updates. */
+#define CREDIT_MAX (H2_STREAMS_MAX * 2 * ((4 << 20) / UPDATE_BYTES))
 /* Taken bytes are dropped from the front of a buffer when there are so many. */
 #define COMPACT_SIZE (256 << 10)
 
@@ -329,9 +333,9 @@ static void refill(struct h2 *h, uint64_t now)
     if (!gained)
         return;
     h->refilled = now;
-    h->credit += (int64_t)(gained < H2_IDLE_FRAMES_BURST ? gained : H2_IDLE_FRAMES_BURST);
-    if (h->credit > H2_IDLE_FRAMES_BURST)
-        h->credit = H2_IDLE_FRAMES_BURST;
+    int64_t room = H2_IDLE_FRAMES_BURST - h->credit;
+    if (room > 0)
+        h->credit += gained < (uint64_t)room ? (int64_t)gained : room;
 }
 
 bool h2_feed(struct h2 *h, const void *bytes, size_t len, uint64_t now)
@@ -401,7 +405,9 @@ static void taken(struct h2_stream *s, size_t n)
 {
     s->at += n;
     s->moved = s->h2->now;
-    s->h2->credit += DATA_CREDIT;
+    s->h2->credit += DATA_CREDIT + 2 * (int64_t)(n / UPDATE_BYTES);
+    if (s->h2->credit > CREDIT_MAX)
+        s->h2->credit = CREDIT_MAX;
     if (s->shared)
         return;
     if (s->at == s->out.len) {

@@ -311,6 +311,25 @@ TEST(floods_end_the_connection)
     stop();
 }
 
+/* As Go's client does while its program reads a long log in small pieces. */
+TEST(a_reader_may_tell_of_every_few_bytes)
+{
+    start();
+    for (size_t read = 0; read < 24 * (1 << 20); read += BIG_SIZE) {
+        ask("GET", "/big", 0);
+        for (int i = 0; i < 4; i++)
+            talk();
+        world.now += 500;
+        for (size_t told = 0; told < BIG_SIZE; told += 4096) {
+            nghttp2_submit_window_update(world.client, NGHTTP2_FLAG_NONE, 0, 1);
+            nghttp2_submit_window_update(world.client, NGHTTP2_FLAG_NONE, 0, 1); /* its stream is over */
+        }
+        talk();
+    }
+    T_TRUE(!h2_over(world.h2));
+    stop();
+}
+
 TEST(pings_now_and_then_are_answered_for_ever)
 {
     start();
@@ -343,6 +362,7 @@ int main(void)
     RUN(what_does_not_move_is_given_up);
     RUN(large_requests_are_refused);
     RUN(floods_end_the_connection);
+    RUN(a_reader_may_tell_of_every_few_bytes);
     RUN(pings_now_and_then_are_answered_for_ever);
     RUN(what_is_no_http2_ends);
     buf_done(&world.story);
