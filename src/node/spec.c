@@ -400,11 +400,24 @@ static json_t *build_linux(const struct spec_input *in)
 
 /* --- the whole --- */
 
+/* Upstream: security_context_others.go verifyRunAsNonRoot. A name in the image could mean anybody. */
 static int check_user(const struct spec_input *in, struct err *err)
 {
-    if (!json_is_true(security(in, "runAsNonRoot")) || in->user->uid != 0)
+    const json_t *uid = security(in, "runAsUser");
+    const char *of_image = jstr_or(in->image_config, "config.User", "");
+    _cleanup_free_ char *image_user = xstrndup(of_image, strcspn(of_image, ":"));
+    _cleanup_free_ char *where = xasprintf("(pod: \"%s_%s(%s)\", container: %s)", jstr_or(in->pod, "metadata.name", ""),
+                                           jstr_or(in->pod, "metadata.namespace", ""),
+                                           jstr_or(in->pod, "metadata.uid", ""), jstr_or(in->container, "name", ""));
+    if (!json_is_true(security(in, "runAsNonRoot")) || (uid && json_integer_value(uid) != 0))
         return 0;
-    return err_set(err, 0, "container has runAsNonRoot and image will run as root");
+    if (uid)
+        return err_set(err, 0, "container's runAsUser breaks non-root policy %s", where);
+    if (image_user[strspn(image_user, "0123456789")])
+        return err_set(
+            err, 0, "container has runAsNonRoot and image has non-numeric user (%s), cannot verify user is non-root %s",
+            image_user, where);
+    return in->user->uid != 0 ? 0 : err_set(err, 0, "container has runAsNonRoot and image will run as root %s", where);
 }
 
 json_t *spec_build(const struct spec_input *in, struct err *err)

@@ -59,18 +59,18 @@ static int set_up_empty_dir(const struct volume *v, struct err *err)
 /* --- hostPath --- */
 
 static const struct host_path_type {
-    const char *name;
+    const char *name, *title;
     mode_t format; /* 0: anything */
     bool create;
 } host_path_types[] = {
-    {"", 0, false},
-    {"DirectoryOrCreate", S_IFDIR, true},
-    {"Directory", S_IFDIR, false},
-    {"FileOrCreate", S_IFREG, true},
-    {"File", S_IFREG, false},
-    {"Socket", S_IFSOCK, false},
-    {"CharDevice", S_IFCHR, false},
-    {"BlockDevice", S_IFBLK, false},
+    {"", "", 0, false},
+    {"DirectoryOrCreate", "directory", S_IFDIR, true},
+    {"Directory", "directory", S_IFDIR, false},
+    {"FileOrCreate", "file", S_IFREG, true},
+    {"File", "file", S_IFREG, false},
+    {"Socket", "socket file", S_IFSOCK, false},
+    {"CharDevice", "character device", S_IFCHR, false},
+    {"BlockDevice", "block device", S_IFBLK, false},
 };
 
 static int create_host_path(const struct host_path_type *t, const char *path)
@@ -97,7 +97,7 @@ static int set_up_host_path(const struct volume *v, struct err *err)
             return err_set(err, -r, "create %s", path);
         if (!t->format || (stat(path, &st) == 0 && (st.st_mode & S_IFMT) == t->format))
             return 0;
-        return err_set(err, 0, "hostPath type check failed: %s is not a %s", path, type);
+        return err_set(err, 0, "hostPath type check failed: %s is not a %s", path, t->title);
     }
     return err_set(err, 0, "unknown hostPath type %s", type);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "node/env.h"
+#include "base/str.h"
 #include "node/spec.h"
 #include "t.h"
 
@@ -133,7 +134,17 @@ TEST(what_cannot_be_is_said)
     struct err err;
     world_init(&own, "{\"securityContext\": {\"runAsNonRoot\": true}}", "{}");
     T_TRUE(spec_build(&own.in, &err) == NULL);
-    T_STR(err.msg, "container has runAsNonRoot and image will run as root");
+    T_TRUE(str_after(err.msg, "container has runAsNonRoot and image has non-numeric user (web), cannot verify user is "
+                              "non-root (pod: \"") != NULL);
+    jset_str(own.image, "config.User", "0");
+    T_TRUE(spec_build(&own.in, &err) == NULL);
+    T_TRUE(str_after(err.msg, "container has runAsNonRoot and image will run as root (pod: \"") != NULL);
+    _cleanup_json_ json_t *zero = json_pack("{s{sb, si}}", "securityContext", "runAsNonRoot", 1, "runAsUser", 0);
+    const json_t *before = own.in.container;
+    own.in.container = zero;
+    T_TRUE(spec_build(&own.in, &err) == NULL);
+    T_TRUE(str_after(err.msg, "container's runAsUser breaks non-root policy (pod: \"") != NULL);
+    own.in.container = before;
     own.user.uid = 5;
     json_t *ok = spec_build(&own.in, &err);
     T_TRUE(ok != NULL);
