@@ -172,6 +172,8 @@ static const struct message {
     {"core.v1.CinderVolumeSource", "volumeID=1 fsType=2 readOnly=3 secretRef=4"},
     {"core.v1.ClientIPConfig", "timeoutSeconds=1"},
     {"core.v1.ClusterTrustBundleProjection", "name=1 signerName=2 labelSelector=3 path=4 optional=5 user=6"},
+    {"core.v1.ComponentCondition", "type=1 status=2 message=3 error=4"},
+    {"core.v1.ComponentStatus", "metadata=1 conditions=2"},
     {"core.v1.ConfigMap", "metadata=1 data=2 binaryData=3 immutable=4"},
     {"core.v1.ConfigMapEnvSource", "^core.v1.LocalObjectReference=1 optional=2"},
     {"core.v1.ConfigMapKeySelector", "^core.v1.LocalObjectReference=1 key=2 optional=3"},

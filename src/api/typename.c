@@ -149,6 +149,7 @@ static const struct type_row {
     {"ClusterRoleBinding", "subjects", "Subject"},
     {"RoleBinding", "roleRef", "RoleRef"},
     {"RoleBinding", "subjects", "Subject"},
+    {"ComponentStatus", "conditions", "ComponentCondition"},
     {"DeploymentSpec", "strategy", "DeploymentStrategy"},
     {"DeploymentStrategy", "rollingUpdate", "RollingUpdateDeployment"},
     {"JobStatus", "uncountedTerminatedPods", "UncountedTerminatedPods"},

@@ -1,5 +1,5 @@
 /* The end of a namespace: everything in it is deleted, pods first, and when the API confirms that nothing is left the
- * finalizer is taken away (upstream: pkg/controller/namespace). */
+ * finalizer is taken away (upstream: pkg/controller/namespace). What does not go by itself is told in the status. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "control/list.h"
 #include "control/meta.h"
+#include "control/remains.h"
 #include "json/json.h"
 #include "kinds/kind.h"
 
@@ -47,11 +48,13 @@ static const struct controller_watch watches[] = {{&kind_namespace, NULL},
 struct inspection {
     int open;
     bool found;
+    struct remains remains;
 };
 
 struct namespaces {
     struct informer *namespaces;
     struct map inspections; /* by namespace */
+    struct map failures;    /* by namespace: the last deletion that was refused, as text */
 };
 
 static void map_content(struct controller *c, struct object *o)
@@ -62,28 +65,40 @@ static void map_content(struct controller *c, struct object *o)
         controller_enqueue(c, "", o->ns);
 }
 
-/* Deletes what is not being deleted yet; returns how many there are. */
-static size_t delete_kind(struct controller *c, const struct kind *k, const char *ns)
+/* Deletes what is not being deleted yet, and counts what is there; returns how many deletions that were. */
+static size_t delete_kind(struct controller *c, const struct kind *k, const char *ns, struct remains *remains)
 {
-    size_t n = 0;
+    size_t deleted = 0;
     void *cursor = NULL;
-    for (struct object *o; (o = informer_next(controller_informer(c, k), ns, &cursor)); n++) {
+    for (struct object *o; (o = informer_next(controller_informer(c, k), ns, &cursor));) {
         _cleanup_json_ json_t *doc = object_json(o);
-        if (!is_deleting(doc))
-            delete_exactly(c, k, ns, o->name, o->uid, "Background", -1);
+        remains_add(remains, k, doc);
+        if (is_deleting(doc))
+            continue;
+        delete_exactly(c, k, ns, o->name, o->uid, "Background", -1);
+        deleted++;
     }
-    return n;
+    return deleted;
 }
 
-static bool delete_contents(struct controller *c, const char *ns)
+static size_t delete_contents(struct controller *c, const char *ns, struct remains *remains)
 {
-    if (delete_kind(c, &kind_pod, ns))
-        return true;
-    size_t n = 0;
+    size_t deleted = delete_kind(c, &kind_pod, ns, remains);
+    if (remains->kinds)
+        return deleted;
     for (const struct controller_watch *w = watches; w->kind; w++)
         if (w->kind->namespaced)
-            n += delete_kind(c, w->kind, ns);
-    return n > 0;
+            deleted += delete_kind(c, w->kind, ns, remains);
+    return deleted;
+}
+
+static void report(struct controller *c, const json_t *ns, const struct remains *remains)
+{
+    struct namespaces *n = controller_state(c);
+    const char *failure = map_get(&n->failures, jstr_or(ns, "metadata.name", ""));
+    json_t *status = remains_status(remains, ns, failure, controller_now_usec(c));
+    patch_status(c, &kind_namespace, ns, status);
+    json_decref(status);
 }
 
 static bool is_watched(const struct kind *k)
@@ -94,11 +109,20 @@ static bool is_watched(const struct kind *k)
     return w->kind != NULL;
 }
 
+static void forget(struct namespaces *n, const char *name)
+{
+    struct inspection *i = map_del(&n->inspections, name);
+    if (i)
+        remains_done(&i->remains);
+    free(i);
+}
+
 /* What is not watched, because there is much of it or because users define it, is deleted without looking. */
 static void inspect(struct controller *c, struct namespaces *n, const char *ns)
 {
     struct inspection *i = NEW(struct inspection);
-    free(map_put(&n->inspections, ns, i));
+    forget(n, ns);
+    map_put(&n->inspections, ns, i);
     for (const struct kind *const *at = all_kinds; *at; at++) {
         const struct kind *k = *at;
         if (!k->namespaced || k->stored || !(k->verbs & V_DELETECOLLECTION))
@@ -125,6 +149,13 @@ static void finalize(struct controller *c, const json_t *doc)
     controller_request(c, "PUT", &kind_namespace, "", jstr(doc, "metadata.name"), "finalize", to);
 }
 
+static void note_failure(struct namespaces *n, const char *name, int code, const json_t *body)
+{
+    if (code >= 400 && code != 404 && code != 409)
+        free(map_put(&n->failures, name,
+                     xasprintf("Failed to delete all resource types, 1 remaining: %s", jstr_or(body, "message", ""))));
+}
+
 static void answered(struct controller *c, const char *ns, const char *name, const struct controller_call *call,
                      int code, const json_t *body)
 {
@@ -132,18 +163,25 @@ static void answered(struct controller *c, const char *ns, const char *name, con
     struct namespaces *n = controller_state(c);
     struct inspection *i = map_get(&n->inspections, name);
     struct object *o = informer_get(n->namespaces, "", name);
+    size_t at;
+    json_t *item;
+    if (streq(call->method, "DELETE"))
+        note_failure(n, name, code, body);
     if (!i || !streq(call->method, "GET"))
         return;
-    i->found |= code != 200 || json_array_size(jget(body, "items"));
+    i->found |= code != 200;
+    json_array_foreach(jget(body, "items"), at, item)
+        remains_add(&i->remains, call->kind, item);
     if (--i->open)
         return;
-    bool found = i->found;
-    free(map_del(&n->inspections, name));
     _cleanup_json_ json_t *doc = o ? object_json(o) : NULL;
-    if (found)
+    if (i->found || i->remains.kinds)
         controller_enqueue_after(c, "", name, LOOK_AGAIN_MS);
     else if (doc)
         finalize(c, doc);
+    if (i->remains.kinds && doc)
+        report(c, doc, &i->remains);
+    forget(n, name);
 }
 
 static void reconcile(struct controller *c, const char *ns, const char *name)
@@ -154,8 +192,15 @@ static void reconcile(struct controller *c, const char *ns, const char *name)
     _cleanup_json_ json_t *doc = o ? object_json(o) : NULL;
     if (!doc || !is_deleting(doc) || !json_array_size(jget(doc, "spec.finalizers")))
         return;
-    if (!delete_contents(c, name))
+    struct remains remains = {0};
+    bool failed = map_get(&n->failures, name);
+    size_t deleted = delete_contents(c, name, &remains);
+    if (!remains.kinds)
         inspect(c, n, name);
+    else if (!deleted || failed) /* it goes on when somebody else has done something */
+        report(c, doc, &remains);
+    free(map_del(&n->failures, name));
+    remains_done(&remains);
 }
 
 static void *start(struct controller *c)
@@ -168,7 +213,10 @@ static void *start(struct controller *c)
 static void stop(void *state)
 {
     struct namespaces *n = state;
+    for (struct map_entry *e = NULL; (e = map_next(&n->inspections, e));)
+        remains_done(&((struct inspection *)e->value)->remains);
     map_done_with(&n->inspections, free);
+    map_done_with(&n->failures, free);
     free(n);
 }
 

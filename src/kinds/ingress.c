@@ -150,8 +150,6 @@ const struct column ingress_columns[] = {
     {0},
 };
 
-const char *const ingress_short_names[] = {"ing", NULL};
-
 const struct kind kind_ingress = {
     .group = "networking.k8s.io",
     .version = "v1",
@@ -159,7 +157,7 @@ const struct kind kind_ingress = {
     .plural = "ingresses",
     .singular = "ingress",
     .list_kind = "IngressList",
-    .short_names = ingress_short_names,
+    .short_names = (const char *const[]){"ing", NULL},
     .namespaced = true,
     .verbs = V_ALL,
     .fields = fields,

@@ -8,7 +8,6 @@
 
 extern const struct field ingress_tls_fields[], ingress_status_fields[];
 extern const struct column ingress_columns[];
-extern const char *const ingress_short_names[];
 
 /* ingressrules.c */
 void ingress_validate(const json_t *obj, const json_t *old, struct status_causes *causes);

@@ -112,12 +112,13 @@ static void from_stored(json_t *obj)
     each_path(obj, path_from_stored);
 }
 
+/* Short names are the present version's: "ing" would be ambiguous between the groups. */
 #define OLD_INGRESS(in_group)                                                                                          \
     {                                                                                                                  \
         .group = (in_group), .version = "v1beta1", .kind = "Ingress", .plural = "ingresses", .singular = "ingress",    \
-        .list_kind = "IngressList", .short_names = ingress_short_names, .namespaced = true, .verbs = V_ALL,            \
-        .fields = fields, .columns = ingress_columns, .check_name = check_dns_subdomain, .has_status = true,           \
-        .has_generation = true, .stored = &kind_ingress, .to_stored = to_stored, .from_stored = from_stored,           \
+        .list_kind = "IngressList", .namespaced = true, .verbs = V_ALL, .fields = fields, .columns = ingress_columns,  \
+        .check_name = check_dns_subdomain, .has_status = true, .has_generation = true, .stored = &kind_ingress,        \
+        .to_stored = to_stored, .from_stored = from_stored,                                                            \
     }
 
 const struct kind kind_ingress_v1beta1 = OLD_INGRESS("networking.k8s.io");

@@ -10,6 +10,7 @@
 #include "kinds/kind.h"
 
 static const struct kind *const built_in[] = {
+    &kind_componentstatus,
     &kind_configmap,
     &kind_endpoints,
     &kind_event,

@@ -99,6 +99,18 @@ static void serve_health(struct request *r, const char *rest)
     reply_bytes(r, 200, TEXT, text, strlen(text));
 }
 
+/* One check of those that ?verbose lists; "etcd" is what upstream calls the store. */
+static void serve_check(struct request *r, const char *name)
+{
+    static const char *const checks[] = {"etcd", "ping", "store"};
+    for (size_t i = 0; i < ARRAY_LEN(checks); i++)
+        if (streq(name, checks[i])) {
+            reply_bytes(r, 200, TEXT, "ok", strlen("ok"));
+            return;
+        }
+    reply_not_found(r);
+}
+
 static void serve_metrics(struct request *r, const char *rest)
 {
     (void)rest;
@@ -305,13 +317,16 @@ static const struct route {
     {"/apis", false, serve_groups},
     {"/apis/", true, serve_group},
     {"/healthz", false, serve_health},
+    {"/healthz/", true, serve_check},
     {"/livez", false, serve_health},
+    {"/livez/", true, serve_check},
     {"/metrics", false, serve_metrics},
     {"/openapi/v2", false, serve_openapi_v2},
     {"/openapi/v3", false, serve_openapi_index},
     {"/openapi/v3/", true, serve_openapi_v3},
     {OPENID_KEYS, false, serve_openid_keys},
     {"/readyz", false, serve_health},
+    {"/readyz/", true, serve_check},
     {"/version", false, serve_version},
 };
 

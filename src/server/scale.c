@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "kinds/cells.h"
 #include "server/write.h"
 
 /* --- a LabelSelector as text, as apimachinery's labels.Selector prints it: requirements sorted by key --- */
@@ -69,6 +70,29 @@ static char *scale_selector(const struct kind_scale *s, const json_t *doc)
 
 /* --- the window --- */
 
+static json_t *cell_desired(const json_t *scale, int64_t now_usec)
+{
+    (void)now_usec;
+    return json_integer(jint(scale, "spec.replicas", 0));
+}
+
+static json_t *cell_available(const json_t *scale, int64_t now_usec)
+{
+    (void)now_usec;
+    return json_integer(jint(scale, "status.replicas", 0));
+}
+
+static const struct column columns[] = {
+    {"Name", "string", "name", 0, cell_name},
+    {"Desired", "integer", "", 0, cell_desired},
+    {"Available", "integer", "", 0, cell_available},
+    {"Age", "string", "", 0, cell_age},
+    {0},
+};
+
+/* What a Scale looks like as a Table; it is no resource of its own. */
+static const struct kind kind_scale = {.group = "autoscaling", .version = "v1", .kind = "Scale", .columns = columns};
+
 static json_t *scale_of(const struct kind *k, const json_t *doc)
 {
     static const char *const shown[] = {"metadata.name", "metadata.namespace", "metadata.uid",
@@ -85,8 +109,9 @@ static json_t *scale_of(const struct kind *k, const json_t *doc)
 
 static void reply_scale(struct request *r, struct object *obj)
 {
-    _cleanup_json_ json_t *doc = object_json(obj);
-    request_reply_document(r, 200, scale_of(r->kind, doc));
+    _cleanup_json_ json_t *doc = object_json(obj), *scale = scale_of(r->kind, doc);
+    _cleanup_object_ struct object *shown = object_new(&kind_scale, scale);
+    request_reply_object(r, 200, shown);
 }
 
 void handle_get_scale(struct request *r)

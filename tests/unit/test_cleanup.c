@@ -130,6 +130,37 @@ TEST(one_living_owner_is_enough)
 
 static const struct controller_def *const namespaces[] = {&namespace_controller, &serviceaccount_controller, NULL};
 
+static void check_condition(struct bench *b, const char *type, const char *reason, const char *message)
+{
+    _cleanup_json_ json_t *ns = fake_json(b->fake, &kind_namespace, "", "a");
+    const json_t *c = jfind(jget(ns, "status.conditions"), "type", type);
+    T_STR(jstr(c, "reason"), reason);
+    T_STR(jstr(c, "message"), message);
+}
+
+TEST(what_holds_a_namespace_is_told)
+{
+    struct bench *b = cluster(1, namespaces);
+    fake_set(b->fake, &kind_namespace, "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"finalizers\":[\"kubernetes\"]}}");
+    fake_set(b->fake, &kind_configmap,
+             "{\"metadata\":{\"namespace\":\"a\",\"name\":\"c\",\"finalizers\":[\"example.com/hold\"]}}");
+    fake_set(b->fake, &kind_configmap,
+             "{\"metadata\":{\"namespace\":\"a\",\"name\":\"d\",\"finalizers\":[\"example.com/hold\"]}}");
+    bench_run(b);
+    struct fake_task t = {.method = "DELETE"};
+    _cleanup_json_ json_t *ns = fake_json(b->fake, &kind_namespace, "", "a");
+    fake_delete_one(b->fake, &t, &kind_namespace, ns);
+    json_decref(t.answer);
+    bench_run(b);
+    check_condition(b, "NamespaceContentRemaining", "SomeResourcesRemain",
+                    "Some resources are remaining: configmaps. has 2 resource instances");
+    check_condition(b, "NamespaceFinalizersRemaining", "SomeFinalizersRemain",
+                    "Some content in the namespace has finalizers remaining: example.com/hold in 2 resource instances");
+    check_condition(b, "NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered",
+                    "All resources successfully discovered");
+    bench_free(b);
+}
+
 TEST(a_namespace_ends_when_it_is_empty)
 {
     for (unsigned seed = 0; seed < 10; seed++) {
@@ -151,6 +182,10 @@ TEST(a_namespace_ends_when_it_is_empty)
         json_decref(t.answer);
         bench_run(b);
         T_TRUE(fake_get(b->fake, &kind_configmap, "a", "c") != NULL); /* the pod is still going */
+        check_condition(b, "NamespaceContentRemaining", "SomeResourcesRemain",
+                        "Some resources are remaining: pods. has 1 resource instances");
+        check_condition(b, "NamespaceDeletionContentFailure", "ContentDeleted",
+                        "All content successfully deleted, may be waiting on finalization");
         fake_delete(b->fake, &kind_pod, "a", "p");
         for (int i = 0; i < 3; i++) {
             bench_run(b);
@@ -359,6 +394,7 @@ int main(void)
     RUN(foreground_deletion_waits_for_the_dependents);
     RUN(an_owner_of_the_same_name_but_another_uid_is_none);
     RUN(one_living_owner_is_enough);
+    RUN(what_holds_a_namespace_is_told);
     RUN(a_namespace_ends_when_it_is_empty);
     RUN(every_namespace_has_the_ca);
     RUN(a_silent_node_is_noticed_and_its_pods_leave);

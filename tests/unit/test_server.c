@@ -352,6 +352,24 @@ TEST(scale_is_a_window_on_replicas)
     T_INT(jint(answer.doc, "spec.replicas", 0), 2);
     T_INT(jint(answer.doc, "metadata.generation", 0), 3);
     T_INT(get(SERVICES "/kubernetes/scale"), 404);
+    T_INT(
+        ask_as(world.admin, "GET", DEPLOYMENTS "/d/scale", "application/json;as=Table;v=v1;g=meta.k8s.io", NULL, NULL),
+        200);
+    T_STR(text("kind"), "Table");
+    T_INT(json_integer_value(json_array_get(jget(json_array_get(jget(answer.doc, "rows"), 0), "cells"), 1)), 2);
+}
+
+TEST(what_is_computed_when_somebody_asks)
+{
+    T_INT(get("/api/v1/componentstatuses"), 200);
+    T_STR(text("kind"), "ComponentStatusList");
+    T_INT(json_array_size(jget(answer.doc, "items")), 3);
+    T_INT(get("/api/v1/componentstatuses/scheduler"), 200);
+    T_JSON(jget(answer.doc, "conditions"), "[{\"type\":\"Healthy\",\"status\":\"True\",\"message\":\"ok\"}]");
+    T_INT(get("/api/v1/componentstatuses/nobody"), 404);
+    T_INT(post("/api/v1/componentstatuses", "{\"metadata\":{\"name\":\"x\"}}"), 405);
+    T_INT(get("/readyz/etcd"), 200);
+    T_INT(get("/readyz/nothing"), 404);
 }
 
 TEST(pods_are_bound_once_and_stop_in_their_time)
@@ -568,6 +586,7 @@ int main(void)
     RUN(tables_and_metadata);
     RUN(status_and_spec_have_doors_of_their_own);
     RUN(scale_is_a_window_on_replicas);
+    RUN(what_is_computed_when_somebody_asks);
     RUN(pods_are_bound_once_and_stop_in_their_time);
     RUN(ephemeral_containers_are_only_added);
     RUN(which_container_must_be_clear);
