@@ -21,6 +21,7 @@ const struct controller_def *const all_controllers[] = {
     &tainteviction_controller,
     &podgc_controller,
     &disruption_controller,
+    &staledisruption_controller,
     &rootca_controller,
     &resourcequota_controller,
     &roleaggregation_controller,

@@ -136,8 +136,8 @@ def test_what_kubectl_makes_and_changes(kubectl, namespace, files):
 
 
 def test_every_resource_can_be_described(kubectl):
-    for resource in kubectl("api-resources", "--verbs=list", "-o", "name").split():
-        kubectl("describe", resource, "-A")
+    resources = kubectl("api-resources", "--verbs=list", "-o", "name").split()
+    assert "Name:" in kubectl("describe", ",".join(resources), "-A")
 
 
 def test_a_namespace_says_what_holds_it(kubectl, namespace):

@@ -105,6 +105,40 @@ TEST(pods_that_are_not_ready_or_will_go_do_not_count)
     bench_free(b);
 }
 
+static const char *targeted(struct bench *b, const char *pod)
+{
+    _cleanup_json_ json_t *doc = fake_json(b->fake, &kind_pod, "a", pod);
+    const json_t *c = jfind(jget(doc, "status.conditions"), "type", "DisruptionTarget");
+    return streq(jstr_or(c, "status", ""), "True") ? "True" : "False";
+}
+
+#define TARGETED(name, reason)                                                                                         \
+    "{\"metadata\":{\"namespace\":\"a\",\"name\":\"" name                                                              \
+    "\"},\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":"                                                 \
+    "\"DisruptionTarget\",\"status\":\"True\",\"reason\":\"" reason "\",\"lastTransitionTime\":\"%s\"}]}}"
+
+TEST(who_was_to_go_and_did_not_stays)
+{
+    char now[TIME_TEXT_SIZE];
+    struct bench *b = bench_new(3);
+    b->agent = false;
+    controllers_add(b->cs, &staledisruption_controller);
+    controllers_start(b->cs);
+    time_format(bench_now, now);
+    _cleanup_free_ char *evicted = xasprintf(TARGETED("evicted", "EvictionByEvictionAPI"), now);
+    _cleanup_free_ char *ended = xasprintf(TARGETED("ended", "TerminationByKubelet"), now);
+    fake_set(b->fake, &kind_pod, evicted);
+    fake_set(b->fake, &kind_pod, ended);
+    bench_run(b);
+    T_STR(targeted(b, "evicted"), "True");
+    bench_now += 121 * 1000000;
+    controllers_tick(b->cs);
+    bench_run(b);
+    T_STR(targeted(b, "evicted"), "False");
+    T_STR(targeted(b, "ended"), "True");
+    bench_free(b);
+}
+
 TEST(pods_of_nobody_and_of_jobs)
 {
     struct bench *b = cluster(2);
@@ -127,6 +161,7 @@ int main(void)
 {
     RUN(budgets_are_computed);
     RUN(pods_that_are_not_ready_or_will_go_do_not_count);
+    RUN(who_was_to_go_and_did_not_stays);
     RUN(pods_of_nobody_and_of_jobs);
     return DONE();
 }
