@@ -11,6 +11,7 @@
 #include "base/str.h"
 
 #define NOT_FOUND "not-found"
+#define METRICS_PORT 10254    /* as ingress-nginx */
 #define HOSTS_A_LINE 32       /* HAProxy takes 64 words */
 #define CERT_HOSTS_A_LINE 200 /* of 253 bytes at most; HAProxy takes lines of 64 KiB */
 
@@ -178,6 +179,19 @@ static void add_frontend(struct buf *out, const struct ingress_plan *p, const st
                   "found\\n\"\n");
 }
 
+/* Counters by Ingress and Service: backends are named so. Servers are left out, most are free slots. */
+static void add_metrics(struct buf *out, const struct ingress_site *site)
+{
+    if (site->n_nodes)
+        buf_addf(out,
+                 "\nfrontend metrics\n"
+                 "    bind %s:%d\n"
+                 "    http-request set-query scope=global&scope=frontend&scope=backend\n"
+                 "    http-request use-service prometheus-exporter if { path /metrics }\n"
+                 "    http-request return status 404\n",
+                 site->nodes[0].ip, METRICS_PORT);
+}
+
 /* To HTTPS: always, where asked; else for the hosts for which the Ingress has TLS. */
 static void add_redirect(struct buf *out, const struct ingress_backend *b)
 {
@@ -248,6 +262,7 @@ void ingress_render(const struct ingress_plan *p, const struct slots *s, const s
     *ret = (struct ingress_files){0};
     add_head(&out, site);
     add_frontend(&out, p, site);
+    add_metrics(&out, site);
     for (struct map_entry **e = backends; *e; e++)
         add_backend(&out, (*e)->value, slots_get(s, (*e)->key), addresses);
     add_file(ret, xstrdup(INGRESS_CONFIG), &out);

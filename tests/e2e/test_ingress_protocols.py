@@ -159,6 +159,9 @@ def test_protocols(kubectl_new, namespace_new, tmp_path):
             assert websocket_echo("web.test", b"hello") == b"hello"
             out = run("curl", "-skv", "--http2", "--resolve", f"web.test:443:{ADDRESS}", "https://web.test/").stderr
             assert "ALPN: server accepted h2" in out and "HTTP/2 200" in out
+            metrics = run("curl", "-s", f"http://{ADDRESS}:10254/metrics").stdout
+            counted = rf'haproxy_backend_http_responses_total{{proxy="{namespace}:web:echo:web",code="2xx"}} ([1-9])'
+            assert re.search(counted, metrics) and "haproxy_server" not in metrics
         finally:
             h2.kill()
 

@@ -41,8 +41,8 @@ static void check_map(const char *text)
 /* Every line is one of those we write. */
 static void check_config(const char *text)
 {
-    static const char *const starts[] = {"# Written", "global\n", "defaults\n", "frontend ingress\n",
-                                         "backend ",  "    ",     "\n"};
+    static const char *const starts[] = {"# Written",          "global\n", "defaults\n", "frontend ingress\n",
+                                         "frontend metrics\n", "backend ", "    ",       "\n"};
     while (*text) {
         bool known = false;
         for (size_t i = 0; i < ARRAY_LEN(starts); i++)
