@@ -239,6 +239,8 @@ def test_endpoints_and_death(cluster, kubectl, namespace):
     seen = set()
     eventually(lambda: seen.add(hits("app.test")) or len(seen) == 4, "four pods are reached")
     assert loaded_generation() == generation, "it was reloaded"
+    kubectl("scale", "rc", "app", "--replicas=10", "-n", namespace)
+    eventually(lambda: len({hits("app.test") for _ in range(100)}) == 10, "100 requests reach all ten pods")  # load_balancing.feature
     kubectl("scale", "rc", "app", "--replicas=0", "-n", namespace)
     eventually(lambda: ask("app.test")[0] == 503, "nobody answers")
     kubectl("scale", "rc", "app", "--replicas=1", "-n", namespace)
