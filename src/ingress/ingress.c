@@ -16,6 +16,7 @@
 #include "client/informer.h"
 #include "ingress/certs.h"
 #include "ingress/change.h"
+#include "ingress/external.h"
 #include "ingress/haproxy.h"
 #include "ingress/listeners.h"
 #include "ingress/status.h"
@@ -38,6 +39,7 @@ struct ingress {
     struct ingress_node *nodes;
     size_t n_nodes;
     int *listeners; /* two a node, open while there is a HAProxy */
+    const char *dns;
     char *dir, *config_path, *socket_path;
 
     const json_t **docs; /* the Ingresses that are ours; references */
@@ -126,15 +128,22 @@ static void tell_all(struct ingress *i, struct map *told, const char *reason, co
         tell(i, told, i->docs[n], reason, text);
 }
 
-/* Whoever may write a Service would otherwise reach every address that HAProxy does. */
+/* "NAME:PORT" where the Service leads, if it is of type ExternalName and may. */
+static char *find_external(struct ingress *i, const struct ingress_backend *b, bool *refused)
+{
+    const char *name = ingress_class(b->ingress);
+    const struct object *o = name ? informer_get(i->informers[CLASSES], "", name) : NULL;
+    _cleanup_json_ json_t *class = o ? object_json(o) : NULL;
+    return external_address(model_get(i->model, b->ns, b->service), class, b, refused);
+}
+
 static void tell_external_name(struct ingress *i, struct map *told, const struct ingress_backend *b)
 {
-    const struct svc *svc = model_get(i->model, b->ns, b->service);
-    if (!svc || svc->type != SVC_EXTERNAL_NAME)
-        return;
-    _cleanup_free_ char *text = xasprintf(
-        "Service \"%s\" is of type ExternalName, which leads out of the cluster: it is not served", b->service);
-    tell(i, told, b->ingress, "ExternalNameRefused", text);
+    bool refused;
+    free(find_external(i, b, &refused));
+    if (refused)
+        tell(i, told, b->ingress, "ExternalNameRefused",
+             "the Service is of type ExternalName, which leads out of the cluster");
 }
 
 static void tell_problems(struct ingress *i)
@@ -214,6 +223,11 @@ static bool update_backend(struct ingress *i, struct ingress_backend *b, struct 
     bool same = b->options.has_protocol || b->options.protocol == spoken;
     if (!same)
         b->options.protocol = spoken;
+    bool refused;
+    char *before = b->external;
+    b->external = find_external(i, b, &refused);
+    same &= streq_or_null(before, b->external);
+    free(before);
     return slots_update(&i->slots, b->name, port, commands) && same;
 }
 
@@ -318,7 +332,7 @@ static bool start_haproxy(struct ingress *i)
 
 static void load(struct ingress *i)
 {
-    struct ingress_site site = {i->nodes, i->n_nodes, i->dir, ++i->generation};
+    struct ingress_site site = {i->nodes, i->n_nodes, i->dns, i->dir, ++i->generation};
     struct ingress_files files;
     struct err err;
     ingress_render(&i->plan, &i->slots, &site, true, &files);
@@ -337,7 +351,7 @@ static void load(struct ingress *i)
 /* False: commands don't suffice. */
 static bool take_shape(struct ingress *i, struct buf *commands)
 {
-    struct ingress_site site = {i->nodes, i->n_nodes, i->dir, 0};
+    struct ingress_site site = {i->nodes, i->n_nodes, i->dns, i->dir, 0};
     struct ingress_files shape;
     ingress_render(&i->plan, &i->slots, &site, false, &shape);
     bool suffices = ingress_change(&i->shape, &shape, i->dir, commands);
@@ -421,7 +435,7 @@ struct ingress *ingress_new(uv_loop_t *loop, struct client *c, struct model *m, 
         [SECRETS] = {&kind_secret, on_secret},
     };
     struct ingress *i = NEW(struct ingress);
-    *i = (struct ingress){.client = c, .model = m, .netns_fd = config->netns_fd, .plan_due = true};
+    *i = (struct ingress){.client = c, .model = m, .dns = config->dns, .netns_fd = config->netns_fd, .plan_due = true};
     i->n_nodes = config->n_nodes;
     i->nodes = xcalloc(i->n_nodes + 1, sizeof(*i->nodes));
     memcpy(i->nodes, config->nodes, i->n_nodes * sizeof(*i->nodes));

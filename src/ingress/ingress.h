@@ -12,6 +12,7 @@ struct ingress_config {
     int netns_fd;                     /* where HAProxy runs; -1: here */
     const struct ingress_node *nodes; /* listened on; also what Ingresses get as their status. Texts are borrowed */
     size_t n_nodes;
+    const char *dns;     /* the cluster's, for external names; borrowed */
     const char *run_dir; /* files go into its folder `ingress` */
 };
 /* Once the model is complete. HAProxy is started with the first Ingress; where it is not installed, Ingresses are told.

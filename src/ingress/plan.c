@@ -40,7 +40,7 @@ static bool only_of(const char *s, const char *allowed)
     return *s && strlen(s) < KEY_MAX / 2 && !s[strspn(s, allowed)];
 }
 
-static bool is_name(const char *s)
+bool ingress_is_name(const char *s)
 {
     return only_of(s, "abcdefghijklmnopqrstuvwxyz0123456789-.");
 }
@@ -48,7 +48,7 @@ static bool is_name(const char *s)
 static bool is_host(const char *s)
 {
     const char *wild = str_after(s, "*.");
-    return is_name(wild ? wild : s);
+    return ingress_is_name(wild ? wild : s);
 }
 
 static bool is_path(const char *s)
@@ -120,6 +120,7 @@ static void free_backend(void *arg)
     free(b->ns);
     free(b->service);
     free(b->port);
+    free(b->external);
     free(b);
 }
 
@@ -137,7 +138,7 @@ static struct ingress_backend *find_backend(struct source *s, const json_t *back
         problem(s->plan, s->doc, "UnknownBackend", "resource backends are not supported");
         return NULL;
     }
-    if (!is_name(s->ns) || !is_name(s->name) || !is_name(service) || !is_name(port)) {
+    if (!ingress_is_name(s->ns) || !ingress_is_name(s->name) || !ingress_is_name(service) || !ingress_is_name(port)) {
         problem(s->plan, s->doc, "UnknownBackend", "the backend \"%.100s\" is not a port of a Service", service);
         return NULL;
     }
@@ -298,7 +299,7 @@ static struct ingress_cert *find_cert(struct ingress_plan *p, const json_t *ingr
     const char *ns = jstr_or(ingress, "metadata.namespace", "");
     const char *algorithm = "";
     struct err err;
-    if (!is_name(ns) || !is_name(name))
+    if (!ingress_is_name(ns) || !ingress_is_name(name))
         return NULL;
     _cleanup_free_ char *id = cert_id(ns, name);
     struct ingress_cert *c = map_get(&p->certs, id);
@@ -404,13 +405,18 @@ void ingress_plan_done(struct ingress_plan *p)
     *p = (struct ingress_plan){0};
 }
 
-bool ingress_is_ours(const json_t *ingress, const char *(*class_controller)(void *arg, const char *name), void *arg)
+const char *ingress_class(const json_t *ingress)
 {
-    const json_t *annotations = jget(ingress, "metadata.annotations");
     const char *name = jstr(ingress, "spec.ingressClassName");
     if (!name)
-        name = json_string_value(json_object_get(annotations, INGRESS_CLASS_ANNOTATION));
-    if (!name || !*name)
+        name = json_string_value(json_object_get(jget(ingress, "metadata.annotations"), INGRESS_CLASS_ANNOTATION));
+    return name && *name ? name : NULL;
+}
+
+bool ingress_is_ours(const json_t *ingress, const char *(*class_controller)(void *arg, const char *name), void *arg)
+{
+    const char *name = ingress_class(ingress);
+    if (!name)
         return true;
     const char *controller = class_controller(arg, name);
     return controller && streq(controller, INGRESS_CONTROLLER);

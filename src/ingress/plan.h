@@ -19,6 +19,7 @@ struct ingress_backend {
     struct ingress_options options;
     struct map tls_hosts; /* its Ingress has TLS for these hosts that lead to it ... */
     bool has_plain_hosts; /* ... and for others it has none */
+    char *external;       /* "NAME:PORT" to look up instead of endpoints; NULL: none. Set by who knows the Services */
 };
 
 struct ingress_cert {
@@ -54,6 +55,8 @@ void ingress_plan_make(struct ingress_plan *p, const json_t **ingresses, size_t 
                        void *arg);
 void ingress_plan_done(struct ingress_plan *p);
 
+bool ingress_is_name(const char *s);              /* of letters, digits, dashes and dots: fit for a configuration */
+const char *ingress_class(const json_t *ingress); /* NULL: none */
 /* Whether the cluster's own HAProxy serves it. class_controller gives spec.controller of an IngressClass, NULL when
  * there is none of that name. Ingresses without a class are served. */
 bool ingress_is_ours(const json_t *ingress, const char *(*class_controller)(void *arg, const char *name), void *arg);

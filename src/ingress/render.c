@@ -179,6 +179,15 @@ static void add_frontend(struct buf *out, const struct ingress_plan *p, const st
                   "found\\n\"\n");
 }
 
+static void add_resolvers(struct buf *out, const struct ingress_plan *p, const char *dns)
+{
+    bool any = false;
+    for (struct map_entry *e = NULL; (e = map_next(&p->backends, e));)
+        any |= ((const struct ingress_backend *)e->value)->external != NULL;
+    if (any)
+        buf_addf(out, "\nresolvers cluster\n    nameserver dns %s:53\n    accepted_payload_size 1232\n", dns);
+}
+
 /* Counters by Ingress and Service: backends are named so. Servers are left out, most are free slots. */
 static void add_metrics(struct buf *out, const struct ingress_site *site)
 {
@@ -243,6 +252,10 @@ static void add_backend(struct buf *out, const struct ingress_backend *b, const 
 {
     buf_addf(out, "\nbackend %s\n", b->name);
     add_options(out, b);
+    if (b->external) {
+        buf_addf(out, "    server external %s resolvers cluster resolve-prefer ipv4 init-addr none\n", b->external);
+        return;
+    }
     for (size_t i = 0; row && i < row->n; i++) {
         char ip[IP_TEXT_SIZE];
         const struct slot *s = &row->slots[i];
@@ -263,6 +276,7 @@ void ingress_render(const struct ingress_plan *p, const struct slots *s, const s
     add_head(&out, site);
     add_frontend(&out, p, site);
     add_metrics(&out, site);
+    add_resolvers(&out, p, site->dns);
     for (struct map_entry **e = backends; *e; e++)
         add_backend(&out, (*e)->value, slots_get(s, (*e)->key), addresses);
     add_file(ret, xstrdup(INGRESS_CONFIG), &out);

@@ -12,6 +12,7 @@ struct ingress_node {
 struct ingress_site {
     const struct ingress_node *nodes;
     size_t n_nodes;
+    const char *dns;          /* address of the cluster's DNS */
     const char *dir;          /* where the files are; no blanks */
     unsigned long generation; /* HAProxy says it, so that one knows which configuration answers; 0: left out */
 };

@@ -65,6 +65,13 @@ def test_missing_and_killed(own):
         assert set(haproxy_workers(own)) == all_haproxies()
         kubectl("patch", "service", "echo", "--type=merge", "-p", '{"spec":{"type":"ExternalName","externalName":"example.com"}}')
         eventually(lambda: "ExternalNameRefused" in kubectl("describe", "ingress", "web"), "it is told")
+        apply(kubectl, "default", service("inside", [stack.enter_context(echo_server())]))
+        kubectl("patch", "service", "echo", "--type=merge", "-p", '{"spec":{"externalName":"inside.default.svc.cluster.local"}}')
+        kubectl("patch", "ingress", "web", "--type=json", "-p", '[{"op":"replace","path":"/spec/rules/0/http/paths/0/backend/service/port",'
+                '"value":{"number":80}}]')
+        assert ask("web.test")[0] == 503
+        kubectl("annotate", "ingressclass", "haproxy", "ingress.c8s.io/allow-external-names=true")
+        served("web.test")
         own.kill()
         own.down()
         eventually(lambda: not all_haproxies(), "none is left")

@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     _cleanup_json_ json_t *doc = jparse((const char *)data, size, &err);
     const json_t *list[] = {doc};
     const struct ingress_node node = {-1, "192.0.2.1"};
-    const struct ingress_site site = {&node, 1, "/run/x", 1};
+    const struct ingress_site site = {&node, 1, "192.0.2.2", "/run/x", 1};
     struct ingress_plan plan;
     struct ingress_files files;
     struct slots slots = {0};

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "ingress/certs.h"
 #include "ingress/change.h"
+#include "ingress/external.h"
 #include "ingress/render.h"
 #include "json/json.h"
 #include "t.h"
@@ -206,6 +207,21 @@ TEST(certificates)
     done(&w);
 }
 
+TEST(external_names_need_leave)
+{
+    const struct svc plain = {.type = SVC_CLUSTER_IP}, out = {.type = SVC_EXTERNAL_NAME, .external_name = "x.test"};
+    const struct svc evil = {.type = SVC_EXTERNAL_NAME, .external_name = "x.test:1\n  bind"};
+    _cleanup_json_ json_t *class = doc("{'metadata':{'annotations':{'ingress.c8s.io/allow-external-names':'true'}}}");
+    const struct ingress_backend b = {.port = (char *)"80"};
+    bool refused;
+    T_TRUE(!external_address(&plain, NULL, &b, &refused) && !refused);
+    T_TRUE(!external_address(&out, NULL, &b, &refused) && refused);
+    _cleanup_free_ char *address = external_address(&out, class, &b, &refused);
+    T_STR(address, "x.test:80");
+    T_TRUE(!refused);
+    T_TRUE(!external_address(&evil, class, &b, &refused));
+}
+
 static struct svc_endpoint endpoint(const char *ip)
 {
     struct svc_endpoint e = {.port = 8080, .ready = true, .serving = true, .node = "", .zone = ""};
@@ -292,7 +308,7 @@ TEST(text_of_the_configuration)
     struct svc_endpoint e[2] = {endpoint("10.244.0.5"), endpoint("fd00::5")};
     const struct svc_port port = {.name = "", .endpoints = e, .n_endpoints = 2};
     const struct ingress_node nodes[] = {{-1, "172.28.128.10"}, {-1, "172.28.128.11"}};
-    const struct ingress_site site = {nodes, 2, "/run/c8s/ingress", 7};
+    const struct ingress_site site = {nodes, 2, "10.96.0.10", "/run/c8s/ingress", 7};
     make(
         &w, NULL,
         TEXTS(
@@ -336,6 +352,7 @@ int main(void)
     RUN(redirected_where_the_ingress_has_tls);
     RUN(classes);
     RUN(certificates);
+    RUN(external_names_need_leave);
     RUN(endpoints_keep_their_slots);
     RUN(certificates_change_by_commands);
     RUN(text_of_the_configuration);
