@@ -98,21 +98,31 @@ static uint32_t tail(const struct ip *ip)
     return ntohl(n);
 }
 
+struct ip ip_plus(const struct ip *ip, uint32_t n)
+{
+    struct ip sum = *ip;
+    n = htonl(tail(ip) + n);
+    memcpy(sum.bytes + ip_size(ip->family) - sizeof(n), &n, sizeof(n));
+    return sum;
+}
+
+bool ip_distance(const struct ip *from, const struct ip *to, uint32_t *ret)
+{
+    if (from->family != to->family || !ip_size(from->family) || ip_compare(from, to) > 0)
+        return false;
+    *ret = tail(to) - tail(from);
+    struct ip again = ip_plus(from, *ret);
+    return ip_equal(&again, to);
+}
+
 struct ip cidr_nth(const struct cidr *c, uint32_t n)
 {
-    struct ip ip = c->ip;
-    n = htonl(tail(&ip) + n);
-    memcpy(ip.bytes + ip_size(ip.family) - sizeof(n), &n, sizeof(n));
-    return ip;
+    return ip_plus(&c->ip, n);
 }
 
 bool cidr_index(const struct cidr *c, const struct ip *ip, uint32_t *ret)
 {
-    if (!cidr_has(c, ip))
-        return false;
-    *ret = tail(ip) - tail(&c->ip);
-    struct ip again = cidr_nth(c, *ret);
-    return ip_equal(&again, ip);
+    return cidr_has(c, ip) && ip_distance(&c->ip, ip, ret);
 }
 
 /* Calls one(text, n, arg) for each member of a list of at most FAMILIES_MAX: their number, 0 when there is a bad one.
@@ -192,4 +202,28 @@ const struct cidr *cidrs_of(const struct cidrs *cidrs, int family)
         if (cidrs->cidr[i].ip.family == family)
             return &cidrs->cidr[i];
     return NULL;
+}
+
+char *ips_first(const char *text, char out[IP_TEXT_SIZE])
+{
+    snprintf(out, IP_TEXT_SIZE, "%.*s", (int)strcspn(text, ","), text);
+    return out;
+}
+
+bool ips_next(const char **cursor, char out[IP_TEXT_SIZE])
+{
+    const char *text = *cursor;
+    size_t len = strcspn(text, ",");
+    if (!*text)
+        return false;
+    ips_first(text, out);
+    *cursor = text + len + (text[len] == ',');
+    return true;
+}
+
+char *ip_url_host(const char *host, char out[HOST_TEXT_SIZE])
+{
+    bool v6 = strchr(host, ':');
+    snprintf(out, HOST_TEXT_SIZE, "%s%s%s", v6 ? "[" : "", host, v6 ? "]" : "");
+    return out;
 }

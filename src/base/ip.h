@@ -28,6 +28,8 @@ char *cidr_format(const struct cidr *c, char out[CIDR_TEXT_SIZE]);
 bool cidr_has(const struct cidr *c, const struct ip *ip);
 bool cidr_covers(const struct cidr *outer, const struct cidr *inner);
 
+struct ip ip_plus(const struct ip *ip, uint32_t n);
+bool ip_distance(const struct ip *from, const struct ip *to, uint32_t *ret); /* false: not 0 to 2^32 - 1 */
 /* The n-th address of the range, and the number of an address in it (false: outside, or further than 32 bits go). */
 struct ip cidr_nth(const struct cidr *c, uint32_t n);
 bool cidr_index(const struct cidr *c, const struct ip *ip, uint32_t *ret);
@@ -47,7 +49,13 @@ struct cidrs {
 bool ips_parse(const char *text, struct ips *ret); /* one, or two of different families */
 char *ips_format(const struct ips *ips, char out[IPS_TEXT_SIZE]);
 const struct ip *ips_of(const struct ips *ips, int family); /* NULL: none */
+char *ips_first(const char *text, char out[IP_TEXT_SIZE]);  /* of the primary family; "" for "" */
+/* Walks such a text: *cursor starts as the text. False: no more. */
+bool ips_next(const char **cursor, char out[IP_TEXT_SIZE]);
 bool cidrs_parse(const char *text, struct cidrs *ret);
 const struct cidr *cidrs_of(const struct cidrs *cidrs, int family);
 
 int ip_bits(int family); /* 32, 128 */
+/* As URLs have it: "[fd00::1]"; anything else stays as it is. */
+#define HOST_TEXT_SIZE 256
+char *ip_url_host(const char *host, char out[HOST_TEXT_SIZE]);

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "cli/addresses.h"
 #include "cli/commands.h"
 #include "cli/routes.h"
 #include "client/controller.h"
@@ -30,14 +31,6 @@
 #include "service/acknowledge.h"
 #include "service/feed.h"
 
-#define LAN_HOST_IP "172.28.128.1"
-#define LAN_CIDR "172.28.128.0/24"
-#define LAN_NODE_IP "172.28.128.%d"
-#define LAN_FIRST_NODE 10
-#define CLUSTER_CIDR "10.244.0.0/16"
-#define SERVICE_CIDR "10.96.0.0/12"
-#define API_SERVICE_IP "10.96.0.1" /* default/kubernetes: the first of SERVICE_CIDR */
-#define DNS_IP "10.96.0.10"
 #define DOMAIN CLUSTER_DOMAIN
 #define API_PORT 6443
 #define KUBELET_PORT 10250
@@ -51,12 +44,17 @@ static const char *const control_plane_label[] = {CONTROL_PLANE, NULL};
 static const char *const control_plane_taint[] = {CONTROL_PLANE ":NoSchedule", NULL};
 
 struct node {
-    char name[32], ip[32], user[64];
+    char name[32], ips[IPS_TEXT_SIZE], ip[IP_TEXT_SIZE], user[64]; /* ip: the first of ips */
     int netns_fd;
     char *cert, *key;
     struct client *client;
     struct agent *agent;
-    struct proxy *proxy;
+    struct table { /* of rules, of one family */
+        struct node *node;
+        struct proxy *proxy;
+        uint64_t applied; /* revision of the objects it holds */
+    } tables[FAMILIES_MAX];
+    int n_tables;
     struct acknowledger *acknowledger;
     struct dns *dns;
     struct lb *lb;
@@ -64,6 +62,7 @@ struct node {
 
 struct cluster {
     uv_loop_t *loop;
+    struct addresses addresses;
     char *kubeconfig, *url;
     struct pki pki;
     struct csr_authority authority;
@@ -93,60 +92,70 @@ void cluster_node_name(int n, char out[32])
         snprintf(out, 32, "k8s-node%d", n);
 }
 
-void cluster_node_ip(int n, char out[32])
-{
-    snprintf(out, 32, LAN_NODE_IP, LAN_FIRST_NODE + n);
-}
-
 /* The LAN's description for `n` nodes; the rows borrow from nodes. */
-static struct lan describe_lan(const struct node *nodes, int n, struct lan_node *rows)
+static struct lan describe_lan(const struct addresses *a, const struct node *nodes, int n, struct lan_node *rows)
 {
     for (int i = 0; i < n; i++)
-        rows[i] = (struct lan_node){nodes[i].name, nodes[i].ip};
-    return (struct lan){LAN_CIDR, LAN_HOST_IP, CLUSTER_CIDR, SERVICE_CIDR, RUN_DIR, rows, (size_t)n};
+        rows[i] = (struct lan_node){nodes[i].name, nodes[i].ips};
+    return (struct lan){a->network, a->host, a->pods, a->services, RUN_DIR, rows, (size_t)n};
 }
 
-static struct node *name_nodes(int n)
+static struct node *name_nodes(const struct addresses *a, int n)
 {
     struct node *nodes = xcalloc((size_t)n, sizeof(*nodes));
     for (int i = 0; i < n; i++) {
         cluster_node_name(i, nodes[i].name);
-        cluster_node_ip(i, nodes[i].ip);
+        addresses_node(a, i, nodes[i].ips);
+        ips_first(nodes[i].ips, nodes[i].ip);
         snprintf(nodes[i].user, sizeof(nodes[i].user), "system:node:%s", nodes[i].name);
         nodes[i].netns_fd = -1;
     }
     return nodes;
 }
 
+static int keep_out_of_pool(const struct lb_pool *pool, const char *ips, const char *whose, struct err *err)
+{
+    char text[IP_TEXT_SIZE];
+    struct ip ip;
+    while (ips_next(&ips, text))
+        if (ip_parse(text, &ip) && lb_pool_has(pool, &ip))
+            return err_set(err, 0, "--lb-pool: %s is %s", text, whose);
+    return 0;
+}
+
+/* IPv4 addresses; a cluster without any has the nodes' own. */
+static const char *usual_pool(const struct addresses *a)
+{
+    return *a->lb_pool ? a->lb_pool : CLUSTER_LB_NONE;
+}
+
 /* Addresses that the host reaches, and that are nobody's yet. */
 static int make_lb_pool(struct cluster *c, const char *text, struct err *err)
 {
-    struct ip ip;
-    struct cidr lan;
+    struct cidrs lan;
     if (streq(text, CLUSTER_LB_NONE))
         return 0;
     c->lb_pool = lb_pool_new(text, err);
     if (!c->lb_pool)
         return err_wrap(err, "--lb-pool");
-    cidr_parse(LAN_CIDR, &lan);
-    if (!lb_pool_inside(c->lb_pool, &lan))
-        return err_set(err, 0, "--lb-pool: not all of %s is in %s", text, LAN_CIDR);
-    for (int i = -1; i < CLUSTER_NODES_MAX; i++) {
-        char node[32] = LAN_HOST_IP;
-        if (i >= 0)
-            cluster_node_ip(i, node);
-        ip_parse(node, &ip);
-        if (lb_pool_has(c->lb_pool, &ip))
-            return err_set(err, 0, "--lb-pool: %s is %s", node, i < 0 ? "the host's address" : "kept for a node");
+    cidrs_parse(c->addresses.network, &lan);
+    const struct cidr *network = cidrs_of(&lan, AF_INET);
+    if (!network || !lb_pool_inside(c->lb_pool, network))
+        return err_set(err, 0, "--lb-pool: not all of %s is in %s", text, c->addresses.network);
+    for (int i = 0; i < CLUSTER_NODES_MAX; i++) {
+        char node[IPS_TEXT_SIZE];
+        addresses_node(&c->addresses, i, node);
+        if (keep_out_of_pool(c->lb_pool, node, "kept for a node", err) < 0)
+            return -1;
     }
-    return 0;
+    return keep_out_of_pool(c->lb_pool, c->addresses.host, "the host's address", err);
 }
 
 static int start_network(struct cluster *c, struct err *err)
 {
     struct lan_node rows[CLUSTER_NODES_MAX];
     int fds[CLUSTER_NODES_MAX];
-    struct lan lan = describe_lan(c->nodes, c->n_nodes, rows);
+    struct lan lan = describe_lan(&c->addresses, c->nodes, c->n_nodes, rows);
     memset(fds, -1, sizeof(fds));
     int result = lan_up(&lan, fds, err);
     for (int i = 0; i < c->n_nodes; i++)
@@ -163,14 +172,14 @@ static int start_server(struct cluster *c, const char *data_dir, struct err *err
                            "localhost",
                            c->nodes[0].name,
                            "127.0.0.1",
+                           c->addresses.api,
                            c->nodes[0].ip,
-                           API_SERVICE_IP,
                            NULL};
     _cleanup_free_ char *pki_dir = xasprintf("%s/pki", data_dir), *db = xasprintf("%s/state.db", data_dir);
     const struct server_config config = {
-        .cluster_cidrs = CLUSTER_CIDR,
-        .service_cidrs = SERVICE_CIDR,
-        .cluster_dns = DNS_IP,
+        .cluster_cidrs = c->addresses.pods,
+        .service_cidrs = c->addresses.services,
+        .cluster_dns = c->addresses.dns,
         .cluster_domain = DOMAIN,
         .advertise_ip = c->nodes[0].ip,
         .port = API_PORT,
@@ -216,7 +225,7 @@ static void start_readers(struct cluster *c)
 static int start_node(struct cluster *c, struct node *n, const char *data_dir, struct err *err)
 {
     const struct dns_config dns = {.netns_fd = n->netns_fd,
-                                   .ip = DNS_IP,
+                                   .ip = c->addresses.dns,
                                    .domain = DOMAIN,
                                    .partial = true,
                                    .upstream_netns_fd = -1,
@@ -227,15 +236,15 @@ static int start_node(struct cluster *c, struct node *n, const char *data_dir, s
     bool is_master = c->n_nodes > 1 && n == c->nodes;
     const struct agent_config agent = {
         .node_name = n->name,
-        .node_ip = n->ip,
+        .node_ips = n->ips,
         .node_labels = is_master ? control_plane_label : no_control_plane,
         .node_taints = is_master && !c->schedule_on_master ? control_plane_taint : no_control_plane,
         .netns_fd = n->netns_fd,
         .data_dir = data_dir,
         .run_dir = RUN_DIR,
-        .cluster_dns = DNS_IP,
+        .cluster_dns = c->addresses.dns,
         .cluster_domain = DOMAIN,
-        .api_host = API_SERVICE_IP,
+        .api_host = c->addresses.api,
         .api_port = 443,
         .tls_cert = n->cert,
         .tls_key = n->key,
@@ -283,9 +292,46 @@ static void announce(void *arg)
     }
 }
 
+/* What all tables of the node hold is acknowledged. */
 static void on_rules_applied(void *arg, uint64_t revision)
 {
-    acknowledge(arg, revision);
+    struct table *t = arg;
+    t->applied = revision;
+    for (int i = 0; i < t->node->n_tables; i++)
+        if (t->node->tables[i].applied < revision)
+            revision = t->node->tables[i].applied;
+    acknowledge(t->node->acknowledger, revision);
+}
+
+/* A table of rules a family. */
+static void start_proxies(struct cluster *c, struct node *n)
+{
+    const struct addresses *a = &c->addresses;
+    struct cidrs pods, services;
+    struct ips ips;
+    cidrs_parse(a->pods, &pods);
+    cidrs_parse(a->services, &services);
+    ips_parse(n->ips, &ips);
+    n->n_tables = a->n_families;
+    for (int i = 0; i < a->n_families; i++) {
+        struct table *t = &n->tables[i];
+        char ip[IP_TEXT_SIZE], pod_range[CIDR_TEXT_SIZE], service_range[CIDR_TEXT_SIZE];
+        const struct proxy_config proxy = {.netns_fd = n->netns_fd,
+                                           .node_name = n->name,
+                                           .node_ip = ip_format(&ips.ip[i], ip),
+                                           .cluster_cidr = cidr_format(&pods.cidr[i], pod_range),
+                                           .service_cidr = cidr_format(&services.cidr[i], service_range),
+                                           .dns_ip = i == 0 ? a->dns : "",
+                                           .applied = on_rules_applied,
+                                           .applied_arg = t};
+        struct err err;
+        t->node = n;
+        t->proxy = proxy_new(c->loop, c->model, &proxy, &err);
+        if (!t->proxy)
+            log_error("node %s: no Service proxy at %s: %s", n->name, ip, err.msg);
+    }
+    if (n->tables[0].proxy && n->tables[1].proxy)
+        proxy_pair(n->tables[0].proxy, n->tables[1].proxy);
 }
 
 static void start_ingress(struct cluster *c)
@@ -303,12 +349,7 @@ static void services_are_known(void *arg)
     struct cluster *c = arg;
     for (struct node *n = c->nodes; n < c->nodes + c->n_nodes; n++) {
         n->acknowledger = acknowledger_new(n->client, n->name);
-        const struct proxy_config proxy = {n->netns_fd, n->name,          n->ip,          CLUSTER_CIDR, SERVICE_CIDR,
-                                           DNS_IP,      on_rules_applied, n->acknowledger};
-        struct err err;
-        n->proxy = proxy_new(c->loop, c->model, &proxy, &err);
-        if (!n->proxy)
-            log_error("node %s: no Service proxy: %s", n->name, err.msg);
+        start_proxies(c, n);
         dns_set_complete(n->dns);
     }
     informer_on_synced(c->node_informer, announce, c);
@@ -325,7 +366,7 @@ static void configure_dns(void *arg, struct settings *settings)
 static void watch_nodes(struct cluster *c)
 {
     struct lan_node rows[CLUSTER_NODES_MAX];
-    struct lan lan = describe_lan(c->nodes, c->n_nodes, rows);
+    struct lan lan = describe_lan(&c->addresses, c->nodes, c->n_nodes, rows);
     int fds[CLUSTER_NODES_MAX];
     for (int i = 0; i < c->n_nodes; i++)
         fds[i] = c->nodes[i].netns_fd;
@@ -341,16 +382,18 @@ struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *conf
                               struct err *err)
 {
     struct cluster *c = NEW(struct cluster);
+    char host[HOST_TEXT_SIZE];
     *c = (struct cluster){.loop = loop,
                           .ready = ready,
                           .ready_arg = arg,
                           .n_nodes = config->nodes,
                           .schedule_on_master = config->schedule_on_master};
     c->kubeconfig = xstrdup(config->kubeconfig);
-    c->nodes = name_nodes(c->n_nodes);
-    c->url = xasprintf("https://%s:%d", c->nodes[0].ip, API_PORT);
-    int result = make_lb_pool(c, config->lb_pool, err) < 0 || start_network(c, err) < 0 ||
-                         start_server(c, config->data_dir, err) < 0 ||
+    addresses_init(&c->addresses, config->ip_families);
+    c->nodes = name_nodes(&c->addresses, c->n_nodes);
+    c->url = xasprintf("https://%s:%d", ip_url_host(c->nodes[0].ip, host), API_PORT);
+    int result = make_lb_pool(c, config->lb_pool ? config->lb_pool : usual_pool(&c->addresses), err) < 0 ||
+                         start_network(c, err) < 0 || start_server(c, config->data_dir, err) < 0 ||
                          kubeconfig_write(c->kubeconfig, c->url, &c->pki, err) < 0
                      ? -1
                      : 0;
@@ -371,7 +414,8 @@ static void stop_node(struct node *n)
     agent_free(n->agent);
     dns_free(n->dns);
     lb_free(n->lb);
-    proxy_free(n->proxy);
+    for (int i = 0; i < n->n_tables; i++)
+        proxy_free(n->tables[i].proxy);
     acknowledger_free(n->acknowledger);
     client_free(n->client);
     if (n->netns_fd >= 0)
@@ -409,8 +453,9 @@ void cluster_stop(struct cluster *c)
 int cluster_teardown(const struct cluster_config *config, struct err *err)
 {
     struct lan_node rows[CLUSTER_NODES_MAX];
-    _cleanup_free_ struct node *nodes = name_nodes(config->nodes);
-    struct lan lan = describe_lan(nodes, config->nodes, rows);
+    const struct addresses addresses = {0}; /* names are enough */
+    _cleanup_free_ struct node *nodes = name_nodes(&addresses, config->nodes);
+    struct lan lan = describe_lan(&addresses, nodes, config->nodes, rows);
     int result = 0;
     for (int i = 0; i < config->nodes; i++)
         if (agent_teardown(config->data_dir, RUN_DIR, nodes[i].name, err) < 0)

@@ -13,12 +13,12 @@ struct cluster_config {
     const char *data_dir;
     const char *kubeconfig;
     int nodes;
-    const char *lb_pool;     /* for EXTERNAL-IPs of LoadBalancer Services; inside the LAN */
+    const char *ip_families; /* as addresses_init() takes them */
+    const char *lb_pool;     /* for EXTERNAL-IPs of LoadBalancer Services; inside the LAN; NULL: the usual one */
     bool schedule_on_master; /* of several nodes the first takes pods too */
 };
 #define CLUSTER_DOMAIN "cluster.local"
 #define CLUSTER_LB_NONE "none" /* as pool: Services get the nodes' addresses */
-#define CLUSTER_LB_POOL "172.28.128.200-172.28.128.250"
 
 struct cluster;
 
@@ -32,6 +32,5 @@ void cluster_stop(struct cluster *c);
  * entries. Works from the run state alone, also after a crash. */
 int cluster_teardown(const struct cluster_config *config, struct err *err);
 
-/* Name and LAN address of the n-th node: k8s-master 172.28.128.10, k8s-node1 .11, … */
+/* Of the n-th node: k8s-master, k8s-node1, … */
 void cluster_node_name(int n, char out[32]);
-void cluster_node_ip(int n, char out[32]);

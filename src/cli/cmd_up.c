@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "cli/addresses.h"
 #include "cli/cluster.h"
 #include "cli/commands.h"
 #include "cli/runstate.h"
@@ -24,11 +25,11 @@
 
 struct up_options {
     int nodes;
-    const char *data_dir, *kubeconfig, *lb_pool, *log_level;
+    const char *data_dir, *kubeconfig, *ip_families, *lb_pool, *log_level;
     bool schedule_on_master, detach;
 };
 static const struct up_options defaults = {
-    .nodes = 1, .data_dir = DATA_DIR_DEFAULT, .lb_pool = CLUSTER_LB_POOL, .log_level = "info"};
+    .nodes = 1, .data_dir = DATA_DIR_DEFAULT, .ip_families = "IPv4", .log_level = "info"};
 
 struct up {
     const struct up_options *options;
@@ -123,16 +124,17 @@ static void on_ready(void *arg)
 
 static int save_state(const struct up *up, struct err *err)
 {
-    _cleanup_json_ json_t *state =
-        json_pack("{s:i, s:s, s:s, s:b, s:i}", "pid", (int)getpid(), "dataDir", up->data_dir, "kubeconfig",
-                  up->kubeconfig, "detached", up->options->detach, "nodes", up->options->nodes);
+    _cleanup_json_ json_t *state = json_pack(
+        "{s:i, s:s, s:s, s:b, s:i, s:s}", "pid", (int)getpid(), "dataDir", up->data_dir, "kubeconfig", up->kubeconfig,
+        "detached", up->options->detach, "nodes", up->options->nodes, "ipFamilies", up->options->ip_families);
     return runstate_save(state, err);
 }
 
 static struct cluster_config config_of(const struct up *up)
 {
-    return (struct cluster_config){up->data_dir, up->kubeconfig, up->options->nodes, up->options->lb_pool,
-                                   up->options->schedule_on_master};
+    return (struct cluster_config){up->data_dir,         up->kubeconfig,
+                                   up->options->nodes,   up->options->ip_families,
+                                   up->options->lb_pool, up->options->schedule_on_master};
 }
 
 static void own_kubeconfig(const char *path)
@@ -215,6 +217,9 @@ static int prepare(struct up *up, int *ret_lock, struct err *err)
     if (level < 0)
         return err_set(err, 0, "--log-level takes debug, info, warn or error");
     log_set_level((enum log_level)level);
+    struct addresses addresses;
+    if (!addresses_init(&addresses, up->options->ip_families))
+        return err_set(err, 0, "--ip-families takes IPv4, IPv6, IPv4,IPv6 or IPv6,IPv4");
     if (check_machine(err) < 0 || dir_make(up->options->data_dir, 0755, err) < 0)
         return -1;
     up->data_dir = realpath(up->options->data_dir, NULL);
@@ -293,8 +298,9 @@ static int run(const void *options, char **args)
 static const struct opt opts[] = {
     OPTION("nodes", "N", OPT_INT, nodes, 1, CLUSTER_NODES_MAX, "number of nodes (1)"),
     OPTION("schedule-on-master", NULL, OPT_FLAG, schedule_on_master, 0, 0, "with several nodes: pods on the first too"),
+    OPTION("ip-families", "LIST", OPT_STR, ip_families, 0, 0, "IPv4, IPv6, or both, the first one first (IPv4)"),
     OPTION("lb-pool", "RANGE", OPT_STR, lb_pool, 0, 0,
-           "for LoadBalancer Services (" CLUSTER_LB_POOL "); none: the nodes' own"),
+           "for LoadBalancer Services (172.28.128.200-172.28.128.250); none: the nodes' own"),
     OPTION("data-dir", "DIR", OPT_STR, data_dir, 0, 0, "where the cluster keeps its data (" DATA_DIR_DEFAULT ")"),
     OPTION("kubeconfig", "FILE", OPT_STR, kubeconfig, 0, 0, "file to put the way to the cluster in (DIR/kubeconfig)"),
     OPTION("detach", NULL, OPT_FLAG, detach, 0, 0, "return when the nodes are Ready; `c8s down` stops the cluster"),

@@ -10,6 +10,7 @@
 #include "base/nft.h"
 #include "base/netns.h"
 #include "base/str.h"
+#include "cli/addresses.h"
 #include "cli/cluster.h"
 #include "cli/commands.h"
 #include "cli/runstate.h"
@@ -67,20 +68,22 @@ static SSL_CTX *admin_tls(const char *data_dir, struct err *err)
     return NULL;
 }
 
-static int fetch_lists(struct fetch *f, SSL_CTX *tls, const char *ns, struct err *err)
+static int fetch_lists(struct fetch *f, SSL_CTX *tls, const char *families, const char *ns, struct err *err)
 {
-    char ip[32];
+    char ips[IPS_TEXT_SIZE], ip[IP_TEXT_SIZE];
+    struct addresses addresses;
     _cleanup_free_ char *slices = xasprintf("/apis/discovery.k8s.io/v1/namespaces/%s/endpointslices", ns);
     _cleanup_free_ char *pods = xasprintf("/api/v1/namespaces/%s/pods", ns);
     const char *const paths[N_LISTS] = {"/api/v1/services", slices, pods, "/api/v1/nodes"};
     struct fetch_one ones[N_LISTS];
     uv_timer_t patience;
-    cluster_node_ip(0, ip);
+    addresses_init(&addresses, families);
+    addresses_node(&addresses, 0, ips);
     uv_loop_init(&f->loop);
     uv_timer_init(&f->loop, &patience);
     uv_timer_start(&patience, on_too_late, FETCH_MS, 0);
-    f->client = client_https_new(&f->loop,
-                                 &(struct client_https_config){.netns_fd = -1, .ip = ip, .port = API_PORT, .tls = tls});
+    f->client = client_https_new(&f->loop, &(struct client_https_config){
+                                               .netns_fd = -1, .ip = ips_first(ips, ip), .port = API_PORT, .tls = tls});
     f->n_open = N_LISTS;
     for (int i = 0; i < N_LISTS; i++) {
         ones[i] = (struct fetch_one){f, &f->lists[i]};
@@ -185,7 +188,7 @@ static int run(const void *options, char **args)
         return 1;
     }
     SSL_CTX *tls = admin_tls(jstr_or(state, "dataDir", DATA_DIR_DEFAULT), &err);
-    if (!tls || fetch_lists(&f, tls, str_or(dot, "default"), &err) < 0)
+    if (!tls || fetch_lists(&f, tls, jstr_or(state, "ipFamilies", "IPv4"), str_or(dot, "default"), &err) < 0)
         fprintf(stderr, "c8s why: %s\n", err.msg);
     else
         code = explain(name, str_or(dot, "default"), &f);

@@ -3,8 +3,6 @@
 
 #define LOG_AREA "routes"
 #include "base/alloc.h"
-#include "base/buf.h"
-#include "base/ip.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "json/json.h"
@@ -33,12 +31,7 @@ static void route_to(const struct routes *r, size_t target, const char *cidrs)
 static char *pod_cidrs(const struct object *o)
 {
     _cleanup_json_ json_t *doc = o ? object_json(o) : NULL;
-    struct buf text = BUF_INIT(FAMILIES_MAX * CIDR_TEXT_SIZE);
-    json_t *range;
-    size_t i;
-    json_array_foreach(jget(doc, "spec.podCIDRs"), i, range)
-        buf_addf(&text, "%s%s", i ? "," : "", str_or(json_string_value(range), ""));
-    return buf_take(&text);
+    return jjoin(jget(doc, "spec.podCIDRs"));
 }
 
 static void node_changed(void *arg, struct object *old, struct object *obj)

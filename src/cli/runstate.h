@@ -9,7 +9,7 @@
 
 /* Takes the lock, makes RUN_DIR. Returns the lock's fd; -1 with one clear line when a cluster is running. */
 int runstate_lock(struct err *err);
-/* {pid, dataDir, kubeconfig, detached, nodes: [{name, ip}]}; written whole. */
+/* {pid, dataDir, kubeconfig, detached, nodes, ipFamilies}; written whole. */
 int runstate_save(const json_t *state, struct err *err);
 /* NULL when there is none. New reference. */
 json_t *runstate_load(void);

@@ -23,6 +23,7 @@ static int change(int netns_fd, const struct ip *ip, int type, int flags)
     a->ifa_family = (uint8_t)ip->family;
     a->ifa_prefixlen = (uint8_t)(size * 8);
     a->ifa_scope = RT_SCOPE_HOST;
+    a->ifa_flags = ip->family == AF_INET6 ? IFA_F_NODAD : 0; /* sockets are bound to it at once */
     a->ifa_index = if_nametoindex("lo");
     mnl_attr_put(m, IFA_LOCAL, size, ip->bytes);
     mnl_attr_put(m, IFA_ADDRESS, size, ip->bytes);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/buf.h"
+
 #define STEP_MAX 128 /* longest member name in a path; paths are literals of ours */
 
 /* Copies the next step of *path into `step` and moves behind it; false at the end. */
@@ -159,4 +161,14 @@ char *jprint(const json_t *j)
 char *jprint_sorted(const json_t *j)
 {
     return print(j, JSON_SORT_KEYS);
+}
+
+char *jjoin(const json_t *list)
+{
+    struct buf text = BUF_INIT(0);
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item)
+        buf_addf(&text, "%s%s", i ? "," : "", json_string_value(item) ?: "");
+    return buf_take(&text);
 }

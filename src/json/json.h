@@ -43,3 +43,6 @@ json_t *jparse(const char *text, size_t len, struct err *err);
 char *jprint(const json_t *j);
 /* Compact text with members sorted: equal documents give equal text. The caller frees. */
 char *jprint_sorted(const json_t *j);
+
+/* The strings of a list with a comma between; "" for none. The caller frees. */
+char *jjoin(const json_t *list);

@@ -21,7 +21,7 @@ struct service {
     struct ip *ips;
     size_t n_ips;
     bool local;
-    struct map nodes; /* with an endpoint, when local */
+    struct map nodes[FAMILIES_MAX]; /* with an endpoint, when local; IPv4, IPv6 */
 };
 
 struct lb {
@@ -41,17 +41,23 @@ struct lb {
 static void service_free(void *p)
 {
     struct service *s = p;
-    map_done(&s->nodes);
+    for (int i = 0; i < FAMILIES_MAX; i++)
+        map_done(&s->nodes[i]);
     free(s->ips);
     free(s);
 }
 
-static void add_nodes(struct service *s, const struct svc_port *p)
+static struct map *nodes_of(const struct service *s, int family)
+{
+    return (struct map *)&s->nodes[family == AF_INET6];
+}
+
+static void add_nodes(struct service *s, const struct svc_port *p, int family)
 {
     size_t *usable = xcalloc(p->n_endpoints + 1, sizeof(*usable));
-    size_t n = svc_usable_endpoints_of(p, AF_INET, false, NULL, usable);
+    size_t n = svc_usable_endpoints_of(p, family, false, NULL, usable);
     for (size_t i = 0; i < n; i++)
-        map_put(&s->nodes, p->endpoints[usable[i]].node, s);
+        map_put(nodes_of(s, family), p->endpoints[usable[i]].node, s);
     free(usable);
 }
 
@@ -71,7 +77,8 @@ static void visit(void *arg, const char *ns, const char *name, const struct svc 
             s->ips[s->n_ips++] = svc->lb_ips[i];
     s->local = svc->external_local;
     for (size_t i = 0; s->local && i < svc->n_ports; i++)
-        add_nodes(s, &svc->ports[i]);
+        for (size_t k = 0; k < s->n_ips; k++)
+            add_nodes(s, &svc->ports[i], s->ips[k].family);
     map_put(&lb->services, key, s);
 }
 
@@ -88,7 +95,7 @@ static bool is_mine(const struct lb *lb, const struct service *s, const struct i
     const char **nodes = xcalloc(lb->ready.len + 1, sizeof(*nodes));
     size_t n = 0;
     for (struct map_entry *e = NULL; (e = map_next(&lb->ready, e));)
-        if (!s->local || map_get(&s->nodes, e->key))
+        if (!s->local || map_get(nodes_of(s, ip->family), e->key))
             nodes[n++] = e->key;
     bool mine = streq_or_null(lb_choose(ip, nodes, n), lb->node_name);
     free(nodes);

@@ -98,6 +98,17 @@ static void give_back(struct controller *c, struct assign *a, const char *owner,
         lb_enqueue_owners(c, &a->pending);
 }
 
+/* The pool's addresses are of IPv4. */
+static bool has_ipv4(const json_t *service)
+{
+    size_t i;
+    json_t *family;
+    json_array_foreach(jget(service, "spec.ipFamilies"), i, family)
+        if (streq(json_string_value(family), "IPv4"))
+            return true;
+    return i == 0;
+}
+
 /* The address the Service shall have; false: none, and err says why. */
 static bool find_address(struct assign *a, const json_t *service, const char *owner, const struct ip *now,
                          struct ip *ret, struct err *err)
@@ -105,6 +116,10 @@ static bool find_address(struct assign *a, const json_t *service, const char *ow
     const char *field, *wish = wish_of(service, &field);
     _cleanup_(sharing_done) struct sharing sharing;
     sharing_read(service, &sharing);
+    if (!has_ipv4(service)) {
+        err_set(err, 0, "the pool has no IPv6 addresses");
+        return false;
+    }
     if (!wish) {
         *ret = *now;
         if (lb_pool_take(a->pool, now, owner, &sharing.share) || lb_pool_next(a->pool, owner, &sharing.share, ret))

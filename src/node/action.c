@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 
 #include "base/buf.h"
+#include "base/ip.h"
 #include "base/netns.h"
 #include "base/str.h"
 #include "http/http.h"
@@ -130,10 +131,11 @@ static int find_port(const struct container *c, const json_t *port)
     return (int)number;
 }
 
-static const char *find_host(const struct container *c, const json_t *handler)
+/* Of the pod: its address of the primary family. */
+static const char *find_host(const struct container *c, const json_t *handler, char ip[IP_TEXT_SIZE])
 {
     const char *host = jstr_or(handler, "host", "");
-    return *host ? host : str_or(c->pod->ip, "127.0.0.1");
+    return *host ? host : ips_first(str_or(c->pod->ips, "127.0.0.1"), ip);
 }
 
 /* --- HTTP --- */
@@ -180,14 +182,15 @@ static void start_http(struct action *a, const json_t *handler, int timeout_ms)
     static const struct http_call_handler callbacks = {.head = http_head, .done = http_finished};
     struct agent *agent = a->container->pod->agent;
     bool https = strcasecmp(jstr_or(handler, "scheme", "HTTP"), "HTTPS") == 0;
-    const char *path = jstr_or(handler, "path", "/"), *host = find_host(a->container, handler);
+    char ip[IP_TEXT_SIZE], url_host[HOST_TEXT_SIZE];
+    const char *path = jstr_or(handler, "path", "/"), *host = find_host(a->container, handler, ip);
     _cleanup_free_ char *target = xasprintf("%s%s", path[0] == '/' ? "" : "/", path);
     struct http_header headers[HEADERS_MAX];
     struct err err;
     int port = find_port(a->container, jget(handler, "port"));
     SSL_CTX *tls = https ? tls_client_ctx(NULL, NULL, NULL, &err) : NULL;
     fill_headers(headers, handler);
-    a->url = xasprintf("%s://%s:%d%s", https ? "https" : "http", host, port, target);
+    a->url = xasprintf("%s://%s:%d%s", https ? "https" : "http", ip_url_host(host, url_host), port, target);
     struct http_call_spec spec = {.netns_fd = agent->netns_fd,
                                   .ip = host,
                                   .port = port,
@@ -215,11 +218,11 @@ static void tcp_connected(uv_connect_t *req, int status)
 }
 
 /* A socket belongs to the namespace it is made in. */
-static int make_socket(struct action *a)
+static int make_socket(struct action *a, int family)
 {
     struct agent *agent = a->container->pod->agent;
     NETNS_SCOPE(agent->netns_fd);
-    return uv_tcp_init_ex(agent->loop, a->tcp, AF_INET);
+    return uv_tcp_init_ex(agent->loop, a->tcp, (unsigned)family);
 }
 
 static void fail_soon(uv_timer_t *t)
@@ -230,18 +233,22 @@ static void fail_soon(uv_timer_t *t)
 
 static void start_tcp(struct action *a, const json_t *handler)
 {
-    struct sockaddr_in to;
-    const char *host = find_host(a->container, handler);
+    char ip[IP_TEXT_SIZE], url_host[HOST_TEXT_SIZE];
+    struct sockaddr_storage to;
+    const char *host = find_host(a->container, handler, ip);
     int port = find_port(a->container, jget(handler, "port"));
-    a->url = xasprintf("%s:%d", host, port);
+    ip_url_host(host, url_host);
+    a->url = xasprintf("%s:%d", url_host, port);
     a->tcp = NEW(uv_tcp_t);
-    int r = make_socket(a);
+    bool v6 = strchr(host, ':');
+    int r = make_socket(a, v6 ? AF_INET6 : AF_INET);
     if (r < 0) {
         free(TAKE(a->tcp));
     } else {
         a->tcp->data = a;
         uv_connect_t *req = NEW(uv_connect_t);
-        r = uv_ip4_addr(host, port, &to);
+        r = v6 ? uv_ip6_addr(host, port, (struct sockaddr_in6 *)&to)
+               : uv_ip4_addr(host, port, (struct sockaddr_in *)&to);
         r = r < 0 ? r : uv_tcp_connect(req, a->tcp, (struct sockaddr *)&to, tcp_connected);
         if (r < 0)
             free(req);
@@ -249,7 +256,7 @@ static void start_tcp(struct action *a, const json_t *handler)
     if (r == 0)
         return;
     free(a->url);
-    a->url = xasprintf("dial tcp %s:%d: %s", host, port, uv_strerror(r));
+    a->url = xasprintf("dial tcp %s:%d: %s", url_host, port, uv_strerror(r));
     uv_timer_start(a->timer, fail_soon, 0, 0);
 }
 
@@ -265,9 +272,10 @@ static void grpc_finished(void *arg, bool ok, const char *message)
 static void start_grpc(struct action *a, const json_t *handler, int timeout_ms)
 {
     const struct agent *agent = a->container->pod->agent;
+    char ip[IP_TEXT_SIZE];
     a->grpc =
-        grpc_check_start(agent->loop, agent->netns_fd, find_host(a->container, handler), (int)jint(handler, "port", 0),
-                         jstr_or(handler, "service", ""), timeout_ms, grpc_finished, a);
+        grpc_check_start(agent->loop, agent->netns_fd, find_host(a->container, handler, ip),
+                         (int)jint(handler, "port", 0), jstr_or(handler, "service", ""), timeout_ms, grpc_finished, a);
 }
 
 /* --- all --- */

@@ -178,12 +178,12 @@ static void on_node(void *arg, struct object *old, struct object *obj)
     if (!obj || a->podnet)
         return;
     _cleanup_json_ json_t *doc = object_json(obj);
-    const char *cidr = jstr(doc, "spec.podCIDR");
-    if (!cidr)
+    _cleanup_free_ char *cidrs = jjoin(jget(doc, "spec.podCIDRs"));
+    if (!*cidrs)
         return;
-    a->podnet = podnet_new(a->netns_fd, cidr, &err);
+    a->podnet = podnet_new(a->netns_fd, cidrs, &err);
     if (!a->podnet) {
-        log_error("pod network %s: %s", cidr, err.msg);
+        log_error("pod network %s: %s", cidrs, err.msg);
         return;
     }
     nodestatus_changed(a->nodestatus);
@@ -281,7 +281,7 @@ static void free_texts(char **texts)
 static void copy_config(struct agent *a, const struct agent_config *config)
 {
     a->name = xstrdup(config->node_name);
-    a->ip = xstrdup(config->node_ip);
+    a->ips = xstrdup(config->node_ips);
     a->cluster_dns = xstrdup(str_or(config->cluster_dns, "10.96.0.10"));
     a->cluster_domain = xstrdup(str_or(config->cluster_domain, "cluster.local"));
     a->api_host = xstrdup(str_or(config->api_host, "10.96.0.1"));
@@ -356,7 +356,7 @@ static void agent_destroy(struct agent *a)
     free_texts(a->labels);
     free_texts(a->taints);
     free(a->name);
-    free(a->ip);
+    free(a->ips);
     free(a->cluster_dns);
     free(a->cluster_domain);
     free(a->api_host);

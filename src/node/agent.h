@@ -12,7 +12,7 @@ struct agent;
 
 struct agent_config {
     const char *node_name;
-    const char *node_ip;
+    const char *node_ips;           /* "172.28.128.10,fd00:172:28:128::10": a comma between the families */
     const char *const *node_labels; /* "key=value", or "key-": taken away; NULL-terminated; beside hostname, os, arch */
     const char *const *node_taints; /* "key=value:effect", or "key-"; NULL-terminated; others are left alone */
     int netns_fd;                   /* the node's network namespace; -1: here */

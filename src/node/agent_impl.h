@@ -23,7 +23,7 @@ struct stats;
 struct agent {
     uv_loop_t *loop;
     struct client *client;
-    char *name, *ip, *cluster_dns, *cluster_domain, *api_host;
+    char *name, *ips, *cluster_dns, *cluster_domain, *api_host;
     int api_port, port, netns_fd;
     char **labels, **taints; /* NULL-terminated */
     struct model *model;

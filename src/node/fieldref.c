@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/ip.h"
 #include "base/quantity.h"
 #include "base/str.h"
 
@@ -76,6 +77,12 @@ static char *subscript(const json_t *pod, const char *map_path, const char *fiel
     return xstrdup(str_or(json_string_value(json_object_get(jget(pod, map_path), key)), ""));
 }
 
+static char *first_of(const char *ips)
+{
+    char ip[IP_TEXT_SIZE];
+    return xstrdup(ips_first(str_or(ips, ""), ip));
+}
+
 char *fieldref_value(const json_t *pod, const struct pod_facts *facts, const char *field_path, bool in_volume,
                      struct err *err)
 {
@@ -91,10 +98,14 @@ char *fieldref_value(const json_t *pod, const struct pod_facts *facts, const cha
         if (value)
             return value;
     }
-    if (streq(field_path, "status.podIP") || streq(field_path, "status.podIPs"))
-        return xstrdup(str_or(facts->pod_ip, ""));
-    if (streq(field_path, "status.hostIP") || streq(field_path, "status.hostIPs"))
-        return xstrdup(str_or(facts->host_ip, ""));
+    if (streq(field_path, "status.podIP"))
+        return first_of(facts->pod_ips);
+    if (streq(field_path, "status.podIPs"))
+        return xstrdup(str_or(facts->pod_ips, ""));
+    if (streq(field_path, "status.hostIP"))
+        return first_of(facts->host_ips);
+    if (streq(field_path, "status.hostIPs"))
+        return xstrdup(str_or(facts->host_ips, ""));
     err_set(err, 0, "unsupported fieldPath: %s", field_path);
     return NULL;
 }

@@ -4,7 +4,7 @@
 
 /* What the pod document does not say yet when its containers start. */
 struct pod_facts {
-    const char *pod_ip, *host_ip; /* NULL: not known */
+    const char *pod_ips, *host_ips; /* a comma between the families; NULL: not known */
     const char *node_name;
     int64_t node_milli_cpu, node_memory_bytes; /* allocatable: the limit of a container that has none */
     int64_t node_storage_bytes;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/ip.h"
 #include "base/str.h"
 
 #define FILE_MAX (256 << 10)
@@ -32,16 +33,20 @@ static void add_aliases(struct buf *b, const json_t *pod)
     }
 }
 
-char *files_hosts(const json_t *pod, const char *hostname, const char *pod_ip, const char *cluster_domain)
+char *files_hosts(const json_t *pod, const char *hostname, const char *pod_ips, const char *cluster_domain)
 {
     const char *subdomain = jstr_or(pod, "spec.subdomain", "");
+    char ip[IP_TEXT_SIZE];
     struct buf b = BUF_INIT(FILE_MAX);
     buf_adds(&b, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
                  "fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n");
-    buf_adds(&b, pod_ip);
-    if (*subdomain)
-        buf_addf(&b, "\t%s.%s.%s.svc.%s", hostname, subdomain, jstr_or(pod, "metadata.namespace", ""), cluster_domain);
-    buf_addf(&b, "\t%s\n", hostname);
+    while (ips_next(&pod_ips, ip)) {
+        buf_adds(&b, ip);
+        if (*subdomain)
+            buf_addf(&b, "\t%s.%s.%s.svc.%s", hostname, subdomain, jstr_or(pod, "metadata.namespace", ""),
+                     cluster_domain);
+        buf_addf(&b, "\t%s\n", hostname);
+    }
     add_aliases(&b, pod);
     return buf_take(&b);
 }

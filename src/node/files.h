@@ -3,7 +3,7 @@
 #include "json/json.h"
 
 /* /etc/hosts with the pod's own name and its hostAliases. */
-char *files_hosts(const json_t *pod, const char *hostname, const char *pod_ip, const char *cluster_domain);
+char *files_hosts(const json_t *pod, const char *hostname, const char *pod_ips, const char *cluster_domain);
 /* /etc/hosts of a hostNetwork pod: the node's, and hostAliases behind it. */
 char *files_hosts_of_node(const json_t *pod, const char *node_hosts);
 /* /etc/resolv.conf by dnsPolicy and dnsConfig. node_resolv_conf: the node's own file. */

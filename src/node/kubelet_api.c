@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/str.h"
 #include "node/agent_impl.h"
 #include "node/pod.h"
@@ -178,9 +179,10 @@ static void on_request(void *arg, struct http_exchange *x)
 
 int kubelet_api_start(struct agent *a, const struct agent_config *config, struct err *err)
 {
+    char ip[IP_TEXT_SIZE];
     a->tls = tls_server_ctx(config->tls_cert, config->tls_key, config->client_ca, err);
     if (!a->tls)
         return -1;
     a->server = http_server_new(a->loop, a->tls, on_request, a);
-    return http_server_listen(a->server, a->netns_fd, a->ip, a->port, NULL, err);
+    return http_server_listen(a->server, a->netns_fd, ips_first(a->ips, ip), a->port, NULL, err);
 }

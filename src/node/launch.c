@@ -203,7 +203,7 @@ static char *read_node_file(const char *path)
 static char *hosts_text(const struct launch *l)
 {
     if (!jbool(l->pod, "spec.hostNetwork", false))
-        return files_hosts(l->pod, l->hostname, l->pod_ip, l->cluster_domain);
+        return files_hosts(l->pod, l->hostname, l->pod_ips, l->cluster_domain);
     _cleanup_free_ char *of_node = read_node_file("/etc/hosts");
     return files_hosts_of_node(l->pod, of_node);
 }
@@ -412,7 +412,7 @@ void launch_done(struct launch *l)
     free(l->uid);
     free(l->container);
     free(l->hostname);
-    free(l->pod_ip);
+    free(l->pod_ips);
     free(l->record.container);
     free(l->record.image);
     free(l->record.image_id);

@@ -17,7 +17,7 @@ struct launch {
     const struct runtime *rt;
     const char *node, *cluster_dns, *cluster_domain;
     int oom_score_adj_min;
-    char *uid, *container, *hostname, *pod_ip;
+    char *uid, *container, *hostname, *pod_ips;
     int attempt;
     pid_t target_pid;              /* in the container that spec.targetContainerName names; 0: it does not run */
     bool just_pulled;              /* an image whose pull policy is Always need not be asked for again */

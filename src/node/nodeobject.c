@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/ip.h"
 #include "base/str.h"
 #include "node/paths.h"
 
@@ -112,13 +113,16 @@ static json_t *build_condition(const struct condition *c, const char *not_ready,
 json_t *node_status(const struct node_facts *f, const json_t *old, int64_t now_usec)
 {
     const struct machine *m = f->machine;
-    char now[TIME_TEXT_SIZE];
+    char now[TIME_TEXT_SIZE], ip[IP_TEXT_SIZE];
     time_format(now_usec, now);
     json_t *list = json_array();
     for (size_t i = 0; i < ARRAY_LEN(conditions); i++)
         json_array_append_new(list, build_condition(&conditions[i], f->not_ready, old, now));
-    json_t *addresses = json_pack("[{ss, ss}, {ss, ss}]", "type", "InternalIP", "address", f->ip, "type", "Hostname",
-                                  "address", f->name);
+    json_t *addresses = json_array();
+    const char *ips = f->ips;
+    while (ips_next(&ips, ip))
+        json_array_append_new(addresses, json_pack("{ss, ss}", "type", "InternalIP", "address", ip));
+    json_array_append_new(addresses, json_pack("{ss, ss}", "type", "Hostname", "address", f->name));
     json_t *info =
         json_pack("{ss, ss, ss, ss, ss, ss, ss, ss, ss, ss}", "machineID", m->machine_id, "systemUUID", m->system_uuid,
                   "bootID", m->boot_id, "kernelVersion", m->kernel, "osImage", m->os_image, "containerRuntimeVersion",

@@ -51,7 +51,7 @@ static struct node_facts facts_of(const struct nodestatus *n)
     const struct agent *a = n->agent;
     return (struct node_facts){
         .name = a->name,
-        .ip = a->ip,
+        .ips = a->ips,
         .runtime_version = a->rt.version,
         .labels = (const char *const *)a->labels,
         .taints = (const char *const *)a->taints,
@@ -89,6 +89,15 @@ static void on_status(void *arg, int code, const json_t *body)
     n->status_again = false;
 }
 
+/* Addresses merge by type, and those of both families have the same one: the list is replaced, as kubelet does. */
+static json_t *status_patch(const json_t *status)
+{
+    json_t *patch = json_copy((json_t *)status), *addresses = json_pack("[{ss}]", "$patch", "replace");
+    json_array_extend(addresses, json_object_get(status, "addresses"));
+    json_object_set_new(patch, "addresses", addresses);
+    return json_pack("{so}", "status", patch);
+}
+
 static void write_status(struct nodestatus *n)
 {
     if (n->status_out) {
@@ -97,7 +106,7 @@ static void write_status(struct nodestatus *n)
     }
     struct node_facts f = facts_of(n);
     json_t *status = node_status(&f, n->old, clock_wall_usec());
-    _cleanup_json_ json_t *patch = json_pack("{sO}", "status", status);
+    _cleanup_json_ json_t *patch = status_patch(status);
     json_decref(n->old);
     n->old = status;
     n->status_out = true;

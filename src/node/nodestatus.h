@@ -10,7 +10,7 @@ void machine_read(struct machine *m, const char *data_dir);
 void machine_done(struct machine *m);
 
 struct node_facts {
-    const char *name, *ip, *runtime_version;
+    const char *name, *ips, *runtime_version;
     const char *const *labels; /* "key=value", or "key-" for one to be taken away; NULL-terminated */
     const char *const *taints; /* "key=value:effect", or "key-"; NULL-terminated */
     const struct machine *machine;

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/ip.h"
 #include "base/str.h"
 #include "node/agent_impl.h"
 #include "node/files.h"
@@ -140,7 +141,7 @@ static void recall(struct pod *p, const json_t *doc)
     _cleanup_free_ char *ip_file = pod_run_path(&p->agent->paths, p->uid, "ip");
     size_t n;
     struct record *records = records_read(&p->agent->paths, p->uid, &n);
-    if (sandbox_exists(dir) && (p->ip = read_small_file(ip_file, 64)))
+    if (sandbox_exists(dir) && (p->ips = read_small_file(ip_file, IPS_TEXT_SIZE)))
         p->sandbox = SANDBOX_READY;
     for (size_t i = 0; n == 0 && i < p->n; i++)
         recall_from_status(p->containers[i], doc);
@@ -208,7 +209,7 @@ void pod_unref(struct pod *p)
     free(p->uid);
     free(p->ns);
     free(p->name);
-    free(p->ip);
+    free(p->ips);
     free(p->hostname);
     free(p->reason);
     free(p->message);
@@ -245,8 +246,8 @@ bool pod_host_network(const json_t *doc)
 struct pod_facts pod_facts_of(const struct pod *p)
 {
     const struct agent *a = p->agent;
-    return (struct pod_facts){.pod_ip = p->ip,
-                              .host_ip = a->ip,
+    return (struct pod_facts){.pod_ips = p->ips,
+                              .host_ips = a->ips,
                               .node_name = a->name,
                               .node_milli_cpu = a->milli_cpu,
                               .node_memory_bytes = a->memory_bytes,

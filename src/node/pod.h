@@ -49,7 +49,7 @@ struct pod {
     int64_t leave_deadline_ms; /* of this part of its leaving */
     int64_t stop_grace_ms;     /* for containers whose ending begins now */
     enum sandbox_state sandbox;
-    char *ip, *hostname;
+    char *ips, *hostname; /* ips: a comma between the families */
     int64_t start_usec;
     char *reason, *message;        /* of a pod that was ended: DeadlineExceeded… */
     bool initialized;              /* init containers are through */

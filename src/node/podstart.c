@@ -60,25 +60,25 @@ static void rest_after_failure(struct pod *p)
     pod_forget_refs(p); /* what was missing may be there by then */
 }
 
-/* The pod's address; kept in a file for a restarted agent. */
+/* The pod's addresses; kept in a file for a restarted agent. */
 static int connect_pod(struct pod *p, const char *dir, struct err *err)
 {
     struct agent *a = p->agent;
-    char ip[IPS_TEXT_SIZE];
+    char ips[IPS_TEXT_SIZE];
     _cleanup_free_ char *net = xasprintf("%s/net", dir), *ip_file = xasprintf("%s/ip", dir);
     _cleanup_close_ int fd = netns_open(net, err);
-    if (fd < 0 || podnet_add(a->podnet, p->uid, fd, ip, sizeof(ip), err) < 0)
+    if (fd < 0 || podnet_add(a->podnet, p->uid, fd, ips, sizeof(ips), err) < 0)
         return -1;
-    replace_str(&p->ip, ip);
-    int r = write_file_atomically(ip_file, ip, strlen(ip), 0600);
+    replace_str(&p->ips, ips);
+    int r = write_file_atomically(ip_file, ips, strlen(ips), 0600);
     return r < 0 ? err_set(err, -r, "write %s", ip_file) : 0;
 }
 
 static int connect_host_pod(struct pod *p, const char *dir, struct err *err)
 {
     _cleanup_free_ char *ip_file = xasprintf("%s/ip", dir);
-    replace_str(&p->ip, p->agent->ip);
-    int r = write_file_atomically(ip_file, p->ip, strlen(p->ip), 0600);
+    replace_str(&p->ips, p->agent->ips);
+    int r = write_file_atomically(ip_file, p->ips, strlen(p->ips), 0600);
     return r < 0 ? err_set(err, -r, "write %s", ip_file) : 0;
 }
 
@@ -316,7 +316,7 @@ static void launch_fill(struct launch *l, struct pod *p, const json_t *doc, cons
                          .uid = xstrdup(p->uid),
                          .container = xstrdup(c->f.name),
                          .hostname = xstrdup(p->hostname),
-                         .pod_ip = xstrdup(str_or(p->ip, "")),
+                         .pod_ips = xstrdup(str_or(p->ips, "")),
                          .attempt = c->f.restart_count + (again ? 1 : 0),
                          .target_pid = target_pid(p, doc, c),
                          .just_pulled = c->pulled,
@@ -325,7 +325,7 @@ static void launch_fill(struct launch *l, struct pod *p, const json_t *doc, cons
                          .services = services_of(p, doc),
                          .pidfd = -1};
     l->facts = pod_facts_of(p);
-    l->facts.pod_ip = l->pod_ip;
+    l->facts.pod_ips = l->pod_ips;
 }
 
 void pod_start_container(struct pod *p, const json_t *doc, struct container *c)

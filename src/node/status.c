@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/ip.h"
 #include "base/str.h"
 #include "node/spec.h"
 
@@ -220,9 +221,15 @@ static json_t *build_conditions(const struct status_input *in, int64_t now_usec)
 
 /* --- the whole --- */
 
-static json_t *addresses(const char *ip)
+/* "podIP" and "podIPs", or those of the host. */
+static void set_addresses(json_t *s, const char *one, const char *all, const char *ips)
 {
-    return json_pack("[{ss}]", "ip", ip);
+    json_t *list = json_array();
+    char ip[IP_TEXT_SIZE];
+    while (ips_next(&ips, ip))
+        json_array_append_new(list, json_pack("{ss}", "ip", ip));
+    json_object_set_new(s, one, json_incref(json_object_get(json_array_get(list, 0), "ip")));
+    json_object_set_new(s, all, list);
 }
 
 json_t *status_build(const struct status_input *in, int64_t now_usec)
@@ -233,14 +240,10 @@ json_t *status_build(const struct status_input *in, int64_t now_usec)
         json_object_set_new(s, "reason", json_string(in->reason));
     if (in->message)
         json_object_set_new(s, "message", json_string(in->message));
-    if (in->host_ip) {
-        json_object_set_new(s, "hostIP", json_string(in->host_ip));
-        json_object_set_new(s, "hostIPs", addresses(in->host_ip));
-    }
-    if (in->pod_ip && *in->pod_ip) {
-        json_object_set_new(s, "podIP", json_string(in->pod_ip));
-        json_object_set_new(s, "podIPs", addresses(in->pod_ip));
-    }
+    if (in->host_ips)
+        set_addresses(s, "hostIP", "hostIPs", in->host_ips);
+    if (in->pod_ips && *in->pod_ips)
+        set_addresses(s, "podIP", "podIPs", in->pod_ips);
     add_container_statuses(s, in);
     json_object_set_new(s, "qosClass", json_string(jstr_or(in->pod, "status.qosClass", spec_qos_class(in->pod))));
     return s;

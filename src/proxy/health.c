@@ -22,6 +22,7 @@ struct health {
     uv_loop_t *loop;
     int netns_fd;
     char *node_name, *ip;
+    int family; /* of ip: a pod with an address of each family is still one pod */
     bool (*proxy_is_healthy)(void *arg);
     void *arg;
     struct map checks; /* by "ns/name" */
@@ -43,13 +44,13 @@ static void answer(void *arg, struct http_exchange *x)
 }
 
 /* Pods, not pairs of pod and port; terminating ones do not count. */
-static size_t count_local(const struct svc *svc, const char *node)
+static size_t count_local(const struct svc *svc, const char *node, int family)
 {
     struct map ips = {0};
     char text[IP_TEXT_SIZE];
     for (const struct svc_port *p = svc->ports; p < svc->ports + svc->n_ports; p++)
         for (const struct svc_endpoint *e = p->endpoints; e < p->endpoints + p->n_endpoints; e++)
-            if (e->ready && streq(e->node, node))
+            if (e->ready && e->ip.family == family && streq(e->node, node))
                 map_put(&ips, ip_format(&e->ip, text), &ips);
     size_t n = ips.len;
     map_done(&ips);
@@ -95,7 +96,7 @@ void health_set(struct health *h, const char *ns, const char *name, const struct
         c = check_new(h, svc);
         map_put(&h->checks, key, c);
     }
-    c->n_local = count_local(svc, h->node_name);
+    c->n_local = count_local(svc, h->node_name, h->family);
 }
 
 struct health *health_new(uv_loop_t *loop, const struct health_config *config)
@@ -105,6 +106,7 @@ struct health *health_new(uv_loop_t *loop, const struct health_config *config)
                          .netns_fd = config->netns_fd,
                          .node_name = xstrdup(config->node_name),
                          .ip = xstrdup(config->ip),
+                         .family = strchr(config->ip, ':') ? AF_INET6 : AF_INET,
                          .proxy_is_healthy = config->proxy_is_healthy,
                          .arg = config->arg};
     return h;

@@ -42,6 +42,8 @@ struct proxy {
     bool need_full;
     void (*applied)(void *arg, uint64_t revision);
     void *applied_arg;
+    struct proxy *twin; /* of the other family; NULL: none */
+    bool waits;         /* for its job */
     bool closing, timer_closed;
     uint64_t retry_ms; /* 0: all is well */
 };
@@ -126,12 +128,19 @@ static void tell_applied(struct proxy *p, uint64_t revision)
         p->applied(p->applied_arg, revision);
 }
 
+static void wake_twin(struct proxy *p)
+{
+    if (p->twin && p->twin->waits)
+        uv_timer_start(&p->twin->timer, on_timer, 0, 0);
+}
+
 static void job_done(uv_work_t *work, int status)
 {
     struct job *j = work->data;
     struct proxy *p = j->proxy;
     (void)status;
     p->job = NULL;
+    wake_twin(p);
     if (p->closing) {
         destroy_when_idle(p);
     } else if (j->result < 0) {
@@ -167,6 +176,9 @@ static bool fill_job(struct proxy *p, struct job *j)
 
 static void start_job(struct proxy *p)
 {
+    p->waits = p->twin && p->twin->job;
+    if (p->waits)
+        return;
     struct job *j = NEW(struct job);
     j->proxy = p;
     j->work.data = j;
@@ -183,7 +195,7 @@ static void start_job(struct proxy *p)
 
 bool proxy_settled(const struct proxy *p)
 {
-    return !p->job && !p->need_full && !uv_is_active((const uv_handle_t *)&p->timer);
+    return !p->job && !p->waits && !p->need_full && !uv_is_active((const uv_handle_t *)&p->timer);
 }
 
 static int parse_config(struct proxy *p, const struct proxy_config *c, struct err *err)
@@ -241,11 +253,21 @@ static void on_timer_closed(uv_handle_t *h)
     destroy_when_idle(p);
 }
 
+void proxy_pair(struct proxy *a, struct proxy *b)
+{
+    a->twin = b;
+    b->twin = a;
+}
+
 void proxy_free(struct proxy *p)
 {
     if (!p)
         return;
     p->closing = true;
+    if (p->twin) {
+        wake_twin(p);
+        p->twin = p->twin->twin = NULL;
+    }
     model_reader_free(p->reader);
     health_free(p->health);
     uv_close((uv_handle_t *)&p->timer, on_timer_closed);

@@ -22,6 +22,9 @@ struct proxy_config {
  */
 struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_config *config, struct err *err);
 void proxy_free(struct proxy *p); /* leaves the rules: Services go on while the program is away */
+/* Two proxies of one node, one a family: they write one after the other, so that neither takes the other's changes for
+ * a stranger's. */
+void proxy_pair(struct proxy *a, struct proxy *b);
 /* The kernel has all that the model has. */
 bool proxy_settled(const struct proxy *p);
 /* The table is gone afterwards; a missing one is fine. */

@@ -447,3 +447,15 @@ void alloc_restore_node(struct alloc *a, const json_t *doc)
     if (node_number(a, doc, &n))
         numalloc_take(a->nodes, n);
 }
+
+bool alloc_node_fits(const struct alloc *a, const json_t *doc)
+{
+    const json_t *ranges = jget(doc, "spec.podCIDRs");
+    for (size_t i = 0; i < json_array_size(ranges); i++) {
+        struct cidr c;
+        if (!cidr_parse(str_or(json_string_value(json_array_get(ranges, i)), ""), &c) ||
+            !cidrs_of(&a->pods, c.ip.family))
+            return false;
+    }
+    return !ranges || json_array_size(ranges) == (size_t)a->pods.n;
+}

@@ -29,6 +29,8 @@ void alloc_free(struct alloc *a);
 
 /* What is in the store at start is taken. */
 void alloc_restore_service(struct alloc *a, const json_t *doc);
+/* Its pod ranges, if any, are of the cluster's families. */
+bool alloc_node_fits(const struct alloc *a, const json_t *doc);
 void alloc_restore_node(struct alloc *a, const json_t *doc);
 
 /* Completes a Service that is about to be written (old NULL: created): inherits what an update left out, takes what is

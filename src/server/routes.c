@@ -4,6 +4,7 @@
 
 #include "api/discovery.h"
 #include "api/openapi.h"
+#include "base/ip.h"
 #include "base/str.h"
 #include "http/gzip.h"
 #include "http/http.h"
@@ -167,8 +168,9 @@ static bool wants_plain_discovery(struct request *r, bool core)
 static void serve_core_versions(struct request *r, const char *rest)
 {
     (void)rest;
-    char address[80];
-    snprintf(address, sizeof(address), "%s:%d", r->server->config.advertise_ip, r->server->config.port);
+    char address[HOST_TEXT_SIZE + 8], host[HOST_TEXT_SIZE];
+    snprintf(address, sizeof(address), "%s:%d", ip_url_host(r->server->config.advertise_ip, host),
+             r->server->config.port);
     if (wants_plain_discovery(r, true))
         reply_doc(r, discovery_api_versions(address));
 }
@@ -288,7 +290,8 @@ static void serve_openid_configuration(struct request *r, const char *rest)
 {
     (void)rest;
     const struct server_config *c = &r->server->config;
-    _cleanup_free_ char *keys = xasprintf("https://%s:%d" OPENID_KEYS, c->advertise_ip, c->port);
+    char host[HOST_TEXT_SIZE];
+    _cleanup_free_ char *keys = xasprintf("https://%s:%d" OPENID_KEYS, ip_url_host(c->advertise_ip, host), c->port);
     reply_keys_document(r, "application/json",
                         json_pack("{s:s, s:s, s:[s], s:[s], s:[s]}", "issuer", tokens_issuer(r->server->tokens),
                                   "jwks_uri", keys, "response_types_supported", "id_token", "subject_types_supported",

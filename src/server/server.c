@@ -1,6 +1,8 @@
 /* See server.h. The parts of the server and their order of coming and going. */
 #include "server/server.h"
 
+#define LOG_AREA "server"
+#include "base/log.h"
 #include "http/http.h"
 #include "server/customresources.h"
 #include "server/expire.h"
@@ -93,6 +95,9 @@ static bool restore_node(void *arg, struct object *o)
 {
     _cleanup_json_ json_t *doc = object_json(o);
     alloc_restore_node(arg, doc);
+    if (!alloc_node_fits(arg, doc))
+        log_warn("node %s has pod ranges of other address families than the cluster has now: its pods go on with those",
+                 o->name);
     return true;
 }
 

@@ -160,8 +160,8 @@ static const char pod_text[] =
     "\"x\\\"y\"}, \"annotations\": {}}, \"spec\": {\"nodeName\": \"n1\", \"containers\": [{\"name\": \"c\", "
     "\"resources\": "
     "{\"limits\": {\"cpu\": \"1500m\", \"memory\": \"64Mi\"}, \"requests\": {\"cpu\": \"250m\"}}}]}}";
-static const struct pod_facts facts = {.pod_ip = "10.244.0.7",
-                                       .host_ip = "172.28.128.10",
+static const struct pod_facts facts = {.pod_ips = "10.244.0.7",
+                                       .host_ips = "172.28.128.10",
                                        .node_name = "n1",
                                        .node_milli_cpu = 4000,
                                        .node_memory_bytes = 1 << 30};

@@ -74,7 +74,7 @@ static void launch_pod(struct launch *l, const char *script, int attempt)
                          .uid = xstrdup(UID),
                          .container = xstrdup("c"),
                          .hostname = xstrdup("web"),
-                         .pod_ip = xstrdup("10.244.0.2"),
+                         .pod_ips = xstrdup("10.244.0.2"),
                          .attempt = attempt,
                          .pod = pod_of(script),
                          .refs = json_object(),
@@ -168,7 +168,7 @@ TEST(a_command_that_is_not_there_is_an_error_and_leaves_nothing)
     l.uid = xstrdup(UID);
     l.container = xstrdup("c");
     l.hostname = xstrdup("web");
-    l.pod_ip = xstrdup("10.244.0.2");
+    l.pod_ips = xstrdup("10.244.0.2");
     l.pod = pod_of("");
     l.refs = json_object();
     l.services = json_object();
