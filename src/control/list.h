@@ -9,3 +9,7 @@ extern const struct controller_def deployment_controller, replicaset_controller,
     rootca_controller, disruption_controller, staledisruption_controller, resourcequota_controller,
     roleaggregation_controller, customresources_controller, csrapproving_controller, csrcleaner_controller,
     tokencleaner_controller;
+    rootca_controller, disruption_controller, resourcequota_controller, roleaggregation_controller,
+    customresources_controller, csrapproving_controller, csrcleaner_controller, tokencleaner_controller;
+extern const struct controller_def volumebinder_controller, volumeprotection_controller, localpath_controller,
+    ephemeralvolume_controller;

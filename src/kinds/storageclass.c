@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "json/json.h"
+#include "kinds/binding.h"
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/fields.h"
@@ -35,11 +36,8 @@ static const struct field fields[] = {
 static json_t *cell_class_name(const json_t *obj, int64_t now_usec)
 {
     (void)now_usec;
-    static const char *const marks[] = {"storageclass.kubernetes.io/is-default-class",
-                                        "storageclass.beta.kubernetes.io/is-default-class"};
-    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
-        if (streq(json_string_value(json_object_get(jget(obj, "metadata.annotations"), marks[i])) ?: "", "true"))
-            return json_sprintf("%s (default)", jstr_or(obj, "metadata.name", ""));
+    if (class_is_default(obj))
+        return json_sprintf("%s (default)", jstr_or(obj, "metadata.name", ""));
     return cell_text(obj, "metadata.name", "");
 }
 

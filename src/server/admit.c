@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "base/str.h"
+#include "kinds/binding.h"
 #include "kinds/ephemeral.h"
 #include "kinds/ingress.h"
 #include "server/admit_account.h"
@@ -66,36 +67,53 @@ static json_t *admit_service_account(const struct admission *a)
 
 /* The class marked as default; the newest of several. */
 struct default_class {
+    bool (*is_default)(const json_t *class);
     char *name, *created;
 };
+
+static bool ingress_class_is_default(const json_t *class)
+{
+    return streq(str_or(annotation_of(class, "ingressclass.kubernetes.io/is-default-class"), ""), "true");
+}
 
 static bool consider_class(void *arg, struct object *o)
 {
     struct default_class *best = arg;
     _cleanup_json_ json_t *doc = object_json(o);
-    const char *mark = json_string_value(
-        json_object_get(jget(doc, "metadata.annotations"), "ingressclass.kubernetes.io/is-default-class"));
     const char *created = jstr_or(doc, "metadata.creationTimestamp", "");
-    if (!mark || !streq(mark, "true") || (best->name && strcmp(created, best->created) <= 0))
+    if (!best->is_default(doc) || (best->name && strcmp(created, best->created) <= 0))
         return true;
     free(best->name);
     free(best->created);
-    *best = (struct default_class){xstrdup(o->name), xstrdup(created)};
+    best->name = xstrdup(o->name);
+    best->created = xstrdup(created);
     return true;
+}
+
+static void set_default_class(const struct admission *a, const struct kind *classes,
+                              bool (*is_default)(const json_t *class), const char *path)
+{
+    struct default_class best = {.is_default = is_default};
+    store_each(a->server->store, classes, "", NULL, NULL, consider_class, &best);
+    if (best.name)
+        jset_str(a->doc, path, best.name);
+    free(best.name);
+    free(best.created);
 }
 
 /* An Ingress that names no class, in neither of the two ways, gets the default one (DefaultIngressClass upstream). */
 static json_t *admit_ingress(const struct admission *a)
 {
-    struct default_class best = {0};
-    if (a->old || jget(a->doc, "spec.ingressClassName") ||
-        json_object_get(jget(a->doc, "metadata.annotations"), INGRESS_CLASS_ANNOTATION))
-        return NULL;
-    store_each(a->server->store, &kind_ingressclass, "", NULL, NULL, consider_class, &best);
-    if (best.name)
-        jset_str(a->doc, "spec.ingressClassName", best.name);
-    free(best.name);
-    free(best.created);
+    if (!a->old && !jget(a->doc, "spec.ingressClassName") && !annotation_of(a->doc, INGRESS_CLASS_ANNOTATION))
+        set_default_class(a, &kind_ingressclass, ingress_class_is_default, "spec.ingressClassName");
+    return NULL;
+}
+
+/* A claim that says nothing about its class gets the default one (DefaultStorageClass upstream). */
+static json_t *admit_claim_class(const struct admission *a)
+{
+    if (!a->old && !claim_names_class(a->doc))
+        set_default_class(a, &kind_storageclass, class_is_default, "spec.storageClassName");
     return NULL;
 }
 
@@ -105,9 +123,15 @@ struct plugin {
 };
 
 static const struct plugin changing[] = {
-    {&kind_pod, admit_limit_defaults}, {&kind_pod, admit_service_account},
-    {&kind_pod, admit_priority},       {&kind_pod, admit_tolerations},
-    {&kind_ingress, admit_ingress},    {&kind_certificatesigningrequest, admit_csr_changes},
+    {&kind_pod, admit_limit_defaults},
+    {&kind_pod, admit_service_account},
+    {&kind_pod, admit_priority},
+    {&kind_pod, admit_tolerations},
+    {&kind_ingress, admit_ingress},
+    {&kind_persistentvolumeclaim, admit_claim_class},
+    {&kind_persistentvolumeclaim, admit_storage_protection},
+    {&kind_persistentvolume, admit_storage_protection},
+    {&kind_certificatesigningrequest, admit_csr_changes},
 };
 
 static const struct plugin looking[] = {
@@ -128,6 +152,7 @@ static const struct plugin looking[] = {
     {&kind_daemonset, admit_template_security},
     {&kind_job, admit_template_security},
     {&kind_priorityclass, admit_default_priority},
+    {&kind_persistentvolumeclaim, admit_claim_resize},
     {NULL, admit_quota}, /* last: only what nobody else refuses is counted */
 };
 

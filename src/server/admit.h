@@ -27,3 +27,4 @@ admit_fn admit_csr_changes, admit_csr;                 /* admit_csr.c */
 admit_fn admit_role, admit_binding;                    /* admit_roles.c */
 admit_fn admit_limit_defaults, admit_limits;           /* admit_limits.c */
 admit_fn admit_pod_security, admit_template_security;  /* admit_security.c */
+admit_fn admit_storage_protection, admit_claim_resize; /* admit_storage.c */

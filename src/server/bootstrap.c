@@ -1,6 +1,7 @@
 /* What every cluster has by itself: four namespaces with their accounts, roles, the CA, the Service of the API and that
- * of DNS, the class of the Ingresses that it serves, two priority classes. Written through the same way as everybody's
- * objects, at every start: what is there is kept, what depends on the configuration is brought up to date. */
+ * of DNS, the classes of the Ingresses that it serves and of the volumes that it makes, two priority classes. Written
+ * through the same way as everybody's objects, at every start: what is there is kept, what depends on the configuration
+ * is brought up to date. */
 #define LOG_AREA "server"
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/ip.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "kinds/binding.h"
 #include "kinds/ingress.h"
 #include "kinds/priorityclass.h"
 #include "server/pipeline.h"
@@ -204,6 +206,17 @@ static void ensure_ingress_class(struct server *s)
            false);
 }
 
+/* --- the class of volumes that the cluster makes itself --- */
+
+static void ensure_storage_class(struct server *s)
+{
+    ensure(s, &kind_storageclass,
+           json_pack("{s:{s:s, s:{s:s}}, s:s, s:s, s:s, s:b}", "metadata", "name", LOCAL_PATH_CLASS, "annotations",
+                     DEFAULT_CLASS, "true", "provisioner", LOCAL_PATH_PROVISIONER, "reclaimPolicy", "Delete",
+                     "volumeBindingMode", "WaitForFirstConsumer", "allowVolumeExpansion", 1),
+           false);
+}
+
 static void ensure_priorities(struct server *s)
 {
     for (const struct system_priority *p = system_priorities; p->name; p++)
@@ -228,6 +241,7 @@ int bootstrap(struct server *s, struct err *err)
     ensure_api_service(s);
     ensure_dns_service(s);
     ensure_ingress_class(s);
+    ensure_storage_class(s);
     ensure_priorities(s);
     if (ensure_ca(s, err) < 0)
         return -1;
