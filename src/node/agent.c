@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "node/agent_impl.h"
+#include "node/localpath.h"
 #include "node/pod.h"
 
 #define COLLECT_MS 300000 /* between looks at how full the disk is with images */
@@ -216,6 +217,7 @@ static void on_sweep(uv_timer_t *t)
     struct agent *a = t->data;
     check_exits(a, NULL);
     logs_rotate(a);
+    localpath_sweep(a->localpath);
     for (struct map_entry *e = NULL; (e = map_next(&a->pods, e));) {
         struct pod *p = e->value;
         for (size_t i = 0; i < p->n; i++) {
@@ -321,6 +323,7 @@ static void follow(struct agent *a)
         a->services = model_reader_new(a->model, on_services, a);
     informer_start(a->pod_informer);
     informer_start(a->node_informer);
+    a->localpath = localpath_new(a);
     a->sweep = timer_make(a->loop, a);
     uv_timer_start(a->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     a->collect = timer_make(a->loop, a);
@@ -386,6 +389,7 @@ void agent_free(struct agent *a)
     pulls_free(a->pulls);
     a->pulls = NULL;
     nodestatus_free(a->nodestatus);
+    localpath_free(TAKE(a->localpath));
     stats_free(a->stats);
     events_free(a->events);
     podnet_free(a->podnet);

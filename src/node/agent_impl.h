@@ -18,6 +18,7 @@
 struct pod;
 struct pulls;
 struct nodestatus;
+struct localpath;
 struct stats;
 
 struct agent {
@@ -38,6 +39,7 @@ struct agent {
     struct events *events;
     struct pulls *pulls;
     struct nodestatus *nodestatus;
+    struct localpath *localpath; /* NULL: the agent is being freed */
     struct stats *stats;
     struct http_server *server;
     SSL_CTX *tls;

@@ -181,7 +181,8 @@ static int mount_volumes(struct work *w)
         char *source = w->n_mounts < MOUNTS_MAX - 8 ? volume_mount_source(&in, m, w->env, w->dir, sub, &l->err) : NULL;
         if (!source)
             return fail(l, LAUNCH_CONFIG_ERROR);
-        add_mount(w, source, jstr_or(m, "mountPath", ""), jbool(m, "readOnly", false), propagation_of(m));
+        add_mount(w, source, jstr_or(m, "mountPath", ""), jbool(m, "readOnly", false) || volume_is_read_only(l->pod, m),
+                  propagation_of(m));
     }
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/ip.h"
 #include "base/str.h"
+#include "kinds/binding.h"
 #include "node/paths.h"
 
 #define KUBELET_VERSION "v1.32.0+c8s"
@@ -212,12 +213,14 @@ json_t *node_refresh(const struct node_facts *f, const json_t *node)
         if (key)
             json_object_set_new(labels, key, json_null());
     }
-    return json_pack("{s{ss*, so}, s{so}}", "metadata", "resourceVersion", jstr(node, "metadata.resourceVersion"),
-                     "labels", labels, "spec", "taints", taints ? taints : json_null());
+    return json_pack("{s{ss*, so, s{ss*}}, s{so}}", "metadata", "resourceVersion",
+                     jstr(node, "metadata.resourceVersion"), "labels", labels, "annotations", LOCAL_PATH_DIRECTORY,
+                     f->volumes, "spec", "taints", taints ? taints : json_null());
 }
 
 json_t *node_object(const struct node_facts *f)
 {
-    return json_pack("{ss, ss, s{ss, so}, s{so*}}", "apiVersion", "v1", "kind", "Node", "metadata", "name", f->name,
-                     "labels", build_labels(f), "spec", "taints", build_taints(f, NULL));
+    return json_pack("{ss, ss, s{ss, so, s{ss*}}, s{so*}}", "apiVersion", "v1", "kind", "Node", "metadata", "name",
+                     f->name, "labels", build_labels(f), "annotations", LOCAL_PATH_DIRECTORY, f->volumes, "spec",
+                     "taints", build_taints(f, NULL));
 }

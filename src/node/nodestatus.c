@@ -53,6 +53,7 @@ static struct node_facts facts_of(const struct nodestatus *n)
         .name = a->name,
         .ips = a->ips,
         .runtime_version = a->rt.version,
+        .volumes = a->paths.volumes,
         .labels = (const char *const *)a->labels,
         .taints = (const char *const *)a->taints,
         .machine = &n->machine,

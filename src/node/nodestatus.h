@@ -16,10 +16,11 @@ struct node_facts {
     const struct machine *machine;
     int port;
     const char *not_ready; /* why; NULL: it is */
+    const char *volumes;   /* where it keeps volumes, for control/localpath.c; NULL: it offers no place */
 };
 /* The whole object for registration. New reference. */
 json_t *node_object(const struct node_facts *f);
-/* The merge patch that brings labels and taints of a known node up to date. New reference. */
+/* The merge patch that brings labels, annotations and taints of a known node up to date. New reference. */
 json_t *node_refresh(const struct node_facts *f, const json_t *node);
 /* .status, with the times of conditions taken from old where they did not change. New reference. */
 json_t *node_status(const struct node_facts *f, const json_t *old, int64_t now_usec);

@@ -21,6 +21,7 @@
 void node_paths_init(struct node_paths *p, const char *data_dir, const char *run_dir, const char *node)
 {
     p->data = xstrdup(data_dir);
+    p->volumes = xasprintf("%s/volumes", data_dir);
     p->run = xasprintf("%s/nodes/%s", run_dir, node);
     p->pods = xasprintf("%s/nodes/%s/pods", data_dir, node);
     p->exits = xasprintf("%s/exits", p->run);
@@ -30,6 +31,7 @@ void node_paths_init(struct node_paths *p, const char *data_dir, const char *run
 void node_paths_done(struct node_paths *p)
 {
     free(p->data);
+    free(p->volumes);
     free(p->run);
     free(p->pods);
     free(p->exits);

@@ -4,11 +4,12 @@
 #include <stdbool.h>
 
 struct node_paths {
-    char *data;  /* DATA_DIR */
-    char *run;   /* RUN_DIR/nodes/NODE */
-    char *pods;  /* DATA_DIR/nodes/NODE/pods */
-    char *exits; /* RUN_DIR/nodes/NODE/exits: conmon writes a file named by the container id when one ends */
-    char *oci;   /* RUN_DIR/nodes/NODE/oci: state of crun or runc */
+    char *data;    /* DATA_DIR */
+    char *volumes; /* DATA_DIR/volumes: what outlives pods */
+    char *run;     /* RUN_DIR/nodes/NODE */
+    char *pods;    /* DATA_DIR/nodes/NODE/pods */
+    char *exits;   /* RUN_DIR/nodes/NODE/exits: conmon writes a file named by the container id when one ends */
+    char *oci;     /* RUN_DIR/nodes/NODE/oci: state of crun or runc */
 };
 
 void node_paths_init(struct node_paths *p, const char *data_dir, const char *run_dir, const char *node);

@@ -56,7 +56,7 @@ struct pod {
     bool finished_before;          /* the API says Succeeded or Failed: nothing is started again */
     struct container **containers; /* init containers first; ephemeral ones last, which come while the pod runs */
     size_t n;
-    json_t *refs;     /* env.h and token.h: ConfigMaps, Secrets and tokens */
+    json_t *refs;     /* env.h and token.h: ConfigMaps, Secrets, tokens, claims and their volumes */
     int refs_missing; /* answers still to come */
     enum refs_state refs_state;
     int64_t refs_read_ms;
@@ -92,6 +92,8 @@ bool pod_host_network(const json_t *doc);
 void pod_ref_came(struct pod *p);
 /* Asks for the tokens that are missing or old; podtoken.c. */
 void pod_request_tokens(struct pod *p, const json_t *doc);
+/* Asks for the claims of its volumes; podclaim.c. */
+void pod_request_claims(struct pod *p, const json_t *doc);
 /* A ConfigMap or Secret of the pod's namespace is like this now; NULL: there is none. */
 void pod_ref_changed(struct pod *p, const char *kind, const char *name, const struct object *obj);
 /* True when they are there; otherwise they have been asked for. */

@@ -1,5 +1,5 @@
-/* The ConfigMaps, Secrets and tokens that a pod names: read before they are used, and again when those that volumes
- * show have changed, or after a while for what nobody tells of (tokens grow old). */
+/* The ConfigMaps, Secrets, tokens and claims that a pod names: read before they are used, and again when those that
+ * volumes show have changed, or after a while for what nobody tells of (tokens grow old). */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +65,7 @@ bool pod_has_refs(struct pod *p, const json_t *doc)
     if (p->refs_state == REFS_UNKNOWN) {
         refs_each(doc, request_ref, p);
         pod_request_tokens(p, doc);
+        pod_request_claims(p, doc);
         p->refs_state = p->refs_missing > 0 ? REFS_ASKED : REFS_KNOWN;
     }
     return p->refs_state == REFS_KNOWN;

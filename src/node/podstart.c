@@ -40,7 +40,7 @@ struct sandbox_job {
 static void sandbox_work(void *arg)
 {
     struct sandbox_job *j = arg;
-    struct volumes_input volumes = {j->paths, j->doc, j->refs, &j->facts};
+    struct volumes_input volumes = {j->paths, j->doc, j->refs, &j->facts, j->volumes_only};
     struct sandbox_options o = {.dir = j->dir,
                                 .hostname = j->hostname,
                                 .own_net = !pod_host_network(j->doc),

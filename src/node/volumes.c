@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "base/quantity.h"
 #include "base/str.h"
+#include "node/claim.h"
 #include "node/env.h"
 #include "node/payload.h"
 #include "node/token.h"
@@ -243,6 +244,18 @@ static int set_up_projected(const struct volume *v, struct err *err)
     return r;
 }
 
+/* --- claims --- */
+
+static int set_up_claim(const struct volume *v, struct err *err)
+{
+    const json_t *volume = claim_volume(v->in->pod, v->in->refs, v->doc, err);
+    if (!volume || !claim_volume_path(volume, err))
+        return -1;
+    const struct volume behind = {.in = v->in, .doc = jget(volume, "spec"), .name = v->name};
+    return jget(volume, "spec.hostPath") ? set_up_host_path(&behind, err)
+                                         : claim_volume_set_up(volume, v->in->pod, err);
+}
+
 /* --- all of them --- */
 
 static const struct volume_type {
@@ -251,9 +264,10 @@ static const struct volume_type {
     bool own_directory;
     bool follows; /* other objects */
 } volume_types[] = {
-    {"emptyDir", set_up_empty_dir, true, false},  {"hostPath", set_up_host_path, false, false},
-    {"configMap", set_up_config_map, true, true}, {"secret", set_up_secret, true, true},
-    {"downwardAPI", set_up_downward, true, true}, {"projected", set_up_projected, true, true},
+    {"emptyDir", set_up_empty_dir, true, false},           {"hostPath", set_up_host_path, false, false},
+    {"configMap", set_up_config_map, true, true},          {"secret", set_up_secret, true, true},
+    {"downwardAPI", set_up_downward, true, true},          {"projected", set_up_projected, true, true},
+    {"persistentVolumeClaim", set_up_claim, false, false}, {"ephemeral", set_up_claim, false, false},
 };
 
 static const struct volume_type *type_of(const json_t *volume)
@@ -298,6 +312,8 @@ static int set_up_one(const struct volumes_input *in, const json_t *doc, struct 
     const struct volume_type *type = type_of(doc);
     if (!type)
         return err_set(err, 0, "this type of volume is not supported");
+    if (in->refresh && !type->follows)
+        return 0;
     if (!type->own_directory)
         return type->set_up(&v, err);
     _cleanup_free_ char *path = own_path(in, v.name);
@@ -374,6 +390,24 @@ static int pin_fd(int fd, const char *target, struct err *err)
                                                                    : 0;
 }
 
+/* NULL with err set. The caller frees. */
+static char *volume_path(const struct volumes_input *in, const json_t *volume, struct err *err)
+{
+    if (jget(volume, "hostPath"))
+        return xstrdup(jstr_or(volume, "hostPath.path", ""));
+    if (!jget(volume, "persistentVolumeClaim") && !jget(volume, "ephemeral"))
+        return own_path(in, jstr_or(volume, "name", ""));
+    const json_t *behind = claim_volume(in->pod, in->refs, volume, err);
+    const char *path = behind ? claim_volume_path(behind, err) : NULL;
+    return path ? xstrdup(path) : NULL;
+}
+
+bool volume_is_read_only(const json_t *pod, const json_t *mount)
+{
+    const json_t *volume = jfind(jget(pod, "spec.volumes"), "name", jstr_or(mount, "name", ""));
+    return jbool(volume, "persistentVolumeClaim.readOnly", false);
+}
+
 char *volume_mount_source(const struct volumes_input *in, const json_t *mount_doc, const json_t *env,
                           const char *scratch, const char *sub, struct err *err)
 {
@@ -384,8 +418,9 @@ char *volume_mount_source(const struct volumes_input *in, const json_t *mount_do
         err_set(err, 0, "no volume %s", name);
         return NULL;
     }
-    _cleanup_free_ char *path =
-        jget(volume, "hostPath") ? xstrdup(jstr_or(volume, "hostPath.path", "")) : own_path(in, name);
+    _cleanup_free_ char *path = volume_path(in, volume, err);
+    if (!path)
+        return NULL;
     _cleanup_free_ char *sub_path = *with_env ? env_expand(with_env, env) : xstrdup(plain);
     if (!*sub_path)
         return TAKE(path);

@@ -11,6 +11,7 @@ struct volumes_input {
     const json_t *pod;
     const json_t *refs; /* env.h */
     const struct pod_facts *facts;
+    bool refresh; /* only what follows other objects is brought up to date */
 };
 
 /* Makes all volumes, or brings their contents up to date. err names the volume, as kubelet's FailedMount event does. */
@@ -21,5 +22,7 @@ bool volumes_follow(const json_t *pod);
  * directory of the container where a subPath is pinned under the name `sub`. NULL with err set. The caller frees. */
 char *volume_mount_source(const struct volumes_input *in, const json_t *mount, const json_t *env, const char *scratch,
                           const char *sub, struct err *err);
+/* Whether the volume itself is only read, whatever the mount says. */
+bool volume_is_read_only(const json_t *pod, const json_t *mount);
 /* Opens a path inside root, whose links cannot lead out of it. -1 with errno. */
 int open_in_root(const char *root, const char *path, int flags);

@@ -11,6 +11,7 @@
 #include "json/json.h"
 #include "kinds/taints.h"
 #include "sched/affinity.h"
+#include "sched/claims.h"
 
 typedef bool filter_fn(const struct decision *d, const struct sched_node *n, struct refusals *why);
 
@@ -124,6 +125,12 @@ static bool has_resources(const struct decision *d, const struct sched_node *n, 
     return fits;
 }
 
+static bool reaches_volumes(const struct decision *d, const struct sched_node *n, struct refusals *why)
+{
+    const char *reason = d->pod->claims ? claims_refuse(d->pod->claims, n) : NULL;
+    return !reason || refuse(why, reason);
+}
+
 static bool has_spread_labels(const struct decision *d, const struct sched_node *n, struct refusals *why)
 {
     return spread_has_labels(&d->spread, n) ||
@@ -162,6 +169,7 @@ static const struct {
     {matches_affinity, CAUSE_NODE, true},
     {has_free_ports, CAUSE_NODE | CAUSE_ROOM, false},
     {has_resources, CAUSE_NODE | CAUSE_ROOM, false},
+    {reaches_volumes, CAUSE_NODE | CAUSE_STORAGE, true},
     {has_spread_labels, CAUSE_NODE, true},
     {keeps_spread, CAUSE_NODE | CAUSE_ROOM | CAUSE_COMPANY, false},
     {has_company, CAUSE_NODE | CAUSE_COMPANY, true},

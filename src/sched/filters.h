@@ -15,7 +15,12 @@ void decision_begin(struct decision *d, const struct cluster *c, const struct sc
 void decision_done(struct decision *d);
 
 /* What a refusal has to do with, so what change may end it. */
-enum cause { CAUSE_NODE = 1, CAUSE_ROOM = 2 /* pods that are there */, CAUSE_COMPANY = 4 /* pods that are not */ };
+enum cause {
+    CAUSE_NODE = 1,
+    CAUSE_ROOM = 2,    /* pods that are there */
+    CAUSE_COMPANY = 4, /* pods that are not */
+    CAUSE_STORAGE = 8  /* claims, volumes, classes */
+};
 
 /* Reasons with the number of nodes that gave each. */
 struct refusals {

@@ -17,6 +17,8 @@ struct amounts {
 #define DEFAULT_MILLI_CPU 100
 #define DEFAULT_MEMORY (200LL << 20)
 
+struct pod_claims;
+
 struct sched_pod {
     char *key; /* "ns/name" */
     char *uid;
@@ -32,6 +34,7 @@ struct sched_pod {
     json_t *host_ports; /* array of {port, protocol, ip} */
     json_t *spec;       /* the members that decide, as far as they are there, and images */
     struct pod_terms terms[TERMS_N];
+    const struct pod_claims *claims; /* while it looks for a node, if it has any; borrowed */
 };
 
 struct sched_node {

@@ -1,13 +1,16 @@
 /* The scheduler from inside: what its files share. */
 #pragma once
 #include "client/controller.h"
+#include "sched/claims.h"
 #include "sched/filters.h"
 #include "sched/pending.h"
 
 struct sched {
     struct informer *pods, *nodes, *services, *namespaces, *budgets;
+    struct claims_store claims;
     struct cluster cluster;
     struct pending pending;
+    struct map settling;  /* keys of pods that have a node as soon as their claims are bound */
     struct map nominated; /* key -> struct sched_pod: room is being made for them on their `node` */
     size_t next_node;     /* where the search for a node goes on, when not all are looked at */
 };

@@ -115,6 +115,17 @@ static void map_node(struct controller *c, struct object *o)
         something_helps(c, s, CAUSE_NODE);
 }
 
+/* A claim, a volume or a class. */
+static void map_storage(struct controller *c, struct object *o)
+{
+    struct sched *s = controller_state(c);
+    (void)o;
+    for (struct map_entry *e = NULL; (e = map_next(&s->settling, e));)
+        wake(c, e->key, 0);
+    map_clear(&s->settling);
+    something_helps(c, s, CAUSE_STORAGE);
+}
+
 static void map_namespace(struct controller *c, struct object *o)
 {
     struct sched *s = controller_state(c);
@@ -179,10 +190,29 @@ static struct sched_node **list_nodes(const struct cluster *c, size_t *ret_n)
     return nodes;
 }
 
+/* Where a volume is being made for the pod, if that node still fits. */
+static struct sched_node *find_chosen(struct sched *s, const struct sched_pod *p)
+{
+    const char *chosen = p->claims ? claims_chosen_node(p->claims) : NULL;
+    struct sched_node *node = chosen ? map_get(&s->cluster.nodes, chosen) : NULL;
+    struct refusals why = {0};
+    struct decision d;
+    if (!node || !node->known)
+        return NULL;
+    decision_begin(&d, &s->cluster, p);
+    bool fits = node_fits(&d, node, &why) == FIT_YES;
+    decision_done(&d);
+    refusals_done(&why);
+    return fits ? node : NULL;
+}
+
 /* NULL when no node fits; then *ret_why and *ret_causes say why. */
 static struct sched_node *find_node(struct sched *s, const struct sched_pod *p, char **ret_why, unsigned *ret_causes)
 {
     size_t total, n = 0, looked = 0;
+    struct sched_node *chosen = find_chosen(s, p);
+    if (chosen)
+        return chosen;
     _cleanup_free_ struct sched_node **nodes = list_nodes(&s->cluster, &total);
     _cleanup_free_ struct sched_node **fitting = xcalloc(total + 1, sizeof(struct sched_node *));
     struct refusals why = {0};
@@ -256,20 +286,42 @@ static void give_up(struct controller *c, struct sched *s, const json_t *pod, co
     report_failure(c, pod, text, node);
 }
 
-static void schedule(struct controller *c, struct sched *s, const json_t *pod)
+static char *no_node_text(const struct sched *s, const char *problem)
 {
-    struct sched_pod *p = sched_pod_new(pod);
-    _cleanup_free_ char *why = NULL;
-    unsigned causes;
+    size_t total;
+    free(list_nodes(&s->cluster, &total));
+    return xasprintf("0/%zu nodes are available: %s.", total, problem);
+}
+
+/* The node for the pod; NULL when there is none and it waits for one. */
+static struct sched_node *find_or_wait(struct controller *c, struct sched *s, const json_t *pod, struct sched_pod *p,
+                                       const struct pod_claims *claims)
+{
+    _cleanup_free_ char *why = claims && claims->problem ? no_node_text(s, claims->problem) : NULL;
+    unsigned causes = CAUSE_STORAGE | CAUSE_ROOM;
+    p->claims = claims;
     nominated_enter(s, p);
-    struct sched_node *node = find_node(s, p, &why, &causes);
+    struct sched_node *node = why ? NULL : find_node(s, p, &why, &causes);
     if (!node)
         give_up(c, s, pod, p, why, causes);
     nominated_leave(s, p);
-    if (node)
+    p->claims = NULL;
+    return node;
+}
+
+static void schedule(struct controller *c, struct sched *s, const json_t *pod)
+{
+    struct sched_pod *p = sched_pod_new(pod);
+    struct pod_claims *claims = pod_claims_new(&s->claims, pod);
+    struct sched_node *node = find_or_wait(c, s, pod, p, claims);
+    if (node && (!claims || claims_settle(claims, c, node))) {
         bind_pod(c, s, pod, p, node->name);
-    else
+    } else {
+        if (node)
+            map_put(&s->settling, p->key, s);
         sched_pod_free(p);
+    }
+    pod_claims_free(claims);
 }
 
 static void reconcile(struct controller *c, const char *ns, const char *name)
@@ -339,6 +391,7 @@ static void *start(struct controller *c)
     s->services = controller_informer(c, &kind_service);
     s->namespaces = controller_informer(c, &kind_namespace);
     s->budgets = controller_informer(c, &kind_poddisruptionbudget);
+    claims_start(&s->claims, c);
     return s;
 }
 
@@ -352,12 +405,18 @@ static void stop(void *state)
     struct sched *s = state;
     cluster_done(&s->cluster);
     pending_done(&s->pending);
+    map_done(&s->settling);
     map_done_with(&s->nominated, free_nominated);
     free(s);
 }
 
-static const struct controller_watch watches[] = {
-    {&kind_namespace, map_namespace}, {&kind_pod, map_pod}, {&kind_node, map_node}, {NULL, NULL}};
+static const struct controller_watch watches[] = {{&kind_namespace, map_namespace},
+                                                  {&kind_pod, map_pod},
+                                                  {&kind_node, map_node},
+                                                  {&kind_persistentvolumeclaim, map_storage},
+                                                  {&kind_persistentvolume, map_storage},
+                                                  {&kind_storageclass, map_storage},
+                                                  {NULL, NULL}};
 
 const struct controller_def scheduler = {
     .name = "default-scheduler",

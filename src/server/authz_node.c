@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "kinds/binding.h"
 #include "server/authz.h"
 #include "server/pipeline.h"
 
@@ -60,7 +61,6 @@ static const struct reference {
     {"configmaps", "configMap", "name"},
     {"configmaps", "configMapRef", "name"},
     {"configmaps", "configMapKeyRef", "name"},
-    {"persistentvolumeclaims", "persistentVolumeClaim", "claimName"},
 };
 
 static bool names(const json_t *value, const char *member, const struct action *a)
@@ -103,17 +103,31 @@ static bool contains(const struct object *o, const char *text)
     return memmem(o->bytes, o->len, text, strlen(text)) != NULL;
 }
 
+/* A claim may be named by the pod, or after the pod. */
+static bool mounts_claim(const json_t *pod, const char *claim)
+{
+    const json_t *volumes = jget(pod, "spec.volumes");
+    for (size_t i = 0; i < json_array_size(volumes); i++) {
+        _cleanup_free_ char *name = volume_claim_name(jstr_or(pod, "metadata.name", ""), json_array_get(volumes, i));
+        if (name && streq(name, claim))
+            return true;
+    }
+    return false;
+}
+
 /* Few pods mention both names: only those are parsed. */
 static bool search_pod(void *arg, struct object *o)
 {
     struct search *s = arg;
-    if (!contains(o, s->quoted_node) || !contains(o, s->quoted_name))
+    const struct action *a = s->asked->action;
+    bool is_claim = streq(a->resource, "persistentvolumeclaims");
+    if (!contains(o, s->quoted_node) || (!is_claim && !contains(o, s->quoted_name)))
         return true;
     _cleanup_json_ json_t *doc = object_json(o);
-    const struct action *a = s->asked->action;
     if (streq(jstr_or(doc, "spec.nodeName", ""), s->asked->node))
-        s->found = streq(a->resource, "serviceaccounts") ? streq(jstr_or(doc, "spec.serviceAccountName", ""), a->name)
-                                                         : refers(jget(doc, "spec"), "", a);
+        s->found = is_claim                                ? mounts_claim(doc, a->name)
+                   : streq(a->resource, "serviceaccounts") ? streq(jstr_or(doc, "spec.serviceAccountName", ""), a->name)
+                                                           : refers(jget(doc, "spec"), "", a);
     return !s->found;
 }
 
@@ -128,6 +142,16 @@ static bool is_used_by_own_pod(const struct asked *q)
     free(s.quoted_node);
     free(s.quoted_name);
     return s.found;
+}
+
+/* The node's agent removes the directory of such a volume and then lets it go (node/localpath.c). */
+static bool is_own_deleted_volume(const struct asked *q)
+{
+    struct object *o = store_latest(q->server->store, &kind_persistentvolume, "", q->action->name);
+    struct object *n = store_latest(q->server->store, &kind_node, "", q->node);
+    _cleanup_json_ json_t *volume = o ? object_json(o) : NULL, *node = n ? object_json(n) : NULL;
+    return volume && node && jget(volume, "metadata.deletionTimestamp") && jget(volume, "spec.nodeAffinity") &&
+           volume_reaches(volume, q->node, jget(node, "metadata.labels"));
 }
 
 /* --- the table --- */
@@ -148,7 +172,8 @@ static const struct row {
     {"update patch", "", "pods/status", is_own_pod},
     {"create", "", "pods/eviction", is_own_pod},
     {READ, "", "secrets configmaps persistentvolumeclaims", is_used_by_own_pod},
-    {"get", "", "persistentvolumes", NULL},
+    {READ, "", "persistentvolumes", NULL},
+    {"patch", "", "persistentvolumes", is_own_deleted_volume},
     {"create", "", "serviceaccounts/token", is_used_by_own_pod},
     {"create update patch", "", "events", NULL},
     {"create update patch", "events.k8s.io", "events", NULL},
