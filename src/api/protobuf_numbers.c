@@ -50,6 +50,7 @@ static const struct message {
     {"apps.v1.StatefulSet", "metadata=1 spec=2 status=3"},
     {"apps.v1.StatefulSetCondition", "type=1 status=2 lastTransitionTime=3 reason=4 message=5"},
     {"apps.v1.StatefulSetOrdinals", "start=1"},
+    {"apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy", "whenDeleted=1 whenScaled=2"},
     {"apps.v1.StatefulSetSpec",
      "replicas=1 selector=2 template=3 volumeClaimTemplates=4 serviceName=5 podManagementPolicy=6 updateStrategy=7 "
      "revisionHistoryLimit=8 minReadySeconds=9 persistentVolumeClaimRetentionPolicy=10 ordinals=11"},

@@ -10,6 +10,7 @@
 #include "control/ledger.h"
 #include "control/list.h"
 #include "control/meta.h"
+#include "control/setclaims.h"
 #include "json/json.h"
 #include "kinds/kind.h"
 
@@ -19,6 +20,7 @@
 struct stateful {
     struct family family;
     struct ledger_store ledger;
+    struct informer *claims;
 };
 
 struct numbered {
@@ -30,6 +32,7 @@ struct numbered {
 /* One set as it is being reconciled. */
 struct set {
     struct controller *c;
+    struct informer *claims;
     const json_t *doc;
     const char *ns, *name;
     struct numbered *pods; /* by rising ordinal */
@@ -107,6 +110,8 @@ static void create_pod(struct set *s, int64_t ordinal)
     _cleanup_json_ json_t *pod = pod_from_template(s->doc, jget(revision, "data.spec.template"));
     snprintf(number, sizeof(number), "%lld", (long long)ordinal);
     _cleanup_free_ char *name = xasprintf("%s-%s", s->name, number);
+    if (!set_claims_exist(s->c, s->claims, s->doc, name))
+        return; /* its claims come first */
     if (!jget(pod, "metadata.labels"))
         jset(pod, "metadata.labels", json_object());
     const struct {
@@ -117,10 +122,25 @@ static void create_pod(struct set *s, int64_t ordinal)
     for (size_t i = 0; i < ARRAY_LEN(labels); i++)
         json_object_set_new(jget(pod, "metadata.labels"), labels[i].key, json_string(labels[i].value));
     jset_str(pod, "metadata.name", name);
+    set_claims_mount(s->doc, pod);
     jset_str(pod, "spec.hostname", name);
     jset_str(pod, "spec.subdomain", jstr(s->doc, "spec.serviceName"));
     controller_create(s->c, &kind_pod, s->ns, pod);
     s->budget--;
+}
+
+static bool is_leaving(const struct set *s, const struct numbered *p)
+{
+    return p->ordinal < s->start || p->ordinal >= s->end;
+}
+
+/* Whether the claims of this pod are owned as the retention policy wants it. */
+static bool claims_are_owned(const struct set *s, const struct numbered *p)
+{
+    if (!json_array_size(jget(s->doc, "spec.volumeClaimTemplates")))
+        return true;
+    _cleanup_json_ json_t *pod = object_json(p->m.pod);
+    return set_claims_are_owned(s->c, s->claims, s->doc, pod, is_leaving(s, p));
 }
 
 static void delete_pod(struct set *s, struct numbered *p)
@@ -140,7 +160,7 @@ static bool fill(struct set *s)
             controller_event(s->c, s->doc, "Warning", "RecreatingFailedPod",
                              "StatefulSet %s/%s is recreating failed Pod %s", s->ns, s->name, p->m.pod->name);
             delete_pod(s, p);
-        } else if (!p->m.state->deleting && p->available) {
+        } else if (!p->m.state->deleting && claims_are_owned(s, p) && p->available) {
             continue;
         }
         if (s->ordered)
@@ -154,9 +174,9 @@ static bool shrink(struct set *s)
 {
     for (size_t i = s->n; i-- > 0 && s->budget > 0;) {
         struct numbered *p = &s->pods[i];
-        if (p->ordinal >= s->start && p->ordinal < s->end)
+        if (!is_leaving(s, p))
             continue;
-        if (!p->m.state->deleting)
+        if (!p->m.state->deleting && claims_are_owned(s, p))
             delete_pod(s, p);
         if (s->ordered)
             return false;
@@ -235,7 +255,7 @@ static void reconcile(struct controller *c, const char *ns, const char *name)
     const json_t *old = jget(doc, "status");
     _cleanup_json_ json_t *status = old ? json_deep_copy(old) : json_object();
     struct ledger ledger;
-    struct set s = {.c = c, .doc = doc, .ns = ns, .name = name, .budget = BURST_MAX};
+    struct set s = {.c = c, .claims = st->claims, .doc = doc, .ns = ns, .name = name, .budget = BURST_MAX};
     if (is_deleting(doc))
         return;
     ledger_sync(&ledger, &st->ledger, c, doc, status);
@@ -265,9 +285,31 @@ static void map_pod(struct controller *c, struct object *pod)
     family_map_pod(&st->family, c, pod);
 }
 
+static void map_claim(struct controller *c, struct object *claim)
+{
+    struct stateful *st = controller_state(c);
+    void *cursor = NULL;
+    for (struct object *o; (o = informer_next(st->family.owners, claim->ns, &cursor));) {
+        _cleanup_json_ json_t *set = object_json(o);
+        if (set_claims_name(set, claim->name))
+            controller_enqueue(c, o->ns, o->name);
+    }
+}
+
 static void map_revision(struct controller *c, struct object *revision)
 {
     ledger_map(c, revision, &kind_statefulset);
+}
+
+static void say_claim(struct controller *c, const json_t *set, const char *name, bool ok, const json_t *body)
+{
+    const char *claim = jstr_or(body, "metadata.name", ""), *pod = strstr(claim, name);
+    if (ok)
+        controller_event(c, set, "Normal", "SuccessfulCreate", "create Claim %s Pod %s in StatefulSet %s success",
+                         claim, str_or(pod, ""), name);
+    else
+        controller_event(c, set, "Warning", "FailedCreate", "create Claim in StatefulSet %s failed error: %s", name,
+                         jstr_or(body, "message", "no answer"));
 }
 
 static void answered(struct controller *c, const char *ns, const char *name, const struct controller_call *call,
@@ -276,12 +318,15 @@ static void answered(struct controller *c, const char *ns, const char *name, con
     struct stateful *st = controller_state(c);
     bool created = streq(call->method, "POST"), ok = code >= 200 && code < 300;
     struct object *o = informer_get(st->family.owners, ns, name);
-    if (call->kind != &kind_pod || !o || (!created && !streq(call->method, "DELETE")) || code == 404 || code == 409)
+    if ((call->kind != &kind_pod && call->kind != &kind_persistentvolumeclaim) || !o ||
+        (!created && !streq(call->method, "DELETE")) || code == 404 || code == 409)
         return;
     _cleanup_json_ json_t *set = object_json(o);
     const char *verb = created ? "create" : "delete";
     const char *pod = created ? jstr_or(body, "metadata.name", "") : str_or(call->name, "");
-    if (ok)
+    if (call->kind == &kind_persistentvolumeclaim)
+        say_claim(c, set, name, ok, body);
+    else if (ok)
         controller_event(c, set, "Normal", created ? "SuccessfulCreate" : "SuccessfulDelete",
                          "%s Pod %s in StatefulSet %s successful", verb, pod, name);
     else
@@ -295,11 +340,15 @@ static void *start(struct controller *c)
     struct stateful *st = NEW(struct stateful);
     family_start(&st->family, c, &kind_statefulset);
     ledger_start(&st->ledger, c);
+    st->claims = controller_informer(c, &kind_persistentvolumeclaim);
     return st;
 }
 
-static const struct controller_watch watches[] = {
-    {&kind_statefulset, NULL}, {&kind_pod, map_pod}, {&kind_controllerrevision, map_revision}, {NULL, NULL}};
+static const struct controller_watch watches[] = {{&kind_statefulset, NULL},
+                                                  {&kind_pod, map_pod},
+                                                  {&kind_persistentvolumeclaim, map_claim},
+                                                  {&kind_controllerrevision, map_revision},
+                                                  {NULL, NULL}};
 
 const struct controller_def statefulset_controller = {
     .name = "statefulset-controller",

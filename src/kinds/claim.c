@@ -67,7 +67,10 @@ static const struct field status_fields[] = {
     {0},
 };
 
-static const struct field fields[] = {
+/* In StatefulSets claims are whole objects, with the members that elsewhere only the object as a whole has. */
+const struct field claim_fields[] = {
+    {"apiVersion", F_STR, OPT, .doc = "Version of the schema: v1."},
+    {"kind", F_STR, OPT, .doc = "PersistentVolumeClaim."},
     FIELD_METADATA,
     {"spec", F_OBJECT, .sub = claim_spec_fields, .dflt = "{}", .doc = "The volume that is wanted."},
     {"status", F_OBJECT, .sub = status_fields, .dflt = "{}", .doc = "What was last observed."},
@@ -172,7 +175,7 @@ const struct kind kind_persistentvolumeclaim = {
     .short_names = (const char *const[]){"pvc", NULL},
     .namespaced = true,
     .verbs = V_ALL,
-    .fields = fields,
+    .fields = claim_fields,
     .columns = columns,
     .check_name = check_dns_subdomain,
     .has_status = true,

@@ -34,7 +34,7 @@ extern const struct field local_reference_fields[], object_reference_fields[], t
 
 /* Pieces of pods, each in the file of its name. */
 extern const struct field affinity_fields[], toleration_fields[], topology_spread_constraint_fields[]; /* affinity.c */
-extern const struct field claim_template_fields[];
+extern const struct field claim_template_fields[], claim_fields[];
 extern const struct field container_fields[], ephemeral_container_fields[];
 extern const struct field env_var_fields[], env_from_source_fields[], object_field_selector_fields[],
     resource_field_selector_fields[];                         /* env.c */

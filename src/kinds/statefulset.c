@@ -24,13 +24,21 @@ static const struct field ordinals_fields[] = {
     {0},
 };
 
+static const struct field retention_fields[] = {
+    {"whenDeleted", F_STR, OPT, .dflt = "\"Retain\"", .oneof = ONE_OF("Delete", "Retain"),
+     .doc = "What becomes of the claims when the set is deleted."},
+    {"whenScaled", F_STR, OPT, .dflt = "\"Retain\"", .oneof = ONE_OF("Delete", "Retain"),
+     .doc = "What becomes of the claims of pods that are one too many."},
+    {0},
+};
+
 static const struct field stateful_set_spec_fields[] = {
     {"replicas", F_INT, .dflt = "1", .max = NO_MAX, .doc = "How many pods are wanted."},
     {"selector", F_OBJECT, REQ | ATOMIC, .sub = label_selector_fields,
      .doc = "Labels of the pods that count; must match the template."},
     {"template", F_OBJECT, .sub = pod_template_spec_fields, .dflt = "{}", .doc = "The pods to be made."},
-    {"volumeClaimTemplates", F_LIST, OPT | ATOMIC, LIST_OF(claim_template_fields),
-     .doc = "Claims that every pod gets for itself; refused by this version."},
+    {"volumeClaimTemplates", F_LIST, OPT | ATOMIC, LIST_OF(claim_fields),
+     .doc = "Claims that every pod gets for itself."},
     {"serviceName", F_STR, OPT, .doc = "Headless Service under which the pods have names in DNS."},
     {"podManagementPolicy", F_STR, OPT, .dflt = "\"OrderedReady\"", .oneof = ONE_OF("OrderedReady", "Parallel"),
      .doc = "OrderedReady: one pod after the other, or Parallel."},
@@ -38,6 +46,8 @@ static const struct field stateful_set_spec_fields[] = {
     {"revisionHistoryLimit", F_INT, .dflt = "10", .max = NO_MAX,
      .doc = "How many old revisions are kept for going back."},
     {"minReadySeconds", F_INT, OPT, .max = NO_MAX, .doc = "Seconds a pod must be ready to count as available."},
+    {"persistentVolumeClaimRetentionPolicy", F_OBJECT, .sub = retention_fields, .dflt = "{}",
+     .doc = "Whether claims stay after their pods."},
     {"ordinals", F_OBJECT, .sub = ordinals_fields, .doc = "How the pods are numbered."},
     {0},
 };
@@ -91,8 +101,21 @@ static const struct column columns[] = {
 
 static const struct kind_scale scale = {"spec.replicas", "status.replicas", "spec.selector", false};
 
+/* As upstream shows them. */
+static void complete_claims(json_t *claims)
+{
+    size_t i;
+    json_t *claim;
+    json_array_foreach(claims, i, claim) {
+        jset_str(claim, "apiVersion", "v1");
+        jset_str(claim, "kind", "PersistentVolumeClaim");
+        jset_str(claim, "status.phase", "Pending");
+    }
+}
+
 static void default_more(json_t *obj)
 {
+    complete_claims(jget(obj, "spec.volumeClaimTemplates"));
     pod_spec_default(jget(obj, "spec.template.spec"));
     if (streq(jstr_or(obj, "spec.updateStrategy.type", ""), "RollingUpdate") &&
         !jget(obj, "spec.updateStrategy.rollingUpdate.partition"))
@@ -101,8 +124,13 @@ static void default_more(json_t *obj)
 
 static json_t *fixed_part(const json_t *spec)
 {
-    static const char *const free_members[] = {
-        "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "minReadySeconds"};
+    static const char *const free_members[] = {"replicas",
+                                               "ordinals",
+                                               "template",
+                                               "updateStrategy",
+                                               "revisionHistoryLimit",
+                                               "minReadySeconds",
+                                               "persistentVolumeClaimRetentionPolicy"};
     json_t *copy = json_deep_copy(spec);
     for (size_t i = 0; i < ARRAY_LEN(free_members); i++)
         json_object_del(copy, free_members[i]);
@@ -116,9 +144,6 @@ static void validate(const json_t *obj, const json_t *old, struct status_causes 
     if (!rolling && jget(obj, "spec.updateStrategy.rollingUpdate"))
         causes_add(causes, CAUSE_INVALID, "spec.updateStrategy.rollingUpdate",
                    jget(obj, "spec.updateStrategy.rollingUpdate"), "only allowed for updateStrategy 'RollingUpdate'");
-    if (json_array_size(jget(obj, "spec.volumeClaimTemplates")))
-        causes_add(causes, CAUSE_FORBIDDEN, "spec.volumeClaimTemplates", NULL,
-                   "this cluster has no PersistentVolumeClaims yet");
     if (!old)
         return;
     _cleanup_json_ json_t *now = fixed_part(jget(obj, "spec")), *before = fixed_part(jget(old, "spec"));

@@ -135,6 +135,32 @@ def test_what_is_refused_and_what_waits(k):
     k.gone("pvc", "e-data")
 
 
+def test_a_stateful_set_has_claims(k):
+    """kubernetes.io: StatefulSet Basics, the part about storage."""
+    labels = {"app": "nginx"}
+    template = {"metadata": {"labels": labels}, "spec": {"terminationGracePeriodSeconds": 0, "containers": [
+        {"name": "nginx", "image": "nginx", "imagePullPolicy": "IfNotPresent", "ports": [{"containerPort": 80, "name": "web"}],
+         "volumeMounts": [{"name": "www", "mountPath": "/usr/share/nginx/html"}]}]}}
+    spec = {"serviceName": "nginx", "replicas": 2, "selector": {"matchLabels": labels}, "template": template,
+            "persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete"},
+            "volumeClaimTemplates": [{"metadata": {"name": "www"}, "spec": CLAIM}]}
+    k.create(thing("StatefulSet", "web", spec, "apps/v1"))
+    k("rollout", "status", "sts/web", "--timeout=50s")
+    assert k("get", "pvc", "-l", "app=nginx", "-o", "name").split() == [f"persistentvolumeclaim/www-web-{i}" for i in (0, 1)]
+    for i in (0, 1):
+        k("exec", f"web-{i}", "--", "sh", "-c", "echo $(hostname) > /usr/share/nginx/html/index.html")
+    k("delete", "pod", "-l", "app=nginx")
+    k("rollout", "status", "sts/web", "--timeout=50s")
+    k.running("web-1")
+    assert k("exec", "web-1", "--", "cat", "/usr/share/nginx/html/index.html").strip() == "web-1"
+    assert "create Claim www-web-0 Pod web-0 in StatefulSet web success" in k("describe", "sts", "web")
+    k("scale", "sts/web", "--replicas=1")
+    k.gone("pvc", "www-web-1")
+    k("delete", "sts", "web")
+    k.gone("pod", "web-0")
+    assert "Bound" in k("get", "pvc", "www-web-0")
+
+
 @pytest.fixture
 def three():
     c = harness.Cluster(("busybox",))

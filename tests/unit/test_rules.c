@@ -294,9 +294,6 @@ TEST(workloads)
          "\"spec\":{\"completions\":2,\"selector\":{\"matchLabels\":{" APP
          "}}," TEMPLATE(APP, ",\"restartPolicy\":\"Never\"") "}",
          "spec.completions: Invalid value: 2: field is immutable"},
-        {&kind_statefulset, NULL,
-         "\"spec\":{\"volumeClaimTemplates\":[{}],\"selector\":{\"matchLabels\":{" APP "}}," TEMPLATE(APP, "") "}",
-         "spec.volumeClaimTemplates: Forbidden: this cluster has no PersistentVolumeClaims yet"},
         {&kind_statefulset,
          "\"spec\":{\"serviceName\":\"a\",\"replicas\":1,\"selector\":{\"matchLabels\":{" APP
          "}}," TEMPLATE(APP, "") "}",

@@ -135,8 +135,57 @@ TEST(on_delete_waits_and_numbers_may_start_later)
     bench_free(b);
 }
 
+#define CLAIMS(policy)                                                                                                 \
+    ",\"persistentVolumeClaimRetentionPolicy\":{" policy                                                               \
+    "},\"volumeClaimTemplates\":[{\"metadata\":{\"name\":\"data\"},"                                                   \
+    "\"spec\":{\"accessModes\":[\"ReadWriteOnce\"]}}]"
+
+/* Who owns a claim: "set", "pod", "" or "-" when there is no such claim. */
+static const char *owner_of(struct bench *b, const char *claim)
+{
+    _cleanup_json_ json_t *doc = fake_json(b->fake, &kind_persistentvolumeclaim, "a", claim);
+    const char *kind = jstr_or(json_array_get(jget(doc, "metadata.ownerReferences"), 0), "kind", "");
+    return !doc ? "-" : streq(kind, "StatefulSet") ? "set" : streq(kind, "Pod") ? "pod" : kind;
+}
+
+TEST(pods_have_claims_that_stay)
+{
+    struct bench *b = cluster(3);
+    set(b, 2, "v1", CLAIMS(""));
+    bench_run(b);
+    T_INT(fake_count(b->fake, &kind_persistentvolumeclaim), 2);
+    _cleanup_json_ json_t *pod = fake_json(b->fake, &kind_pod, "a", "w-1");
+    const json_t *volume = jfind(jget(pod, "spec.volumes"), "name", "data");
+    T_STR(jstr(volume, "persistentVolumeClaim.claimName"), "data-w-1");
+    _cleanup_json_ json_t *claim = fake_json(b->fake, &kind_persistentvolumeclaim, "a", "data-w-1");
+    T_STR(jstr(claim, "metadata.labels.a"), "b");
+    set(b, 0, "v1", CLAIMS(""));
+    bench_run(b);
+    T_INT(fake_count(b->fake, &kind_pod), 0);
+    T_STR(owner_of(b, "data-w-1"), "");
+    bench_free(b);
+}
+
+TEST(claims_are_owned_as_the_policy_says)
+{
+    struct bench *b = cluster(4);
+    set(b, 2, "v1", CLAIMS("\"whenDeleted\":\"Delete\""));
+    bench_run_with(b, NULL, true);
+    T_STR(owner_of(b, "data-w-1"), "set");
+    set(b, 2, "v1", CLAIMS("\"whenDeleted\":\"Retain\",\"whenScaled\":\"Delete\""));
+    bench_run_with(b, NULL, true);
+    T_STR(owner_of(b, "data-w-1"), "");
+    set(b, 1, "v1", CLAIMS("\"whenDeleted\":\"Retain\",\"whenScaled\":\"Delete\""));
+    bench_run_with(b, NULL, true);
+    T_STR(owner_of(b, "data-w-1"), "pod"); /* and goes with it: the garbage collector's turn */
+    T_STR(owner_of(b, "data-w-0"), "");
+    bench_free(b);
+}
+
 int main(void)
 {
+    RUN(pods_have_claims_that_stay);
+    RUN(claims_are_owned_as_the_policy_says);
     RUN(pods_come_and_go_in_order);
     RUN(a_partition_keeps_the_lower_ones);
     RUN(on_delete_waits_and_numbers_may_start_later);
