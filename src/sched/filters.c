@@ -42,8 +42,7 @@ static bool is_schedulable(const struct decision *d, const struct sched_node *n,
 
 static bool is_named(const struct decision *d, const struct sched_node *n, struct refusals *why)
 {
-    const char *wanted = jstr(d->pod->spec, "nodeName");
-    return !wanted || streq(wanted, n->name) || refuse(why, "node(s) didn't match the requested node name");
+    return !d->pod->node || streq(d->pod->node, n->name) || refuse(why, "node(s) didn't match the requested node name");
 }
 
 static bool tolerates(const struct decision *d, const struct sched_node *n, struct refusals *why)
@@ -71,7 +70,8 @@ static bool is_ready(const struct decision *d, const struct sched_node *n, struc
 
 static bool matches_affinity(const struct decision *d, const struct sched_node *n, struct refusals *why)
 {
-    return node_is_required(d->pod, n) || refuse(why, "node(s) didn't match Pod's node affinity/selector");
+    return !d->pod->picks_nodes || node_is_required(d->pod, n) ||
+           refuse(why, "node(s) didn't match Pod's node affinity/selector");
 }
 
 static bool ports_collide(const json_t *a, const json_t *b)

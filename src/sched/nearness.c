@@ -55,16 +55,52 @@ static bool all_mean(const struct pod_terms *terms, const struct sched_pod *p, c
     return terms->n > 0;
 }
 
+/* Which terms of a pod mean the pods of each group; asked once. */
+struct answers {
+    struct answer {
+        bool known, any;
+        bool all;   /* all of the required ones do */
+        bool *each; /* of the others */
+    } * groups;
+    size_t n;
+};
+
+static struct answers answers_new(const struct cluster *cluster)
+{
+    return (struct answers){xcalloc(cluster->groups_end + 1, sizeof(struct answer)), cluster->groups_end};
+}
+
+static void answers_done(struct answers *a)
+{
+    for (size_t i = 0; i < a->n; i++)
+        free(a->groups[i].each);
+    free(a->groups);
+}
+
+static const struct answer *ask(struct answers *a, const struct pod_terms *all, const struct pod_terms *each,
+                                const struct sched_pod *other, const struct cluster *cluster)
+{
+    struct answer *known = &a->groups[other->group];
+    if (known->known)
+        return known;
+    bool near = all && all_mean(all, other, cluster);
+    *known = (struct answer){.known = true, .any = near, .all = near, .each = xcalloc(each->n + 1, sizeof(bool))};
+    for (size_t i = 0; i < each->n; i++) {
+        known->each[i] = means(&each->all[i], other, cluster);
+        known->any |= known->each[i];
+    }
+    return known;
+}
+
 static void count_one(struct nearness *c, const struct sched_pod *p, const struct sched_pod *other,
-                      const struct cluster *cluster)
+                      const struct answer *a, const struct cluster *cluster)
 {
     const struct pod_terms *near = &p->terms[TERMS_NEAR], *away = &p->terms[TERMS_AWAY];
     const struct sched_node *n = node_of(cluster, other);
-    if (all_mean(near, other, cluster))
-        for (size_t i = 0; i < near->n; i++)
-            add(&c->near, n, near->all[i].key, 1);
+    for (size_t i = 0; i < near->n && a->all; i++)
+        add(&c->near, n, near->all[i].key, 1);
     for (size_t i = 0; i < away->n; i++)
-        if (means(&away->all[i], other, cluster))
+        if (a->each[i])
             add(&c->away, n, away->all[i].key, 1);
 }
 
@@ -80,11 +116,29 @@ void nearness_count(struct nearness *c, const struct sched_pod *p, const struct 
     if (!p->terms[TERMS_NEAR].n && !p->terms[TERMS_AWAY].n)
         return;
     c->meets_itself = all_mean(&p->terms[TERMS_NEAR], p, cluster);
-    for (struct map_entry *e = NULL; (e = map_next(&cluster->pods, e));)
-        count_one(c, p, e->value, cluster);
+    struct answers answers = answers_new(cluster);
+    for (struct map_entry *e = NULL; (e = map_next(&cluster->pods, e));) {
+        const struct answer *a = ask(&answers, &p->terms[TERMS_NEAR], &p->terms[TERMS_AWAY], e->value, cluster);
+        if (a->any)
+            count_one(c, p, e->value, a, cluster);
+    }
+    answers_done(&answers);
 }
 
-/* What the terms of one pod say of another that is (or is looked at from) a node. */
+/* What one pod would like of those that are placed. */
+static void weigh_all(struct nearness *c, const struct pod_terms *preferred, const struct cluster *cluster)
+{
+    struct answers answers = answers_new(cluster);
+    for (struct map_entry *e = NULL; (e = map_next(&cluster->pods, e));) {
+        const struct answer *a = ask(&answers, NULL, preferred, e->value, cluster);
+        for (size_t i = 0; i < preferred->n && a->any; i++)
+            if (a->each[i])
+                add(&c->weights, node_of(cluster, e->value), preferred->all[i].key, preferred->all[i].weight);
+    }
+    answers_done(&answers);
+}
+
+/* What the terms of a placed pod say of one that comes. */
 static void weigh(struct nearness *c, const struct pod_terms *terms, const struct sched_pod *meant,
                   const struct sched_node *n, const struct cluster *cluster, int weight)
 {
@@ -97,8 +151,7 @@ void nearness_weigh(struct nearness *c, const struct sched_pod *p, const struct 
 {
     const struct pod_terms *preferred = &p->terms[TERMS_PREFERRED];
     if (preferred->n)
-        for (struct map_entry *e = NULL; (e = map_next(&cluster->pods, e));)
-            weigh(c, preferred, e->value, node_of(cluster, e->value), cluster, 0);
+        weigh_all(c, preferred, cluster);
     for (struct map_entry *e = NULL; (e = map_next(&cluster->attracted, e));) {
         const struct sched_pod *other = e->value;
         const struct sched_node *n = node_of(cluster, other);

@@ -176,8 +176,7 @@ static json_t *controller_uid(const json_t *pod)
 
 struct sched_pod *sched_pod_new(const json_t *pod)
 {
-    static const char *const kept[] = {"nodeName", "nodeSelector", "affinity", "tolerations",
-                                       "topologySpreadConstraints"};
+    static const char *const kept[] = {"nodeSelector", "affinity", "tolerations", "topologySpreadConstraints"};
     struct sched_pod *p = NEW(struct sched_pod);
     const json_t *spec = jget(pod, "spec");
     p->key = make_object_key(jstr_or(pod, "metadata.namespace", ""), jstr_or(pod, "metadata.name", ""));
@@ -197,6 +196,9 @@ struct sched_pod *sched_pod_new(const json_t *pod)
             jset(p->spec, kept[i], json_deep_copy(jget(spec, kept[i])));
     jset(p->spec, "images", collect_images(spec));
     sum_requests(p, spec);
+    p->picks_nodes = jget(spec, "nodeSelector") ||
+                     jget(spec, "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution");
+    p->prefers_nodes = jget(spec, "affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution");
     terms_parse(p->terms, jget(p->spec, "affinity"), p->ns, p->labels);
     return p;
 }
@@ -308,6 +310,39 @@ bool cluster_set_node(struct cluster *c, const char *name, const json_t *doc)
     return true;
 }
 
+/* --- groups --- */
+
+static char *group_key(const struct sched_pod *p)
+{
+    _cleanup_json_ json_t *all = json_pack("[O, O?, O?]", p->ns, p->owner, p->labels);
+    return jprint_sorted(all);
+}
+
+static void join_group(struct cluster *c, struct sched_pod *p)
+{
+    _cleanup_free_ char *key = group_key(p);
+    struct pod_group *g = map_get(&c->groups, key);
+    if (!g) {
+        map_put(&c->groups, key, g = NEW(struct pod_group));
+        g->number = c->n_free ? c->free_groups[--c->n_free] : c->groups_end++;
+    }
+    g->n_pods++;
+    p->group = g->number;
+}
+
+static void leave_group(struct cluster *c, const struct sched_pod *p)
+{
+    _cleanup_free_ char *key = group_key(p);
+    struct pod_group *g = map_get(&c->groups, key);
+    if (--g->n_pods)
+        return;
+    c->free_groups = xrealloc(c->free_groups, c->groups_end * sizeof(size_t));
+    c->free_groups[c->n_free++] = g->number;
+    free(map_del(&c->groups, key));
+}
+
+/* --- nodes and their pods --- */
+
 static void charge(struct sched_node *n, const struct sched_pod *p, int sign)
 {
     amounts_add(&n->requested, &p->requests, sign);
@@ -326,6 +361,7 @@ void cluster_take_pod(struct cluster *c, struct sched_pod *p)
     }
     n->pods[n->n_pods++] = p;
     charge(n, p, 1);
+    join_group(c, p);
     map_put(&c->pods, p->key, p);
     if (p->terms[TERMS_AWAY].n)
         map_put(&c->repellers, p->key, p);
@@ -346,6 +382,7 @@ struct sched_pod *cluster_detach_pod(struct cluster *c, const char *key)
         break;
     }
     charge(n, p, -1);
+    leave_group(c, p);
     map_del(&c->pods, p->key);
     map_del(&c->repellers, p->key);
     map_del(&c->attracted, p->key);
@@ -397,6 +434,8 @@ static void free_pod(void *p)
 
 void cluster_done(struct cluster *c)
 {
+    map_done_with(&c->groups, free);
+    free(c->free_groups);
     map_done(&c->repellers);
     map_done(&c->attracted);
     map_done_with(&c->namespaces, free_labels);

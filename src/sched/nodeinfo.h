@@ -31,10 +31,12 @@ struct sched_pod {
     int64_t score_cpu, score_memory; /* requests with the defaults above */
     json_t *ns, *owner;              /* strings; owner: uid of the controller or NULL */
     json_t *labels;
-    json_t *host_ports; /* array of {port, protocol, ip} */
-    json_t *spec;       /* the members that decide, as far as they are there, and images */
+    json_t *host_ports;              /* array of {port, protocol, ip} */
+    json_t *spec;                    /* the members that decide, as far as they are there, and images */
+    bool picks_nodes, prefers_nodes; /* nodeSelector or required node affinity; preferred */
     struct pod_terms terms[TERMS_N];
     const struct pod_claims *claims; /* while it looks for a node, if it has any; borrowed */
+    size_t group; /* while the cluster has it */
 };
 
 struct sched_node {
@@ -50,7 +52,16 @@ struct sched_node {
     size_t n_pods, pods_cap;
 };
 
+/* Placed pods with the same namespace, labels and controller. A question about those need be answered once a group;
+ * with ten thousand pods of a hundred workloads that is what makes the difference. */
+struct pod_group {
+    size_t number, n_pods;
+};
+
 struct cluster {
+    struct map groups;   /* a text of all three -> struct pod_group */
+    size_t *free_groups; /* numbers to be used again */
+    size_t n_free, groups_end;
     struct map nodes;                /* name -> struct sched_node */
     struct map pods;                 /* key -> struct sched_pod: bound or assumed ones */
     struct map repellers, attracted; /* those of pods that have anti-affinity, or any other terms */

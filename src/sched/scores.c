@@ -52,7 +52,7 @@ static int64_t attraction(const struct asking *a, const struct sched_node *n)
 
 static int64_t preferred(const struct asking *a, const struct sched_node *n)
 {
-    return node_preference(a->pod, n);
+    return a->pod->prefers_nodes ? node_preference(a->pod, n) : 0;
 }
 
 static int64_t taints_to_avoid(const struct asking *a, const struct sched_node *n)

@@ -2,6 +2,7 @@
 #include "sched/spread.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
@@ -23,6 +24,7 @@ static const struct spread_rule defaults[] = {
 struct counting {
     const struct sched_pod *pod;
     const json_t *selectors;
+    unsigned char *known; /* of each group of pods: 0, or 1 + whether the rule at hand counts them */
 };
 
 static bool is_sibling(const struct counting *c, const struct sched_pod *other)
@@ -35,11 +37,19 @@ static bool is_sibling(const struct counting *c, const struct sched_pod *other)
     return false;
 }
 
-static bool counts(const struct counting *c, const struct spread_rule *r, const struct sched_pod *other)
+static bool counts_group(const struct counting *c, const struct spread_rule *r, const struct sched_pod *other)
 {
-    if (other->deleting || !json_equal(c->pod->ns, other->ns))
+    if (!json_equal(c->pod->ns, other->ns))
         return false;
     return r->selector ? label_selector_matches(r->selector, other->labels) : is_sibling(c, other);
+}
+
+static bool counts(const struct counting *c, const struct spread_rule *r, const struct sched_pod *other)
+{
+    unsigned char *known = &c->known[other->group];
+    if (!*known)
+        *known = 1 + counts_group(c, r, other);
+    return *known == 2 && !other->deleting;
 }
 
 /* --- the rules --- */
@@ -100,7 +110,8 @@ static bool tolerates_taints(const struct sched_pod *p, const struct sched_node 
 static bool includes(const struct spread *s, const struct spread_rule *r, const struct sched_pod *p,
                      const struct sched_node *n)
 {
-    return (s->by_default || spread_has_labels(s, n)) && (!r->heeds_affinity || node_is_required(p, n)) &&
+    return (s->by_default || spread_has_labels(s, n)) &&
+           (!r->heeds_affinity || !p->picks_nodes || node_is_required(p, n)) &&
            (!r->heeds_taints || tolerates_taints(p, n));
 }
 
@@ -128,14 +139,17 @@ static void find_least(struct spread_rule *r)
 void spread_count(struct spread *s, const struct sched_pod *p, const json_t *selectors, const struct cluster *cluster,
                   bool hard)
 {
-    const struct counting c = {p, selectors};
+    _cleanup_free_ unsigned char *known = xcalloc(cluster->groups_end + 1, 1);
+    const struct counting c = {p, selectors, known};
     make_rules(s, p, selectors, hard);
     for (size_t i = 0; i < s->n; i++) {
         struct map_entry *cursor = NULL;
+        memset(known, 0, cluster->groups_end);
         for (struct sched_node *n; (n = cluster_next_node(cluster, &cursor));)
             if (includes(s, &s->rules[i], p, n))
                 count_node(&c, &s->rules[i], n);
         find_least(&s->rules[i]);
+        s->rules[i].weight = log((double)s->rules[i].counts.len + 2);
     }
 }
 
@@ -168,7 +182,6 @@ bool spread_holds(const struct spread *s, const struct sched_node *n)
     return true;
 }
 
-/* Few domains matter less: with a wide choice, every pod more or less in one of them says more. */
 int64_t spread_score(const struct spread *s, const struct sched_node *n)
 {
     double sum = 0;
@@ -177,7 +190,7 @@ int64_t spread_score(const struct spread *s, const struct sched_node *n)
     for (size_t i = 0; i < s->n; i++) {
         const struct spread_rule *r = &s->rules[i];
         if (json_object_get(n->labels, r->key))
-            sum += (double)pods_in_domain(r, n) * log((double)r->counts.len + 2) + (double)(r->max_skew - 1);
+            sum += (double)pods_in_domain(r, n) * r->weight + (double)(r->max_skew - 1);
     }
     return llround(sum * SCORE_UNIT);
 }

@@ -11,6 +11,7 @@ struct spread_rule {
     bool heeds_affinity, heeds_taints;
     struct map counts; /* value of the label -> pods + 1 */
     int64_t least;     /* in any domain */
+    double weight;     /* in scores: a pod more in one of many domains says more */
     bool counts_itself;
 };
 

@@ -1,5 +1,6 @@
 /* sched: filters and scores as tables, and the scheduler against the fake API. */
-#include "base/clock.h"
+#include <time.h>
+
 #include "base/quantity.h"
 #include "bench.h"
 #include "sched/filters.h"
@@ -380,7 +381,7 @@ static int64_t time_to_choose(struct cluster *c, const char *spec, int n_nodes)
     _cleanup_free_ struct sched_node **fitting = xcalloc((size_t)n_nodes, sizeof(*fitting));
     _cleanup_free_ int64_t *scores = xcalloc((size_t)n_nodes, sizeof(*scores));
     _cleanup_json_ json_t *selectors = json_pack("[{s:s}]", "app", "p");
-    int64_t start = clock_wall_usec();
+    clock_t start = clock(); /* of our own processor time */
     for (int i = 0; i < ROUNDS; i++) {
         struct sched_pod *p = pod("pnew", spec);
         struct refusals why = {0};
@@ -397,7 +398,7 @@ static int64_t time_to_choose(struct cluster *c, const char *spec, int n_nodes)
         T_TRUE(n > 0);
         sched_pod_free(p);
     }
-    return (clock_wall_usec() - start) / ROUNDS;
+    return (int64_t)(clock() - start) * 1000000 / CLOCKS_PER_SEC / ROUNDS;
 }
 
 TEST(a_thousand_nodes_and_ten_thousand_pods)
