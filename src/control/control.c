@@ -24,6 +24,7 @@ const struct controller_def *const all_controllers[] = {
     &staledisruption_controller,
     &rootca_controller,
     &resourcequota_controller,
+    &autoscaler_controller,
     &roleaggregation_controller,
     &volumebinder_controller,
     &volumeprotection_controller,
