@@ -7,6 +7,7 @@
 #include "base/quantity.h"
 #include "base/str.h"
 #include "node/env.h"
+#include "node/seccomp.h"
 
 #define CPU_PERIOD_USEC 100000
 
@@ -384,13 +385,16 @@ static json_t *build_sysctls(const struct spec_input *in)
     return map;
 }
 
-static json_t *build_linux(const struct spec_input *in)
+static json_t *build_linux(const struct spec_input *in, const json_t *held)
 {
     json_t *l = json_pack("{so, so, ss}", "namespaces", build_namespaces(in), "resources", build_resources(in),
                           "cgroupsPath", in->cgroup_path);
     _cleanup_json_ json_t *sysctls = build_sysctls(in);
     if (json_object_size(sysctls) > 0)
         json_object_set(l, "sysctl", sysctls);
+    json_t *seccomp = is_privileged(in) ? NULL : seccomp_build(security(in, "seccompProfile"), held);
+    if (seccomp)
+        json_object_set_new(l, "seccomp", seccomp);
     if (!is_privileged(in) && !streq(jstr_or(in->container, "securityContext.procMount", "Default"), "Unmasked")) {
         json_object_set_new(l, "maskedPaths", string_list(masked_paths, ARRAY_LEN(masked_paths)));
         json_object_set_new(l, "readonlyPaths", string_list(readonly_paths, ARRAY_LEN(readonly_paths)));
@@ -427,10 +431,11 @@ json_t *spec_build(const struct spec_input *in, struct err *err)
     json_t *process = build_process(in, err);
     if (!process)
         return NULL;
+    const json_t *held = jget(process, "capabilities.bounding");
     bool read_only = jbool(in->container, "securityContext.readOnlyRootFilesystem", false);
     json_t *root = json_pack("{ss, sb}", "path", in->rootfs, "readonly", read_only);
     return json_pack("{ss, so, so, so, so}", "ociVersion", "1.0.2", "process", process, "root", root, "mounts",
-                     build_mounts(in), "linux", build_linux(in));
+                     build_mounts(in), "linux", build_linux(in, held));
 }
 
 /* --- quality of service --- */

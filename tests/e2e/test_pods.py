@@ -176,3 +176,16 @@ def test_logs_are_rotated(kubectl_new, namespace):
     follower.kill()
     follower.wait()
     assert pods("logs", "talks") == "behind\n"
+
+
+def test_seccomp(kubectl_new, namespace):
+    pods = Pods(kubectl_new, namespace)
+    script = "grep Seccomp: /proc/self/status; unshare -U true 2>&1; echo $(true; echo forks)"
+    default = {"type": "RuntimeDefault"}
+    pods.create("confined", box(script), securityContext={"seccompProfile": default}, restartPolicy="Never")
+    pods.create("free", box(script), restartPolicy="Never")
+    for name in ("confined", "free"):
+        eventually(lambda: pods.get(name)["status"]["phase"] == "Succeeded", name)
+    said = pods("logs", "confined")
+    assert "Seccomp:\t2" in said and "Operation not permitted" in said and "forks" in said
+    assert "Seccomp:\t0" in pods("logs", "free")

@@ -128,6 +128,38 @@ TEST(command_and_args_replace_entrypoint_and_cmd)
     }
 }
 
+static bool refuses(const json_t *seccomp, const char *call)
+{
+    size_t i, n;
+    json_t *rule, *name;
+    json_array_foreach(jget(seccomp, "syscalls"), i, rule)
+        json_array_foreach(jget(rule, "names"), n, name)
+            if (streq(json_string_value(name), call))
+                return true;
+    return false;
+}
+
+TEST(the_default_profile_refuses_by_capability)
+{
+    struct world own;
+    struct err err;
+    world_init(&own,
+               "{\"securityContext\": {\"capabilities\": {\"add\": [\"SYS_TIME\"]}, "
+               "\"seccompProfile\": {\"type\": \"RuntimeDefault\"}}}",
+               "{}");
+    json_t *spec = spec_build(&own.in, &err);
+    const json_t *seccomp = jget(spec, "linux.seccomp");
+    T_TRUE(refuses(seccomp, "kexec_load") && refuses(seccomp, "mount") && refuses(seccomp, "clone3"));
+    T_TRUE(!refuses(seccomp, "clock_settime") && !refuses(seccomp, "read"));
+    json_decref(spec);
+    world_done(&own);
+    world_init(&own, "{\"securityContext\": {\"seccompProfile\": {\"type\": \"Unconfined\"}}}", "{}");
+    spec = spec_build(&own.in, &err);
+    T_TRUE(spec && !jget(spec, "linux.seccomp"));
+    json_decref(spec);
+    world_done(&own);
+}
+
 TEST(what_cannot_be_is_said)
 {
     struct world own;
@@ -237,6 +269,7 @@ int main(void)
 {
     RUN(golden_documents);
     RUN(command_and_args_replace_entrypoint_and_cmd);
+    RUN(the_default_profile_refuses_by_capability);
     RUN(what_cannot_be_is_said);
     RUN(no_device_rules_no_device_nodes);
     RUN(user_comes_from_pod_or_image);
