@@ -339,7 +339,7 @@ static void start_ingress(struct cluster *c)
     struct ingress_node nodes[CLUSTER_NODES_MAX];
     for (int i = 0; i < c->n_nodes; i++)
         nodes[i] = (struct ingress_node){c->nodes[i].netns_fd, c->nodes[i].ip};
-    const struct ingress_config config = {c->nodes[0].netns_fd, nodes, (size_t)c->n_nodes, DNS_IP, RUN_DIR};
+    const struct ingress_config config = {c->nodes[0].netns_fd, nodes, (size_t)c->n_nodes, c->addresses.dns, RUN_DIR};
     c->ingress = ingress_new(c->loop, c->manager, c->model, &config);
 }
 
