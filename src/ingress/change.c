@@ -71,8 +71,9 @@ static bool add_cert(const struct ingress_file *f, struct lines lines, const cha
 {
     buf_addf(commands, "new ssl cert %s/%s\n", dir, f->name);
     bool fits = set_cert(f, dir, commands) && lines.len < PAYLOAD_MAX;
-    for (const char *line = lines.text; fits && line < lines.text + lines.len; line = strchr(line, '\n') + 1)
-        buf_addf(commands, "add ssl crt-list %s/" INGRESS_CERTS " <<\n%.*s\n\n", dir, (int)strcspn(line, "\n"), line);
+    const char *line = lines.text, *stop = lines.text + lines.len, *end;
+    for (; fits && line < stop && (end = memchr(line, '\n', (size_t)(stop - line))); line = end + 1)
+        buf_addf(commands, "add ssl crt-list %s/" INGRESS_CERTS " <<\n%.*s\n\n", dir, (int)(end - line), line);
     return fits;
 }
 

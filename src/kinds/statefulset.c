@@ -137,10 +137,26 @@ static json_t *fixed_part(const json_t *spec)
     return copy;
 }
 
+/* A copy whose template has the volumes that claims will be, so that it can mount them. */
+static json_t *with_claimed_volumes(const json_t *obj)
+{
+    json_t *copy = json_deep_copy(obj), *volumes = jget(copy, "spec.template.spec.volumes"), *claim;
+    size_t i;
+    json_array_foreach(jget(copy, "spec.volumeClaimTemplates"), i, claim) {
+        const char *name = jstr_or(claim, "metadata.name", "");
+        if (!volumes)
+            jset(copy, "spec.template.spec.volumes", volumes = json_array());
+        if (*name && !jfind(volumes, "name", name))
+            json_array_append_new(volumes, json_pack("{ss, s{}}", "name", name, "emptyDir"));
+    }
+    return copy;
+}
+
 static void validate(const json_t *obj, const json_t *old, struct status_causes *causes)
 {
     bool rolling = streq(jstr_or(obj, "spec.updateStrategy.type", ""), "RollingUpdate");
-    rule_workload_named(causes, obj, "StatefulSet", "statefulset");
+    _cleanup_json_ json_t *complete = with_claimed_volumes(obj);
+    rule_workload_named(causes, complete, "StatefulSet", "statefulset");
     if (!rolling && jget(obj, "spec.updateStrategy.rollingUpdate"))
         causes_add(causes, CAUSE_INVALID, "spec.updateStrategy.rollingUpdate",
                    jget(obj, "spec.updateStrategy.rollingUpdate"), "only allowed for updateStrategy 'RollingUpdate'");

@@ -36,7 +36,7 @@ struct sched_pod {
     bool picks_nodes, prefers_nodes; /* nodeSelector or required node affinity; preferred */
     struct pod_terms terms[TERMS_N];
     const struct pod_claims *claims; /* while it looks for a node, if it has any; borrowed */
-    size_t group; /* while the cluster has it */
+    size_t group;                    /* while the cluster has it */
 };
 
 struct sched_node {
