@@ -7,6 +7,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
@@ -231,4 +232,22 @@ bool keypair_serves(const struct keypair *p, const struct cert_spec *spec, const
            X509_cmp_time(X509_get0_notAfter(p->cert), &later) > 0 &&
            X509_verify(p->cert, issuer ? issuer->key : p->key) == 1 && subject_equal(p->cert, spec) &&
            names_equal(p->cert, spec);
+}
+
+bool cert_pin(const char *cert_pem, char out[CERT_PIN_SIZE])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE], *der = NULL;
+    BIO *bio = BIO_new_mem_buf(cert_pem, -1);
+    cert_must(bio, "BIO");
+    X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    int len = cert ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der) : -1;
+    bool good = len > 0 && EVP_Digest(der, (size_t)len, digest, NULL, EVP_sha256(), NULL) == 1;
+    OPENSSL_free(der);
+    X509_free(cert);
+    if (!good)
+        return false;
+    strcpy(out, "sha256:");
+    str_hex(digest, 32, out + strlen("sha256:"));
+    return true;
 }

@@ -26,6 +26,9 @@ bool keypair_parse(struct keypair *ret, const char *cert_pem, const char *key_pe
 /* PEM texts; the caller frees. */
 char *keypair_cert_pem(const struct keypair *p);
 char *keypair_key_pem(const struct keypair *p);
+/* "sha256:…" over the public key of a PEM certificate: how kubeadm pins a CA. False: it is none. */
+#define CERT_PIN_SIZE 72
+bool cert_pin(const char *cert_pem, char out[CERT_PIN_SIZE]);
 /* Keys alone, without a certificate: what signs tokens. key_parse: NULL when the text is no private key on P-256. */
 EVP_PKEY *key_make(void);
 EVP_PKEY *key_parse(const char *pem);

@@ -24,7 +24,7 @@
 struct https {
     struct client base;
     int netns_fd, port;
-    char *ip, *server_name;
+    char *ip, *server_name, *authorization; /* "Bearer …" or NULL */
     SSL_CTX *tls;
     struct list exchanges, watches;
     size_t n_running;
@@ -61,9 +61,12 @@ static void run_waiting(struct https *c);
 static struct http_call *start_call(struct https *c, const char *method, const char *target, const char *content_type,
                                     const char *body, const struct http_call_handler *h, void *arg)
 {
-    struct http_header headers[] = {{"Accept", "application/json"}, {"Content-Type", content_type}, {NULL, NULL}};
-    if (!body)
-        headers[1] = (struct http_header){NULL, NULL};
+    struct http_header headers[4] = {{"Accept", "application/json"}};
+    size_t n = 1;
+    if (body)
+        headers[n++] = (struct http_header){"Content-Type", content_type};
+    if (c->authorization)
+        headers[n++] = (struct http_header){"Authorization", c->authorization};
     struct http_call_spec spec = {
         .netns_fd = c->netns_fd,
         .ip = c->ip,
@@ -328,6 +331,7 @@ static void https_free(struct client *base)
     }
     free(c->ip);
     free(c->server_name);
+    free(c->authorization);
     free(c);
 }
 
@@ -340,6 +344,7 @@ struct client *client_https_new(uv_loop_t *loop, const struct client_https_confi
     c->ip = xstrdup(config->ip);
     c->port = config->port;
     c->server_name = xstrdup(config->server_name ? config->server_name : config->ip);
+    c->authorization = config->token ? xasprintf("Bearer %s", config->token) : NULL;
     c->tls = config->tls;
     list_init(&c->exchanges);
     list_init(&c->watches);

@@ -10,6 +10,7 @@ struct client_https_config {
     const char *ip;
     int port;
     const char *server_name; /* verified in the certificate; NULL: ip */
+    const char *token;       /* shown instead of a certificate; may be NULL */
     SSL_CTX *tls;            /* with the client's certificate; borrowed; NULL: plain HTTP, for tests */
 };
 struct client *client_https_new(uv_loop_t *loop, const struct client_https_config *config);

@@ -198,13 +198,18 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
     return SSL_TLSEXT_ERR_OK;
 }
 
-static int ctx_failed(SSL_CTX *ctx, struct err *err, const char *what, const char *path)
+static int file_failed(struct err *err, const char *what, const char *path)
 {
     unsigned long code = ERR_peek_error();
     err_set(err, 0, "TLS: %s %s: %s", what, path, code ? ERR_reason_error_string(code) : "failed");
     ERR_clear_error();
-    SSL_CTX_free(ctx);
     return -1;
+}
+
+static SSL_CTX *ctx_failed(SSL_CTX *ctx)
+{
+    SSL_CTX_free(ctx);
+    return NULL;
 }
 
 static SSL_CTX *new_ctx(const SSL_METHOD *method)
@@ -218,20 +223,20 @@ static SSL_CTX *new_ctx(const SSL_METHOD *method)
     return ctx;
 }
 
-static int load_key_pair(SSL_CTX *ctx, const char *cert, const char *key, struct err *err)
+int tls_ctx_use(SSL_CTX *ctx, const char *cert, const char *key, struct err *err)
 {
     if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
-        return ctx_failed(ctx, err, "certificate", cert);
+        return file_failed(err, "certificate", cert);
     if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
-        return ctx_failed(ctx, err, "key", key);
+        return file_failed(err, "key", key);
     return 0;
 }
 
 SSL_CTX *tls_server_ctx(const char *cert, const char *key, const char *client_ca, struct err *err)
 {
     SSL_CTX *ctx = new_ctx(TLS_server_method());
-    if (load_key_pair(ctx, cert, key, err) < 0)
-        return NULL;
+    if (cert && tls_ctx_use(ctx, cert, key, err) < 0)
+        return ctx_failed(ctx);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     /* Resumption by tickets, which cost the server no memory. */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
@@ -239,7 +244,7 @@ SSL_CTX *tls_server_ctx(const char *cert, const char *key, const char *client_ca
     if (!client_ca)
         return ctx;
     if (SSL_CTX_load_verify_file(ctx, client_ca) != 1)
-        return ctx_failed(ctx, err, "client CA", client_ca), NULL;
+        return file_failed(err, "client CA", client_ca), ctx_failed(ctx);
     SSL_CTX_set_client_CA_list(ctx, SSL_load_client_CA_file(client_ca));
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, accept_any_client);
     return ctx;
@@ -249,10 +254,10 @@ SSL_CTX *tls_client_ctx(const char *cert_or_null, const char *key_or_null, const
 {
     static const unsigned char offer[] = "\x08http/1.1";
     SSL_CTX *ctx = new_ctx(TLS_client_method());
-    if (cert_or_null && load_key_pair(ctx, cert_or_null, key_or_null, err) < 0)
-        return NULL;
+    if (cert_or_null && tls_ctx_use(ctx, cert_or_null, key_or_null, err) < 0)
+        return ctx_failed(ctx);
     if (ca_or_null && SSL_CTX_load_verify_file(ctx, ca_or_null) != 1)
-        return ctx_failed(ctx, err, "CA", ca_or_null), NULL;
+        return file_failed(err, "CA", ca_or_null), ctx_failed(ctx);
     if (ca_or_null)
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_alpn_protos(ctx, offer, sizeof(offer) - 1);

@@ -368,6 +368,11 @@ static void agent_destroy(struct agent *a)
     free(a);
 }
 
+SSL_CTX *agent_tls(struct agent *a)
+{
+    return a->tls;
+}
+
 void agent_free(struct agent *a)
 {
     if (!a)

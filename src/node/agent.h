@@ -2,6 +2,7 @@
  * exec. Containers run under conmon and outlive the agent; a restarted agent finds them again by what lies in its
  * directories. */
 #pragma once
+#include <openssl/ssl.h>
 #include <uv.h>
 
 #include "base/err.h"
@@ -21,13 +22,14 @@ struct agent_config {
     const char *cluster_dns, *cluster_domain;
     const char *api_host; /* KUBERNETES_SERVICE_HOST, i.e. the ClusterIP of default/kubernetes */
     int api_port;
-    const char *tls_cert, *tls_key, *client_ca; /* of the agent's own HTTPS port */
+    const char *tls_cert, *tls_key, *client_ca; /* of the agent's own HTTPS port; cert NULL: agent_tls() gets it later */
     int port;                                   /* 10250 */
     struct model *model;                        /* for Service environment variables; borrowed */
 };
 
 /* Registers the node, finds the containers of an earlier life, then follows the pods of this node. */
 struct agent *agent_new(uv_loop_t *loop, struct client *c, const struct agent_config *config, struct err *err);
+SSL_CTX *agent_tls(struct agent *a); /* of its HTTPS port; borrowed */
 /* Leaves the containers running. */
 void agent_free(struct agent *a);
 /* Kills every container and takes away what belongs to it (mounts, cgroups, namespaces), without asking the API; for

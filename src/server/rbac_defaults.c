@@ -239,6 +239,7 @@ const struct default_rule default_rules[] = {
     {NULL, CONTROLLER("statefulset-controller"), "create delete get list update watch", "core", PVC},
     EVENTS(CONTROLLER("statefulset-controller")),
 
+    {"kube-public", "kubeadm:bootstrap-signer-clusterinfo", "get", "core", "configmaps", "cluster-info"},
     {"kube-system", "extension-apiserver-authentication-reader", READ, "core", "configmaps", "extension-apiserver-authentication"},
     {"kube-system", "system::leader-locking-kube-controller-manager", "create get list update watch", LEASES, "leases"},
     {"kube-system", "system::leader-locking-kube-scheduler", "create get list update watch", LEASES, "leases"},
@@ -297,6 +298,7 @@ const struct default_binding default_bindings[] = {
     {NULL, "kubeadm:kubelet-bootstrap", "system:node-bootstrapper", "Group", "system:bootstrappers"},
     {NULL, "kubeadm:node-autoapprove-bootstrap", "system:certificates.k8s.io:certificatesigningrequests:nodeclient", "Group", "system:bootstrappers"},
     {NULL, "kubeadm:node-autoapprove-certificate-rotation", "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient", "Group", "system:nodes"},
+    {"kube-public", "kubeadm:bootstrap-signer-clusterinfo", NULL, "User", "system:anonymous"},
     {"kube-system", "system::extension-apiserver-authentication-reader", "extension-apiserver-authentication-reader", "User", "system:kube-controller-manager"},
     {"kube-system", "system::extension-apiserver-authentication-reader", "extension-apiserver-authentication-reader", "User", "system:kube-scheduler"},
     {"kube-system", "system::leader-locking-kube-controller-manager", NULL, "User", "system:kube-controller-manager"},

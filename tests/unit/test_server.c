@@ -235,51 +235,52 @@ TEST(lists_come_in_pages)
     char body[200], target[600];
     for (int i = 0; i < 5; i++) {
         snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"page-%d\",\"labels\":{\"odd\":\"%d\"}}}", i, i % 2);
-        T_INT(post("/api/v1/namespaces/kube-public/configmaps", body), 201);
+        T_INT(post("/api/v1/namespaces/kube-node-lease/configmaps", body), 201);
     }
-    T_INT(get("/api/v1/namespaces/kube-public/configmaps?limit=2"), 200);
+    T_INT(get("/api/v1/namespaces/kube-node-lease/configmaps?limit=2"), 200);
     T_STR(text("kind"), "ConfigMapList");
     T_INT(json_array_size(jget(answer.doc, "items")), 2);
     T_INT(jint(answer.doc, "metadata.remainingItemCount", -1), 3);
     _cleanup_free_ char *rv = xstrdup(jstr_or(answer.doc, "metadata.resourceVersion", ""));
     size_t seen = 2;
     while (text("metadata.continue")) {
-        snprintf(target, sizeof(target), "/api/v1/namespaces/kube-public/configmaps?limit=2&continue=%s",
+        snprintf(target, sizeof(target), "/api/v1/namespaces/kube-node-lease/configmaps?limit=2&continue=%s",
                  text("metadata.continue"));
-        int gone = delete ("/api/v1/namespaces/kube-public/configmaps/page-4", NULL);
+        int gone = delete ("/api/v1/namespaces/kube-node-lease/configmaps/page-4", NULL);
         T_INT(gone, seen == 2 ? 200 : 404);
         T_INT(get(target), 200);
         T_STR(text("metadata.resourceVersion"), rv);
         seen += json_array_size(jget(answer.doc, "items"));
     }
     T_INT(seen, 5); /* what the first page's revision held, though the last of them is gone meanwhile */
-    T_INT(post("/api/v1/namespaces/kube-public/configmaps", body), 201);
-    snprintf(target, sizeof(target), "/api/v1/namespaces/kube-public/configmaps?limit=1&resourceVersion=%s", rv);
+    T_INT(post("/api/v1/namespaces/kube-node-lease/configmaps", body), 201);
+    snprintf(target, sizeof(target), "/api/v1/namespaces/kube-node-lease/configmaps?limit=1&resourceVersion=%s", rv);
     T_INT(get(target), 200);
     T_STR(text("metadata.resourceVersion"), rv); /* a limit makes it that revision exactly */
-    snprintf(target, sizeof(target), "/api/v1/namespaces/kube-public/configmaps?resourceVersion=%s", rv);
+    snprintf(target, sizeof(target), "/api/v1/namespaces/kube-node-lease/configmaps?resourceVersion=%s", rv);
     T_INT(get(target), 200);
     T_TRUE(!streq(text("metadata.resourceVersion"), rv)); /* not older than it */
     snprintf(target, sizeof(target),
-             "/api/v1/namespaces/kube-public/configmaps?resourceVersionMatch=Exact&resourceVersion=%s", rv);
+             "/api/v1/namespaces/kube-node-lease/configmaps?resourceVersionMatch=Exact&resourceVersion=%s", rv);
     T_INT(get(target), 200);
     T_STR(text("metadata.resourceVersion"), rv);
-    T_INT(get("/api/v1/namespaces/kube-public/configmaps?labelSelector=odd%3D1"), 200);
+    T_INT(get("/api/v1/namespaces/kube-node-lease/configmaps?labelSelector=odd%3D1"), 200);
     T_INT(json_array_size(jget(answer.doc, "items")), 2);
     T_INT(get("/api/v1/configmaps?fieldSelector=metadata.name%3Dpage-3"), 200);
     T_INT(json_array_size(jget(answer.doc, "items")), 1);
-    T_INT(delete ("/api/v1/namespaces/kube-public/configmaps?labelSelector=odd%3D1", NULL), 200);
+    T_INT(delete ("/api/v1/namespaces/kube-node-lease/configmaps?labelSelector=odd%3D1", NULL), 200);
     T_INT(json_array_size(jget(answer.doc, "items")), 2);
-    T_INT(get("/api/v1/namespaces/kube-public/configmaps"), 200);
+    T_INT(get("/api/v1/namespaces/kube-node-lease/configmaps"), 200);
     T_INT(json_array_size(jget(answer.doc, "items")), 3);
 }
 
 /* A revision of before this start of the server is forgotten for certain. */
 TEST(a_token_that_is_too_old_comes_back_as_one_that_goes_on_anyhow)
 {
-    static const char list[] = "/api/v1/namespaces/kube-public/configmaps";
+    static const char list[] = "/api/v1/namespaces/kube-node-lease/configmaps";
     char target[600];
-    _cleanup_free_ char *old = base64url_encode(TOKEN(1, "kube-public/page-0"), strlen(TOKEN(1, "kube-public/page-0")));
+    _cleanup_free_ char *old =
+        base64url_encode(TOKEN(1, "kube-node-lease/page-0"), strlen(TOKEN(1, "kube-node-lease/page-0")));
     snprintf(target, sizeof(target), "%s?resourceVersion=1&resourceVersionMatch=Exact", list);
     T_INT(get(target), 410);
     T_STR(text("reason"), "Expired");
