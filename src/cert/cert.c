@@ -7,7 +7,6 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
@@ -237,6 +236,7 @@ bool keypair_serves(const struct keypair *p, const struct cert_spec *spec, const
 bool cert_pin(const char *cert_pem, char out[CERT_PIN_SIZE])
 {
     unsigned char digest[EVP_MAX_MD_SIZE], *der = NULL;
+    char hex[65];
     BIO *bio = BIO_new_mem_buf(cert_pem, -1);
     cert_must(bio, "BIO");
     X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
@@ -247,7 +247,7 @@ bool cert_pin(const char *cert_pem, char out[CERT_PIN_SIZE])
     X509_free(cert);
     if (!good)
         return false;
-    strcpy(out, "sha256:");
-    str_hex(digest, 32, out + strlen("sha256:"));
+    str_hex(digest, 32, hex);
+    snprintf(out, CERT_PIN_SIZE, "sha256:%s", hex);
     return true;
 }

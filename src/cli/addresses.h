@@ -1,4 +1,5 @@
-/* The addresses of `c8s up`: who has which, in each of the cluster's families. */
+/* The addresses of a cluster: who has which, in each of its families. Real machines bring those of their own; they
+ * share pods, services, api and dns with `c8s up`. */
 #pragma once
 #include <stdbool.h>
 

@@ -11,8 +11,10 @@
 #include "base/file.h"
 #include "cli/cluster.h"
 #include "cli/commands.h"
+#include "cli/machine.h"
 #include "cli/runstate.h"
 #include "json/json.h"
+#include "server/pki.h"
 
 #define STOP_TIMEOUT_MS 30000 /* then the program is killed: what it leaves is taken away all the same */
 
@@ -48,6 +50,16 @@ static int purge(const char *data_dir)
     return 1;
 }
 
+/* Of `c8s server` and `c8s agent`: one node, this machine. */
+static int take_machine_away(const json_t *state, struct err *err)
+{
+    const char *data_dir = jstr_or(state, "dataDir", DATA_DIR_DEFAULT), *kubeconfig = jstr(state, "kubeconfig");
+    _cleanup_free_ char *ca = xasprintf("%s/pki/ca.crt", data_dir);
+    if (kubeconfig)
+        kubeconfig_remove(kubeconfig, &(struct pki){.ca_cert = ca});
+    return machine_teardown(data_dir, jstr(state, "node"), err);
+}
+
 static int down(const void *options, char **args)
 {
     const struct down_options *o = options;
@@ -66,7 +78,7 @@ static int down(const void *options, char **args)
                                     jstr_or(state, "kubeconfig", "/dev/null"), (int)jint(state, "nodes", 1)};
     if (runstate_is_running())
         stop_program((pid_t)jint(state, "pid", 0));
-    int result = cluster_teardown(&config, &err);
+    int result = jstr(state, "node") ? take_machine_away(state, &err) : cluster_teardown(&config, &err);
     runstate_remove();
     if (result < 0) {
         fprintf(stderr, "c8s down: %s\n", err.msg);
@@ -88,6 +100,11 @@ static int status(const void *options, char **args)
         puts(state ? "not running, but it was not stopped: `c8s up` goes on with it, `c8s down` cleans up"
                    : "no cluster is running");
         return 1;
+    }
+    if (jstr(state, "node")) {
+        printf("running: pid %d, node %s, data in %s\n", (int)jint(state, "pid", 0), jstr(state, "node"),
+               jstr_or(state, "dataDir", ""));
+        return 0;
     }
     printf("running: pid %d, %d node(s), data in %s\n  export KUBECONFIG=%s\n", (int)jint(state, "pid", 0),
            (int)jint(state, "nodes", 1), jstr_or(state, "dataDir", ""), jstr_or(state, "kubeconfig", ""));

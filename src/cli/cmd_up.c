@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "cli/addresses.h"
 #include "cli/cluster.h"
 #include "cli/commands.h"
+#include "cli/daemon.h"
 #include "cli/runstate.h"
 #include "json/json.h"
 
@@ -35,41 +35,13 @@ struct up {
     const struct up_options *options;
     uv_loop_t loop;
     struct cluster *cluster;
-    uv_signal_t signals[2];
+    struct daemon_signals signals;
     uv_timer_t patience;
     char *data_dir, *kubeconfig;
     int64_t began_ms;
     int report_fd; /* where the waiting parent of --detach hears of success or failure; -1 in the foreground */
     bool failed;
 };
-
-/* What the node agents start. Each row: any one of the programs will do. */
-static const struct {
-    const char *programs[2], *package;
-} needed[] = {{{"conmon"}, "conmon"}, {{"crun", "runc"}, "crun"}};
-
-static bool in_path(const char *program)
-{
-    const char *path = getenv("PATH");
-    _cleanup_free_ char **dirs = str_split(path ? path : "/usr/sbin:/usr/bin:/sbin:/bin", ':', NULL);
-    for (char **dir = dirs; *dir; dir++) {
-        _cleanup_free_ char *full = xasprintf("%s/%s", *dir, program);
-        if (access(full, X_OK) == 0)
-            return true;
-    }
-    return false;
-}
-
-static int check_machine(struct err *err)
-{
-    if (geteuid() != 0)
-        return err_set(err, 0, "needs root: it makes network namespaces and runs containers (try sudo)");
-    for (size_t i = 0; i < ARRAY_LEN(needed); i++)
-        if (!in_path(needed[i].programs[0]) && !(needed[i].programs[1] && in_path(needed[i].programs[1])))
-            return err_set(err, 0, "%s is not installed (apt-get install %s)", needed[i].programs[0],
-                           needed[i].package);
-    return 0;
-}
 
 static void print_ready(const struct up *up, FILE *out)
 {
@@ -92,19 +64,6 @@ static void report(struct up *up, const char *failure)
         fclose(out);
     else
         fflush(out);
-}
-
-static void close_handles(struct up *up)
-{
-    for (size_t i = 0; i < ARRAY_LEN(up->signals); i++)
-        uv_close((uv_handle_t *)&up->signals[i], NULL);
-    uv_close((uv_handle_t *)&up->patience, NULL);
-}
-
-static void stop_on_signal(uv_signal_t *signal, int number)
-{
-    (void)number;
-    uv_stop(signal->loop);
 }
 
 static void give_up(uv_timer_t *timer)
@@ -169,14 +128,11 @@ static int serve(struct up *up, struct err *err)
     own_kubeconfig(up->kubeconfig);
     uv_timer_init(&up->loop, &up->patience);
     up->patience.data = up;
-    static const int numbers[] = {SIGINT, SIGTERM};
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-        uv_signal_init(&up->loop, &up->signals[i]);
-        uv_signal_start(&up->signals[i], stop_on_signal, numbers[i]);
-    }
+    daemon_catch(&up->signals, &up->loop);
     uv_timer_start(&up->patience, give_up, READY_TIMEOUT, 0);
     uv_run(&up->loop, UV_RUN_DEFAULT);
-    close_handles(up);
+    daemon_release(&up->signals);
+    uv_close((uv_handle_t *)&up->patience, NULL);
     cluster_stop(up->cluster);
     uv_loop_close(&up->loop);
     take_away(&config);
@@ -213,14 +169,10 @@ static int wait_for_report(int fd)
 
 static int prepare(struct up *up, int *ret_lock, struct err *err)
 {
-    int level = log_level_from_name(up->options->log_level);
-    if (level < 0)
-        return err_set(err, 0, "--log-level takes debug, info, warn or error");
-    log_set_level((enum log_level)level);
     struct addresses addresses;
     if (!addresses_init(&addresses, up->options->ip_families))
         return err_set(err, 0, "--ip-families takes IPv4, IPv6, IPv4,IPv6 or IPv6,IPv4");
-    if (check_machine(err) < 0 || dir_make(up->options->data_dir, 0755, err) < 0)
+    if (daemon_check(up->options->log_level, err) < 0 || dir_make(up->options->data_dir, 0755, err) < 0)
         return -1;
     up->data_dir = realpath(up->options->data_dir, NULL);
     if (!up->data_dir || access(up->data_dir, W_OK) < 0)
@@ -231,22 +183,10 @@ static int prepare(struct up *up, int *ret_lock, struct err *err)
     return *ret_lock < 0 ? -1 : 0;
 }
 
-/* A connection or a watch is a descriptor; the soft limit of a login shell (1024) is too low for a server. */
-static void raise_file_limit(void)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-        return;
-    files.rlim_cur = files.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &files);
-}
-
 static int run_here(struct up *up)
 {
     struct err err = {0};
-    signal(SIGPIPE, SIG_IGN);
-    raise_file_limit();
-    umask(022);
+    daemon_prepare();
     if (serve(up, &err) < 0) {
         report(up, err.msg);
         up->failed = true;

@@ -136,7 +136,8 @@ size_t http_call_pending(const struct http_call *c); /* bytes of the request tha
 void http_call_pause(struct http_call *c, bool paused);
 
 /* --- TLS contexts --- */
-/* Paths to PEM files. cert NULL: none yet, handshakes that need it fail. ca NULL: peers' certificates are not asked for (server) or not verified (client). */
+/* Paths to PEM files. cert NULL: none yet, handshakes that need it fail. ca NULL: peers' certificates are not asked for
+ * (server) or not verified (client). */
 SSL_CTX *tls_server_ctx(const char *cert, const char *key, const char *client_ca, struct err *err);
 /* Another certificate from now on; connections that are there keep theirs. */
 int tls_ctx_use(SSL_CTX *ctx, const char *cert, const char *key, struct err *err);

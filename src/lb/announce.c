@@ -178,12 +178,14 @@ static void on_node(void *arg, struct object *old, struct object *obj)
 
 /* --- life --- */
 
-/* Of an earlier life, perhaps with another pool. */
+/* Of an earlier life, perhaps with another pool; but what a real machine has beside the pool (DHCPv6 gives a /128) is
+ * its own. */
 static void note_held(void *arg, const struct ip *ip, int prefix, const char *ifname)
 {
     struct lb *lb = arg;
     char text[IP_TEXT_SIZE];
-    if (prefix == ip_bits(ip->family) && streq(ifname, lb->ifname))
+    bool ours = lb->netns_fd >= 0 || lb_pool_has(lb->pool, ip);
+    if (ours && prefix == ip_bits(ip->family) && streq(ifname, lb->ifname))
         map_put(&lb->held, ip_format(ip, text), lb);
 }
 

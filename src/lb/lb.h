@@ -21,7 +21,7 @@ bool lb_node_serves(const json_t *node);
 
 struct lb;
 struct lb_config {
-    int netns_fd; /* -1: here */
+    int netns_fd; /* -1: here, on a real machine, whose addresses outside of the pool are its own */
     const char *node_name;
     const char *ifname;         /* on the LAN: "eth0" */
     const struct lb_pool *pool; /* other addresses are somebody else's to announce; NULL: all are */

@@ -22,9 +22,10 @@ struct agent_config {
     const char *cluster_dns, *cluster_domain;
     const char *api_host; /* KUBERNETES_SERVICE_HOST, i.e. the ClusterIP of default/kubernetes */
     int api_port;
-    const char *tls_cert, *tls_key, *client_ca; /* of the agent's own HTTPS port; cert NULL: agent_tls() gets it later */
-    int port;                                   /* 10250 */
-    struct model *model;                        /* for Service environment variables; borrowed */
+    const char *tls_cert, *tls_key,
+        *client_ca;      /* of the agent's own HTTPS port; cert NULL: agent_tls() gets it later */
+    int port;            /* 10250 */
+    struct model *model; /* for Service environment variables; borrowed */
 };
 
 /* Registers the node, finds the containers of an earlier life, then follows the pods of this node. */

@@ -94,17 +94,18 @@ static void ensure_namespaces(struct server *s)
 
 /* --- the CA --- */
 
-/* What a machine that joins reads before it knows anybody: where the API is, and the CA, which it holds against the hash
- * that it was given. As kubeadm publishes it, for everybody to read. */
+/* What a machine that joins reads before it knows anybody: where the API is, and the CA, which it holds against the
+ * hash that it was given. As kubeadm publishes it, for everybody to read. */
 static void ensure_cluster_info(struct server *s, const char *pem)
 {
+    char host[HOST_TEXT_SIZE];
     _cleanup_free_ char *ca = base64_encode(pem, strlen(pem));
     _cleanup_free_ char *text = xasprintf("apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n"
                                           "    certificate-authority-data: %s\n"
                                           "    server: https://%s:%d\n"
                                           "  name: \"\"\ncontexts: null\ncurrent-context: \"\"\n"
                                           "preferences: {}\nusers: null\n",
-                                          ca, s->config.advertise_ip, s->config.port);
+                                          ca, ip_url_host(s->config.advertise_ip, host), s->config.port);
     ensure(s, &kind_configmap,
            json_pack("{s:{s:s, s:s}, s:{s:s}}", "metadata", "name", "cluster-info", "namespace", "kube-public", "data",
                      "kubeconfig", text),

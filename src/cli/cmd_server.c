@@ -1,0 +1,153 @@
+/* c8s server: the control plane of a cluster of real machines, and this machine as its first node. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "cli/commands.h"
+#include "cli/controlplane.h"
+#include "cli/daemon.h"
+#include "cli/machine.h"
+#include "cli/runstate.h"
+#include "cli/settings.h"
+#include "json/json.h"
+
+#define CONTROL_PLANE "node-role.kubernetes.io/control-plane"
+
+struct server_options {
+    const char *node_name, *node_ip, *lb_pool, *data_dir, *kubeconfig, *log_level;
+    bool no_agent;
+};
+static const struct server_options defaults = {.data_dir = DATA_DIR_DEFAULT, .log_level = "info"};
+
+struct head {
+    const struct server_options *options;
+    uv_loop_t loop;
+    struct daemon_signals signals;
+    struct machine_place place;
+    char *data_dir, *kubeconfig, *url, *user, *cert, *key;
+    struct lb_pool *lb_pool;
+    struct controlplane plane;
+    struct client *client; /* of our node */
+    struct machine machine;
+};
+
+static int start_node(struct head *h, struct err *err)
+{
+    static const char *const labels[] = {CONTROL_PLANE, NULL};
+    if (pki_ensure_node(&h->plane.pki, h->place.name, h->place.ip, &h->cert, &h->key, err) < 0)
+        return -1;
+    const struct machine_config config = {.place = &h->place,
+                                          .data_dir = h->data_dir,
+                                          .cert = h->cert,
+                                          .key = h->key,
+                                          .client_ca = h->plane.pki.ca_cert,
+                                          .labels = labels,
+                                          .lb_pool = h->lb_pool,
+                                          .follows_dns_config = true};
+    h->client = server_local_client(h->plane.server, h->user, system_nodes);
+    return machine_start(&h->machine, &h->loop, h->client, &config, err);
+}
+
+static int start(struct head *h, struct err *err)
+{
+    const struct controlplane_config config = {.data_dir = h->data_dir,
+                                               .addresses = &h->place.addresses,
+                                               .node_name = h->place.name,
+                                               .ip = h->place.ip,
+                                               .listen_ip = "0.0.0.0",
+                                               .netns_fd = -1,
+                                               .lb_pool = h->lb_pool};
+    if (controlplane_start(&h->plane, &h->loop, &config, err) < 0 ||
+        kubeconfig_write(h->kubeconfig, h->url, &h->plane.pki, err) < 0)
+        return -1;
+    return h->options->no_agent ? 0 : start_node(h, err);
+}
+
+static void stop(struct head *h)
+{
+    machine_stop(&h->machine);
+    client_free(h->client);
+    controlplane_stop_controllers(&h->plane);
+    controlplane_stop(&h->plane);
+    uv_run(&h->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&h->loop);
+    controlplane_done(&h->plane);
+}
+
+static int prepare(struct head *h, int *ret_lock, struct err *err)
+{
+    const struct server_options *o = h->options;
+    if (daemon_check(o->log_level, err) < 0 || machine_find_place(&h->place, o->node_name, o->node_ip, NULL, err) < 0 ||
+        dir_make(o->data_dir, 0755, err) < 0 || (o->lb_pool && !(h->lb_pool = lb_pool_new(o->lb_pool, err))))
+        return -1;
+    h->data_dir = realpath(o->data_dir, NULL);
+    h->kubeconfig = o->kubeconfig ? xstrdup(o->kubeconfig) : xasprintf("%s/kubeconfig", h->data_dir);
+    h->url = xasprintf("https://%s:%d", h->place.ip, API_PORT);
+    h->user = xasprintf("system:node:%s", h->place.name);
+    *ret_lock = runstate_lock(err);
+    if (*ret_lock < 0)
+        return -1;
+    _cleanup_json_ json_t *state = json_pack("{s:i, s:s, s:s, s:s, s:s}", "pid", (int)getpid(), "dataDir", h->data_dir,
+                                             "kubeconfig", h->kubeconfig, "url", h->url, "node", h->place.name);
+    return runstate_save(state, err);
+}
+
+static int serve(struct head *h, struct err *err)
+{
+    daemon_prepare();
+    uv_loop_init(&h->loop);
+    int result = start(h, err);
+    if (result == 0) {
+        printf("c8s server: %s\n  export KUBECONFIG=%s\n", h->url, h->kubeconfig);
+        fflush(stdout);
+        daemon_catch(&h->signals, &h->loop);
+        uv_run(&h->loop, UV_RUN_DEFAULT);
+        daemon_release(&h->signals);
+    }
+    stop(h);
+    return result;
+}
+
+static int run(const void *options, char **args)
+{
+    struct head h = {.options = options};
+    struct err err = {0};
+    _cleanup_close_ int lock = -1;
+    (void)args;
+    int result = prepare(&h, &lock, &err) < 0 ? -1 : serve(&h, &err);
+    if (result < 0)
+        fprintf(stderr, "c8s server: %s\n", err.msg);
+    char *const texts[] = {h.data_dir, h.kubeconfig, h.url, h.user, h.cert, h.key};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        free(texts[i]);
+    machine_place_done(&h.place);
+    lb_pool_free(h.lb_pool);
+    return result < 0;
+}
+
+#define OPTION(name, value, type, member, help)                                                                        \
+    {                                                                                                                  \
+        name, value, type, offsetof(struct server_options, member), 0, 0, help                                         \
+    }
+static const struct opt opts[] = {
+    OPTION("no-agent", NULL, OPT_FLAG, no_agent, "the control plane alone: this machine runs no pods"),
+    OPTION("node-name", "NAME", OPT_STR, node_name, "name of the node (the machine's name)"),
+    OPTION("node-ip", "IP", OPT_STR, node_ip, "address of the node and the API (that of the default route)"),
+    OPTION("lb-pool", "RANGE", OPT_STR, lb_pool, "addresses on the LAN for LoadBalancer Services (the nodes' own)"),
+    OPTION("data-dir", "DIR", OPT_STR, data_dir, "where the cluster keeps its data (" DATA_DIR_DEFAULT ")"),
+    OPTION("kubeconfig", "FILE", OPT_STR, kubeconfig, "file to put the way to the cluster in (DIR/kubeconfig)"),
+    OPTION("log-level", "LEVEL", OPT_STR, log_level, "debug, info, warn or error (info)"),
+    {0},
+};
+const struct command command_server = {
+    .name = "server",
+    .arguments = "",
+    .summary = "Runs the control plane of a cluster of real machines, and its first node.",
+    .opts = opts,
+    .run = run,
+    .defaults = &defaults,
+    .options_size = sizeof(defaults),
+};

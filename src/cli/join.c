@@ -1,0 +1,237 @@
+/* See join.h. The first question is asked of somebody unknown: its answer counts when the CA in it has the hash that we
+ * were given (as kubeadm's discovery-token-ca-cert-hash). */
+#define LOG_AREA "join"
+#include "cli/join.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "cli/settings.h"
+#include "client/https.h"
+#include "http/http.h"
+#include "json/json.h"
+#include "json/yaml.h"
+#include "kinds/csr.h"
+#include "node/certificate.h"
+
+#define CLUSTER_INFO "/api/v1/namespaces/kube-public/configmaps/cluster-info"
+#define ANSWER_MAX (1 << 20) /* a CA bundle is a few KiB; who answers is not known yet */
+#define TIMEOUT_MS 5000
+#define RETRY_MIN_MS 500
+#define RETRY_MAX_MS 10000
+
+struct join {
+    uv_loop_t *loop;
+    struct join_config config;
+    uv_timer_t timer;
+    int retry_ms;
+    SSL_CTX *tls;
+    struct http_call *call; /* for the CA */
+    int code;
+    struct buf answer;
+    struct client *client; /* with the token */
+    struct certificate *certificate;
+    void (*done)(void *arg, const struct err *err);
+    void *arg;
+};
+
+/* --- the server's address --- */
+
+int join_parse_url(const char *url, struct join_server *ret, struct err *err)
+{
+    const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    const char *host = str_after(url, "https://");
+    size_t len = host ? strcspn(host, ":/") : 0;
+    int64_t port = API_PORT;
+    _cleanup_free_ char *tail = host ? xstrdup(host + len) : NULL;
+    if (tail)
+        tail[strcspn(tail, "/")] = '\0';
+    if (!len || (*tail && !str_to_i64(tail + 1, 1, 65535, &port)))
+        return err_set(err, 0, "--server: \"%s\" is not https://HOST[:PORT]", url);
+    *ret = (struct join_server){.name = xstrndup(host, len), .port = (int)port};
+    int code = getaddrinfo(ret->name, NULL, &hints, &found);
+    if (code != 0)
+        return err_set(err, 0, "--server: %s: %s", ret->name, gai_strerror(code));
+    inet_ntop(AF_INET, &((struct sockaddr_in *)found->ai_addr)->sin_addr, ret->ip, sizeof(ret->ip));
+    freeaddrinfo(found);
+    return 0;
+}
+
+/* --- the CA --- */
+
+static void ask_for_ca(struct join *j);
+static void ask_for_certificate(struct join *j);
+
+static void on_timer(uv_timer_t *t)
+{
+    ask_for_ca(t->data);
+}
+
+static void try_again(struct join *j, const char *why)
+{
+    log_warn("https://%s:%d: %s; trying again", j->config.server->name, j->config.server->port, why);
+    j->retry_ms = j->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : j->retry_ms * 2;
+    uv_timer_start(&j->timer, on_timer, (uint64_t)j->retry_ms, 0);
+}
+
+/* The CA in a kubeconfig; NULL when there is none. The caller frees. */
+static char *read_ca(const char *text)
+{
+    struct err err;
+    size_t len;
+    _cleanup_json_ json_t *config = text ? yaml_parse(text, strlen(text), &err) : NULL;
+    const json_t *cluster = json_array_get(jget(config, "clusters"), 0);
+    const char *coded = jstr(cluster, "cluster.certificate-authority-data");
+    _cleanup_free_ char *bytes = coded ? base64_decode(coded, strlen(coded), &len) : NULL;
+    return bytes ? xstrndup(bytes, len) : NULL;
+}
+
+static int take_ca(struct join *j, const char *pem, struct err *err)
+{
+    char pin[CERT_PIN_SIZE];
+    if (!cert_pin(pem, pin))
+        return err_set(err, 0, "what the server calls its CA is no certificate");
+    if (!streq(pin, j->config.ca_hash))
+        return err_set(err, 0, "the server's CA is %s, not %s: it is another cluster, or somebody in between", pin,
+                       j->config.ca_hash);
+    return file_write_atomic(j->config.paths->ca, pem, strlen(pem), 0644, err);
+}
+
+static void on_head(void *arg, int code, const struct http_header *headers)
+{
+    struct join *j = arg;
+    (void)headers;
+    j->code = code;
+}
+
+static void on_data(void *arg, const void *bytes, size_t len)
+{
+    struct join *j = arg;
+    buf_add(&j->answer, bytes, len);
+}
+
+static void on_answer(void *arg, const struct err *why)
+{
+    struct join *j = arg;
+    struct err err;
+    j->call = NULL;
+    _cleanup_json_ json_t *doc = why ? NULL : jparse(buf_str(&j->answer), j->answer.len, &err);
+    _cleanup_free_ char *pem = read_ca(jstr(doc, "data.kubeconfig"));
+    if (!pem)
+        try_again(j, why ? why->msg : jstr_or(doc, "message", "the answer is no cluster-info"));
+    else if (take_ca(j, pem, &err) < 0)
+        j->done(j->arg, &err);
+    else
+        ask_for_certificate(j);
+}
+
+static const struct http_call_handler ca_handler = {.head = on_head, .data = on_data, .done = on_answer};
+
+static void ask_for_ca(struct join *j)
+{
+    struct err err;
+    if (access(j->config.paths->ca, F_OK) == 0) {
+        ask_for_certificate(j);
+        return;
+    }
+    if (!j->config.ca_hash) {
+        err_set(&err, 0, "--ca-hash is needed to join (`c8s token create --print-join-command` on the server tells)");
+        j->done(j->arg, &err);
+        return;
+    }
+    if (!j->tls)
+        j->tls = tls_client_ctx(NULL, NULL, NULL, &err);
+    const struct http_call_spec spec = {.netns_fd = -1,
+                                        .ip = j->config.server->ip,
+                                        .port = j->config.server->port,
+                                        .tls = j->tls,
+                                        .method = "GET",
+                                        .target = CLUSTER_INFO,
+                                        .timeout_ms = TIMEOUT_MS};
+    buf_clear(&j->answer);
+    j->call = http_call_start(j->loop, &spec, &ca_handler, j);
+}
+
+/* --- the certificate --- */
+
+static void on_certificate(void *arg)
+{
+    struct join *j = arg;
+    j->done(j->arg, NULL);
+}
+
+static void ask_for_certificate(struct join *j)
+{
+    struct err err;
+    SSL_CTX_free(j->tls);
+    j->tls = tls_client_ctx(NULL, NULL, j->config.paths->ca, &err);
+    if (j->tls && !j->config.token)
+        err_set(&err, 0, "--token is needed to join (`c8s token create` on the server makes one)");
+    if (!j->tls || !j->config.token) {
+        j->done(j->arg, &err);
+        return;
+    }
+    const struct client_https_config https = {.netns_fd = -1,
+                                              .ip = j->config.server->ip,
+                                              .port = j->config.server->port,
+                                              .server_name = j->config.server->name,
+                                              .token = j->config.token,
+                                              .tls = j->tls};
+    _cleanup_free_ char *user = xasprintf("system:node:%s", j->config.node_name);
+    const struct certificate_config certificate = {.signer = CSR_SIGNER_NODE_CLIENT,
+                                                   .auth = "client auth",
+                                                   .spec = {.common_name = user, .organization = "system:nodes"},
+                                                   .cert = j->config.paths->cert,
+                                                   .key = j->config.paths->key};
+    j->client = client_https_new(j->loop, &https);
+    j->certificate = certificate_new(j->client, &certificate, on_certificate, j);
+}
+
+/* --- life --- */
+
+static void on_begin(uv_timer_t *t)
+{
+    struct join *j = t->data;
+    if (certificate_is_there(j->config.paths->cert, j->config.paths->key) && access(j->config.paths->ca, F_OK) == 0)
+        j->done(j->arg, NULL);
+    else
+        ask_for_ca(j);
+}
+
+struct join *join_start(uv_loop_t *loop, const struct join_config *config,
+                        void (*done)(void *arg, const struct err *err), void *arg)
+{
+    struct join *j = NEW(struct join);
+    *j = (struct join){.loop = loop, .config = *config, .retry_ms = RETRY_MIN_MS, .done = done, .arg = arg};
+    buf_init(&j->answer, ANSWER_MAX);
+    uv_timer_init(loop, &j->timer);
+    j->timer.data = j;
+    uv_timer_start(&j->timer, on_begin, 0, 0);
+    return j;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    struct join *j = h->data;
+    SSL_CTX_free(j->tls);
+    buf_done(&j->answer);
+    free(j);
+}
+
+void join_free(struct join *j)
+{
+    if (!j)
+        return;
+    if (j->call)
+        http_call_cancel(j->call);
+    certificate_free(j->certificate);
+    client_free(j->client);
+    uv_close((uv_handle_t *)&j->timer, on_closed);
+}

@@ -1,0 +1,30 @@
+/* How a machine becomes a node: by the hash of the CA it knows the cluster, by a bootstrap token the cluster knows it;
+ * what it gets is the CA and a client certificate of its own. Goes on trying until both are there. */
+#pragma once
+#include <uv.h>
+
+#include "base/err.h"
+
+struct join_server {
+    char *name; /* as its certificate has it */
+    char ip[64];
+    int port;
+};
+/* "https://HOST[:PORT]"; looks the host up. */
+int join_parse_url(const char *url, struct join_server *ret, struct err *err);
+
+struct join_paths { /* files */
+    char *ca, *cert, *key;
+};
+
+struct join;
+struct join_config {
+    const struct join_server *server;
+    const char *token, *ca_hash; /* NULL where they are not needed any more */
+    const char *node_name;
+    const struct join_paths *paths;
+};
+/* Borrows what config points to. done: err NULL when all is there; otherwise trying again makes no sense. */
+struct join *join_start(uv_loop_t *loop, const struct join_config *config,
+                        void (*done)(void *arg, const struct err *err), void *arg);
+void join_free(struct join *j); /* NULL is fine */

@@ -1,0 +1,43 @@
+/* A real machine that is one node: its network namespace is the machine's own. Shared by `c8s server` and `c8s agent`.
+ */
+#pragma once
+#include "cli/addresses.h"
+#include "cli/node.h"
+#include "cli/peers.h"
+#include "service/feed.h"
+
+/* What the machine is called and where it is; from options or found out. */
+struct machine_place {
+    struct addresses addresses; /* of its cluster; IPv4, as its own */
+    char *name, *ip;
+    char ifname[16];
+    int prefix;
+};
+/* toward: an address that the node must reach (the server); NULL: whatever is beyond the default route. name and ip may
+ * be NULL: found out. */
+int machine_find_place(struct machine_place *ret, const char *name, const char *ip, const char *toward,
+                       struct err *err);
+void machine_place_done(struct machine_place *p);
+
+struct machine {
+    struct client *client;
+    struct model *model;
+    struct model_feed *feed;
+    struct dns_follow *dns_follow;
+    struct informer *nodes;
+    struct peers *peers;
+    struct node node;
+};
+struct machine_config {
+    const struct machine_place *place;
+    const char *data_dir, *cert, *key, *client_ca;
+    const char *const *labels;
+    const struct lb_pool *lb_pool;
+    bool follows_dns_config; /* the ConfigMap of DNS, which nodes have no right to read */
+};
+/* client: with the rights of the node; borrowed. After a failure it must be stopped as well. */
+int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, const struct machine_config *config,
+                  struct err *err);
+void machine_stop(struct machine *m); /* containers, addresses and rules stay */
+/* Takes away what machine_start and the node have left; without the API. */
+int machine_teardown(const char *data_dir, const char *name, struct err *err);

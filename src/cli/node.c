@@ -1,0 +1,125 @@
+/* See node.h. */
+#define LOG_AREA "cluster"
+#include "cli/node.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/settings.h"
+#include "dns/dns.h"
+#include "lb/lb.h"
+#include "proxy/proxy.h"
+#include "service/acknowledge.h"
+
+int node_start(struct node *n, uv_loop_t *loop, struct client *c, struct model *m, const struct node_config *config,
+               struct err *err)
+{
+    *n = (struct node){.loop = loop,
+                       .client = c,
+                       .model = m,
+                       .name = xstrdup(config->name),
+                       .ips = xstrdup(config->ips),
+                       .ifname = xstrdup(config->ifname),
+                       .addresses = config->addresses,
+                       .netns_fd = config->netns_fd,
+                       .lb_pool = config->lb_pool};
+    const struct dns_config dns = {.netns_fd = n->netns_fd,
+                                   .ip = n->addresses->dns,
+                                   .domain = DOMAIN,
+                                   .partial = true,
+                                   .upstream_netns_fd = -1,
+                                   .metrics_port = DNS_METRICS_PORT};
+    const struct agent_config agent = {
+        .node_name = n->name,
+        .node_ips = n->ips,
+        .node_labels = config->labels,
+        .node_taints = config->taints,
+        .netns_fd = n->netns_fd,
+        .data_dir = config->data_dir,
+        .run_dir = RUN_DIR,
+        .cluster_dns = n->addresses->dns,
+        .cluster_domain = DOMAIN,
+        .api_host = n->addresses->api,
+        .api_port = 443,
+        .tls_cert = config->cert,
+        .tls_key = config->key,
+        .client_ca = config->client_ca,
+        .port = KUBELET_PORT,
+        .model = m,
+    };
+    n->dns = dns_new(loop, m, &dns, err);
+    n->agent = n->dns ? agent_new(loop, c, &agent, err) : NULL;
+    return n->agent ? 0 : err_wrap(err, "node %s", n->name);
+}
+
+/* What all tables of the node hold is acknowledged. */
+static void on_rules_applied(void *arg, uint64_t revision)
+{
+    struct table *t = arg;
+    t->applied = revision;
+    for (int i = 0; i < t->node->n_tables; i++)
+        if (t->node->tables[i].applied < revision)
+            revision = t->node->tables[i].applied;
+    acknowledge(t->node->acknowledger, revision);
+}
+
+/* A table of rules a family. */
+static void start_proxies(struct node *n)
+{
+    const struct addresses *a = n->addresses;
+    struct cidrs pods, services;
+    struct ips ips;
+    cidrs_parse(a->pods, &pods);
+    cidrs_parse(a->services, &services);
+    ips_parse(n->ips, &ips);
+    n->n_tables = a->n_families;
+    for (int i = 0; i < a->n_families; i++) {
+        struct table *t = &n->tables[i];
+        char ip[IP_TEXT_SIZE], pod_range[CIDR_TEXT_SIZE], service_range[CIDR_TEXT_SIZE];
+        const struct proxy_config proxy = {.netns_fd = n->netns_fd,
+                                           .node_name = n->name,
+                                           .node_ip = ip_format(&ips.ip[i], ip),
+                                           .cluster_cidr = cidr_format(&pods.cidr[i], pod_range),
+                                           .service_cidr = cidr_format(&services.cidr[i], service_range),
+                                           .dns_ip = i == 0 ? a->dns : "",
+                                           .applied = on_rules_applied,
+                                           .applied_arg = t};
+        struct err err;
+        *t = (struct table){.node = n};
+        t->proxy = proxy_new(n->loop, n->model, &proxy, &err);
+        if (!t->proxy)
+            log_error("node %s: no Service proxy at %s: %s", n->name, ip, err.msg);
+    }
+    if (n->tables[0].proxy && n->tables[1].proxy)
+        proxy_pair(n->tables[0].proxy, n->tables[1].proxy);
+}
+
+void node_services_known(struct node *n)
+{
+    n->acknowledger = acknowledger_new(n->client, n->name);
+    start_proxies(n);
+    dns_set_complete(n->dns);
+}
+
+void node_nodes_known(struct node *n, struct informer *nodes)
+{
+    const struct lb_config lb = {n->netns_fd, n->name, n->ifname, n->lb_pool};
+    struct err err;
+    n->lb = lb_new(n->loop, n->model, nodes, &lb, &err);
+    if (!n->lb)
+        log_error("node %s announces no load balancers: %s", n->name, err.msg);
+}
+
+void node_stop(struct node *n)
+{
+    agent_free(n->agent);
+    dns_free(n->dns);
+    lb_free(n->lb);
+    for (int i = 0; i < n->n_tables; i++)
+        proxy_free(n->tables[i].proxy);
+    acknowledger_free(n->acknowledger);
+    free(n->name);
+    free(n->ips);
+    free(n->ifname);
+    *n = (struct node){0};
+}

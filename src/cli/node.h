@@ -1,0 +1,50 @@
+/* What runs on every node, over whatever client leads to the API: the agent, DNS, the Service proxy and the announcer
+ * of load balancers. */
+#pragma once
+#include <uv.h>
+
+#include "cli/addresses.h"
+#include "client/informer.h"
+#include "lb/pool.h"
+#include "node/agent.h"
+#include "service/model.h"
+
+struct node_config {
+    const char *name, *ips, *ifname;   /* ips: of each family; ifname: where they are */
+    const struct addresses *addresses; /* the cluster's; borrowed as long as the node is there */
+    int netns_fd;                      /* borrowed; -1: here */
+    const char *const *labels, *const *taints;
+    const char *data_dir;
+    const char *cert, *key, *client_ca; /* as in agent.h */
+    const struct lb_pool *lb_pool;      /* borrowed; NULL: nothing is announced */
+};
+
+struct node {
+    uv_loop_t *loop;
+    struct client *client;
+    struct model *model;
+    char *name, *ips, *ifname;
+    const struct addresses *addresses;
+    int netns_fd;
+    const struct lb_pool *lb_pool;
+    struct agent *agent;
+    struct dns *dns;
+    struct table { /* of Service rules, of one family */
+        struct node *node;
+        struct proxy *proxy;
+        uint64_t applied; /* revision of the objects it holds */
+    } tables[FAMILIES_MAX];
+    int n_tables;
+    struct acknowledger *acknowledger; /* says when the rules are those of an ending pod */
+    struct lb *lb;
+};
+
+/* After a failure it must be stopped as well. */
+int node_start(struct node *n, uv_loop_t *loop, struct client *c, struct model *m, const struct node_config *config,
+               struct err *err);
+/* Every Service is known: only now rules may replace those of an earlier life, and "no such name" is an answer. */
+void node_services_known(struct node *n);
+/* And every Node. */
+void node_nodes_known(struct node *n, struct informer *nodes);
+/* Containers, addresses and rules stay. */
+void node_stop(struct node *n);

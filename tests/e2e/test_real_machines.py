@@ -1,0 +1,152 @@
+"""`c8s server` and `c8s agent`: each machine is a network namespace with a /run/c8s of its own, all on one segment."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+
+import pytest
+
+from harness import C8S, IMAGES, KUBECTLS, Kubectl, condition, eventually, run
+
+POOL = "172.29.0.200-172.29.0.210"
+OWN = "198.51.100.1"  # an address that looks like a load balancer's, but is the machine's
+
+
+class Machine:
+    """A namespace on the segment, and the program that runs there."""
+
+    def __init__(self, home, number):
+        self.name, self.ip = f"machine{number}", f"172.29.0.{10 + number}"
+        self.data, self.rundir, self.log = home / self.name, home / f"run-{number}", home / f"{self.name}.log"
+        self.process = None
+        for path in (self.data, self.rundir):
+            path.mkdir()
+        run("ip", "netns", "add", self.name)
+        run("ip", "link", "add", f"seg-{number}", "type", "veth", "peer", "name", "eth0", "netns", self.name)
+        run("ip", "link", "set", f"seg-{number}", "master", "segment", "up")
+        for words in ("link set lo up", "link set eth0 up", f"addr add {self.ip}/24 dev eth0", f"addr add {OWN}/32 dev eth0",
+                      "route add default via 172.29.0.1"):
+            run("ip", "-n", self.name, *words.split())
+
+    def argv(self, *argv):
+        script = f'mount --bind {self.rundir} /run/c8s; exec "$@"'
+        return ["ip", "netns", "exec", self.name, "unshare", "-m", "sh", "-c", script, "sh", *map(str, argv)]
+
+    def run(self, *argv, **kw):
+        return run(*self.argv(*argv), **kw)
+
+    def start(self, *argv):
+        with open(self.log, "a") as log:
+            self.process = subprocess.Popen(self.argv(C8S, *argv, "--node-name", self.name, "--data-dir", self.data),
+                                            stdout=log, stderr=log)
+
+    def kill(self, how=signal.SIGKILL):
+        pid = json.loads((self.rundir / "state.json").read_text())["pid"]
+        os.kill(pid, how)
+        self.process.wait(20)
+
+    def curl(self, url):
+        return run("ip", "netns", "exec", self.name, "curl", "-sS", "--max-time", "3", url).stdout
+
+    def remove(self):
+        self.run(C8S, "down", check=False)
+        if self.process:
+            self.process.wait(20)
+        run("ip", "netns", "del", self.name, check=False)
+
+
+@pytest.fixture(scope="module")
+def machines():
+    home = pathlib.Path(tempfile.mkdtemp(prefix="c8s-machines-"))
+    pathlib.Path("/run/c8s").mkdir(exist_ok=True)
+    run("ip", "link", "add", "segment", "type", "bridge")
+    run("ip", "addr", "add", "172.29.0.1/24", "dev", "segment")
+    run("ip", "link", "set", "segment", "up")
+    both = [Machine(home, n) for n in (1, 2)]
+    for m in both:
+        run(C8S, "image", "import", IMAGES / "nginx.tar", "--data-dir", m.data)
+    yield both
+    for m in reversed(both):
+        m.remove()
+    run("ip", "link", "del", "segment")
+    shutil.rmtree(home, ignore_errors=True)
+    pathlib.Path("/run/c8s").rmdir()
+
+
+@pytest.fixture(scope="module")
+def kubectl(machines):
+    server = machines[0]
+    server.start("server", "--lb-pool", POOL)
+    path = server.data / "kubeconfig"
+    k = Kubectl(KUBECTLS["new"], path, server.data.parent / "home")
+    eventually(lambda: path.exists() and condition(k.json("get", "node", server.name), "Ready") == "True", "the server's node")
+    return k
+
+
+def ready(kubectl):
+    return sorted(n["metadata"]["name"] for n in kubectl.json("get", "nodes")["items"] if condition(n, "Ready") == "True")
+
+
+def test_a_machine_joins(machines, kubectl):
+    server, agent = machines
+    join = server.run(C8S, "token", "create", "--print-join-command").stdout.split()[2:]
+    wrong = [w if not w.startswith("sha256:") else "sha256:" + "0" * 64 for w in join]
+    refused = agent.run(C8S, "agent", *wrong, "--data-dir", agent.data, check=False)
+    assert refused.returncode == 1 and "it is another cluster, or somebody in between" in refused.stderr
+    agent.start("agent", *join, "--lb-pool", POOL)
+    eventually(lambda: ready(kubectl) == ["machine1", "machine2"], "both are Ready")
+    requests = {c["spec"]["signerName"].split("/")[1]: c for c in kubectl.json("get", "csr")["items"]}
+    assert requests["kube-apiserver-client-kubelet"]["spec"]["username"].startswith("system:bootstrap:")
+    assert requests["kubelet-serving"]["spec"]["username"] == "system:node:machine2"
+    assert f"node {agent.name}, data in {agent.data}" in agent.run(C8S, "status").stdout
+    assert (agent.data / "agent" / "client.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_services_and_streams_go_between_machines(machines, kubectl):
+    kubectl("create", "deployment", "web", "--image=nginx", "--replicas=2")
+    kubectl("expose", "deployment", "web", "--port=80", "--type=LoadBalancer")
+    pods = kubectl.ready_pods("app=web", 2)
+    assert {p["spec"]["nodeName"] for p in pods} == {"machine1", "machine2"}
+    service = kubectl.json("get", "svc", "web")
+    for m in machines:
+        for address in [service["spec"]["clusterIP"]] + [p["status"]["podIP"] for p in pods]:
+            assert eventually(lambda: m.curl(f"http://{address}/"), f"{m.name} reaches {address}")
+    outside = service["status"]["loadBalancer"]["ingress"][0]["ip"]
+    assert eventually(lambda: run("curl", "-sS", "--max-time", "3", f"http://{outside}/").stdout, "reached from outside")
+    for m in machines:
+        assert OWN in m.run("ip", "addr", "show", "dev", "eth0").stdout
+    for p in pods:
+        name = p["metadata"]["name"]
+        assert eventually(lambda: kubectl("exec", name, "--", "hostname").strip() == name, "exec on both")
+        assert "GET /" in kubectl("logs", name)
+
+
+def test_the_server_is_away(machines, kubectl):
+    """What was known goes on; what ran is still the same afterwards."""
+    server, agent = machines
+    ip = kubectl.json("get", "svc", "web")["spec"]["clusterIP"]
+    before = {p["metadata"]["name"]: p["status"]["containerStatuses"][0]["containerID"] for p in kubectl.pods("app=web")}
+    server.kill()
+    for m in machines:
+        assert m.curl(f"http://{ip}/")
+    found = run("ip", "netns", "exec", agent.name, "dig", "+short", "+time=2", "@10.96.0.10", "web.default.svc.cluster.local").stdout
+    assert found.strip() == ip
+    server.start("server", "--lb-pool", POOL)
+    eventually(lambda: ready(kubectl) == ["machine1", "machine2"], "both are back")
+    kubectl("scale", "deployment", "web", "--replicas=4")
+    after = {p["metadata"]["name"]: p["status"]["containerStatuses"][0]["containerID"] for p in kubectl.ready_pods("app=web", 4)}
+    assert before.items() <= after.items()
+
+
+def test_an_agent_needs_its_token_once(machines, kubectl):
+    server, agent = machines
+    before = {p["metadata"]["name"]: p["status"]["containerStatuses"][0]["containerID"] for p in kubectl.pods("app=web")}
+    agent.kill(signal.SIGTERM)
+    agent.start("agent", "--server", f"https://{server.ip}:6443", "--lb-pool", POOL)
+    kubectl("scale", "deployment", "web", "--replicas=6")
+    after = {p["metadata"]["name"]: p["status"]["containerStatuses"][0]["containerID"] for p in kubectl.ready_pods("app=web", 6)}
+    assert before.items() <= after.items()
+    assert any(p["spec"]["nodeName"] == agent.name for p in kubectl.pods("app=web") if p["metadata"]["name"] not in before)
