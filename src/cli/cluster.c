@@ -23,6 +23,7 @@
 #include "json/json.h"
 #include "kinds/kind.h"
 #include "podnet/lan.h"
+#include "proxy/proxy.h"
 #include "service/feed.h"
 
 /* What kubeadm gives the node of the control plane when there are others. */
@@ -38,12 +39,13 @@ struct member {
     char *cert, *key;
     struct client *client;
     struct node node;
+    enum { RUNS, CUT, STOPPING, STOPPED } state;
 };
 
 struct cluster {
     uv_loop_t *loop;
     struct addresses addresses;
-    char *kubeconfig, *url;
+    char *data_dir, *kubeconfig, *url;
     struct controlplane plane;
     struct client *viewer; /* in-process: what the nodes share */
     struct model *model;
@@ -56,6 +58,7 @@ struct cluster {
     struct member *nodes;
     int n_nodes;
     bool schedule_on_master;
+    bool services_known;
     void (*ready)(void *arg);
     void *ready_arg;
 };
@@ -139,9 +142,9 @@ static int start_network(struct cluster *c, struct err *err)
     return result;
 }
 
-static int start_plane(struct cluster *c, const char *data_dir, struct err *err)
+static int start_plane(struct cluster *c, struct err *err)
 {
-    const struct controlplane_config config = {.data_dir = data_dir,
+    const struct controlplane_config config = {.data_dir = c->data_dir,
                                                .addresses = &c->addresses,
                                                .node_name = c->nodes[0].name,
                                                .ip = c->nodes[0].ip,
@@ -158,12 +161,11 @@ static void start_readers(struct cluster *c)
     c->feed = model_feed_new(c->viewer, c->model);
 }
 
-static int start_node(struct cluster *c, struct member *m, const char *data_dir, struct err *err)
+/* Borrows from both. */
+static struct node_config config_of(const struct cluster *c, const struct member *m)
 {
-    if (pki_ensure_node(&c->plane.pki, m->name, m->ip, &m->cert, &m->key, err) < 0)
-        return err_wrap(err, "node %s", m->name);
     bool is_master = c->n_nodes > 1 && m == c->nodes;
-    const struct node_config config = {
+    return (struct node_config){
         .name = m->name,
         .ips = m->ips,
         .ifname = "eth0",
@@ -171,12 +173,19 @@ static int start_node(struct cluster *c, struct member *m, const char *data_dir,
         .netns_fd = m->netns_fd,
         .labels = is_master ? control_plane_label : no_control_plane,
         .taints = is_master && !c->schedule_on_master ? control_plane_taint : no_control_plane,
-        .data_dir = data_dir,
+        .data_dir = c->data_dir,
         .cert = m->cert,
         .key = m->key,
         .client_ca = c->plane.pki.ca_cert,
         .lb_pool = c->lb_pool,
     };
+}
+
+static int start_node(struct cluster *c, struct member *m, struct err *err)
+{
+    if (pki_ensure_node(&c->plane.pki, m->name, m->ip, &m->cert, &m->key, err) < 0)
+        return err_wrap(err, "node %s", m->name);
+    const struct node_config config = config_of(c, m);
     m->client = server_local_client(c->plane.server, m->user, system_nodes);
     return node_start(&m->node, c->loop, m->client, c->model, &config, err);
 }
@@ -222,6 +231,7 @@ static void start_ingress(struct cluster *c)
 static void services_are_known(void *arg)
 {
     struct cluster *c = arg;
+    c->services_known = true;
     for (int i = 0; i < c->n_nodes; i++)
         node_services_known(&c->nodes[i].node);
     informer_on_synced(c->node_informer, nodes_are_known, c);
@@ -261,19 +271,20 @@ struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *conf
                           .ready_arg = arg,
                           .n_nodes = config->nodes,
                           .schedule_on_master = config->schedule_on_master};
+    c->data_dir = xstrdup(config->data_dir);
     c->kubeconfig = xstrdup(config->kubeconfig);
     addresses_init(&c->addresses, config->ip_families);
     c->nodes = name_nodes(&c->addresses, c->n_nodes);
     c->url = xasprintf("https://%s:%d", ip_url_host(c->nodes[0].ip, host), API_PORT);
     int result = make_lb_pool(c, config->lb_pool ? config->lb_pool : usual_pool(&c->addresses), err) < 0 ||
-                         start_network(c, err) < 0 || start_plane(c, config->data_dir, err) < 0 ||
+                         start_network(c, err) < 0 || start_plane(c, err) < 0 ||
                          kubeconfig_write(c->kubeconfig, c->url, &c->plane.pki, err) < 0
                      ? -1
                      : 0;
     if (result == 0)
         start_readers(c);
     for (int i = 0; result == 0 && i < c->n_nodes; i++)
-        result = start_node(c, &c->nodes[i], config->data_dir, err);
+        result = start_node(c, &c->nodes[i], err);
     if (result < 0) {
         cluster_stop(c);
         return NULL;
@@ -281,6 +292,109 @@ struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *conf
     watch_nodes(c);
     return c;
 }
+
+/* --- faults, on purpose --- */
+
+struct power_off {
+    uv_work_t work;
+    struct cluster *cluster;
+    struct member *member;
+    struct err err;
+    int result;
+    void (*done)(void *arg, const struct err *why);
+    void *arg;
+};
+
+static void power_off(uv_work_t *work)
+{
+    struct power_off *p = work->data;
+    p->result = agent_teardown(p->cluster->data_dir, RUN_DIR, p->member->name, &p->err);
+    proxy_teardown(p->member->netns_fd);
+}
+
+static void powered_off(uv_work_t *work, int status)
+{
+    struct power_off *p = work->data;
+    (void)status;
+    p->member->state = STOPPED;
+    p->done(p->arg, p->result < 0 ? &p->err : NULL);
+    free(p);
+}
+
+static int cut(struct cluster *c, struct member *m, struct err *err)
+{
+    if (lan_set_link((size_t)(m - c->nodes), false, err) < 0)
+        return -1;
+    node_lose(&m->node, false);
+    m->state = CUT;
+    return 0;
+}
+
+static int plug_in(struct cluster *c, struct member *m, struct err *err)
+{
+    const struct node_config config = config_of(c, m);
+    if (lan_set_link((size_t)(m - c->nodes), true, err) < 0 || node_regain(&m->node, &config, err) < 0)
+        return -1;
+    if (m->state == STOPPED) { /* its DNS is a new one: all hear again what is configured */
+        dns_follow_free(c->dns_follow);
+        c->dns_follow = dns_follow_new(c->viewer, configure_dns, c);
+    }
+    m->state = RUNS;
+    return 0;
+}
+
+static void stop_for_good(struct cluster *c, struct member *m, void (*done)(void *arg, const struct err *why),
+                          void *arg)
+{
+    struct power_off *p = NEW(struct power_off);
+    *p = (struct power_off){.cluster = c, .member = m, .done = done, .arg = arg};
+    p->work.data = p;
+    node_lose(&m->node, true);
+    m->state = STOPPING;
+    uv_queue_work(c->loop, &p->work, power_off, powered_off);
+}
+
+/* Whether it may be done now; each fault has its own way back. */
+static int check_fault(const struct cluster *c, const struct member *m, enum cluster_fault fault, struct err *err)
+{
+    static const struct {
+        bool runs, cut, stopped;
+        const char *why;
+    } rows[] = {[FAULT_STOP] = {true, true, false, "it is stopped already"},
+                [FAULT_START] = {false, false, true, "it is not stopped"},
+                [FAULT_CUT] = {true, false, false, "it is cut off or stopped already"},
+                [FAULT_HEAL] = {false, true, false, "it is not cut off"}};
+    bool fits = m->state == RUNS      ? rows[fault].runs
+                : m->state == CUT     ? rows[fault].cut
+                : m->state == STOPPED ? rows[fault].stopped
+                                      : false;
+    if (m == c->nodes)
+        return err_set(err, 0, "%s: the API server runs there", m->name);
+    if (!c->services_known)
+        return err_set(err, 0, "the cluster is only just starting");
+    return fits ? 0 : err_set(err, 0, "%s: %s", m->name, rows[fault].why);
+}
+
+void cluster_fault(struct cluster *c, enum cluster_fault fault, const char *node,
+                   void (*done)(void *arg, const struct err *why), void *arg)
+{
+    struct err err;
+    struct member *m = c->nodes;
+    while (m < c->nodes + c->n_nodes && !streq(m->name, node))
+        m++;
+    int result =
+        m == c->nodes + c->n_nodes ? err_set(&err, 0, "there is no node %s", node) : check_fault(c, m, fault, &err);
+    if (result == 0 && (fault == FAULT_STOP || fault == FAULT_CUT))
+        result = m->state == CUT ? 0 : cut(c, m, &err);
+    if (result == 0 && (fault == FAULT_START || fault == FAULT_HEAL))
+        result = plug_in(c, m, &err);
+    if (result == 0 && fault == FAULT_STOP)
+        stop_for_good(c, m, done, arg);
+    else
+        done(arg, result < 0 ? &err : NULL);
+}
+
+/* --- the end --- */
 
 static void stop_member(struct member *m)
 {
@@ -309,6 +423,7 @@ void cluster_stop(struct cluster *c)
     uv_run(c->loop, UV_RUN_DEFAULT);
     controlplane_done(&c->plane);
     free(c->nodes);
+    free(c->data_dir);
     free(c->kubeconfig);
     free(c->url);
     free(c);

@@ -16,6 +16,7 @@
 #include "cli/addresses.h"
 #include "cli/cluster.h"
 #include "cli/commands.h"
+#include "cli/control.h"
 #include "cli/daemon.h"
 #include "cli/runstate.h"
 #include "json/json.h"
@@ -130,7 +131,11 @@ static int serve(struct up *up, struct err *err)
     up->patience.data = up;
     daemon_catch(&up->signals, &up->loop);
     uv_timer_start(&up->patience, give_up, READY_TIMEOUT, 0);
+    struct control *control = control_listen(&up->loop, up->cluster, err);
+    if (!control)
+        log_warn("%s", err->msg);
     uv_run(&up->loop, UV_RUN_DEFAULT);
+    control_close(control);
     daemon_release(&up->signals);
     uv_close((uv_handle_t *)&up->patience, NULL);
     cluster_stop(up->cluster);

@@ -16,10 +16,14 @@ int main(int argc, char **argv)
         command_image_import,
         command_image_ls,
         command_version,
-        command_why,
         command_server,
         command_agent,
         command_token_create,
+        command_node_stop,
+        command_node_start,
+        command_node_cut,
+        command_node_heal,
+        command_why,
         {0},
     };
     return commands_main(commands, argc, argv);

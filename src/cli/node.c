@@ -11,24 +11,8 @@
 #include "proxy/proxy.h"
 #include "service/acknowledge.h"
 
-int node_start(struct node *n, uv_loop_t *loop, struct client *c, struct model *m, const struct node_config *config,
-               struct err *err)
+static int start_agent(struct node *n, const struct node_config *config, struct err *err)
 {
-    *n = (struct node){.loop = loop,
-                       .client = c,
-                       .model = m,
-                       .name = xstrdup(config->name),
-                       .ips = xstrdup(config->ips),
-                       .ifname = xstrdup(config->ifname),
-                       .addresses = config->addresses,
-                       .netns_fd = config->netns_fd,
-                       .lb_pool = config->lb_pool};
-    const struct dns_config dns = {.netns_fd = n->netns_fd,
-                                   .ip = n->addresses->dns,
-                                   .domain = DOMAIN,
-                                   .partial = true,
-                                   .upstream_netns_fd = -1,
-                                   .metrics_port = DNS_METRICS_PORT};
     const struct agent_config agent = {
         .node_name = n->name,
         .node_ips = n->ips,
@@ -45,11 +29,33 @@ int node_start(struct node *n, uv_loop_t *loop, struct client *c, struct model *
         .tls_key = config->key,
         .client_ca = config->client_ca,
         .port = KUBELET_PORT,
-        .model = m,
+        .model = n->model,
     };
-    n->dns = dns_new(loop, m, &dns, err);
-    n->agent = n->dns ? agent_new(loop, c, &agent, err) : NULL;
+    const struct dns_config dns = {.netns_fd = n->netns_fd,
+                                   .ip = n->addresses->dns,
+                                   .domain = DOMAIN,
+                                   .partial = true,
+                                   .upstream_netns_fd = -1,
+                                   .metrics_port = DNS_METRICS_PORT};
+    if (!n->dns)
+        n->dns = dns_new(n->loop, n->model, &dns, err);
+    n->agent = n->dns ? agent_new(n->loop, n->client, &agent, err) : NULL;
     return n->agent ? 0 : err_wrap(err, "node %s", n->name);
+}
+
+int node_start(struct node *n, uv_loop_t *loop, struct client *c, struct model *m, const struct node_config *config,
+               struct err *err)
+{
+    *n = (struct node){.loop = loop,
+                       .client = c,
+                       .model = m,
+                       .name = xstrdup(config->name),
+                       .ips = xstrdup(config->ips),
+                       .ifname = xstrdup(config->ifname),
+                       .addresses = config->addresses,
+                       .netns_fd = config->netns_fd,
+                       .lb_pool = config->lb_pool};
+    return start_agent(n, config, err);
 }
 
 /* What all tables of the node hold is acknowledged. */
@@ -94,6 +100,12 @@ static void start_proxies(struct node *n)
         proxy_pair(n->tables[0].proxy, n->tables[1].proxy);
 }
 
+static void stop_proxies(struct node *n)
+{
+    for (int i = 0; i < n->n_tables; i++)
+        proxy_free(TAKE(n->tables[i].proxy));
+}
+
 void node_services_known(struct node *n)
 {
     n->acknowledger = acknowledger_new(n->client, n->name);
@@ -110,13 +122,33 @@ void node_nodes_known(struct node *n, struct informer *nodes)
         log_error("node %s announces no load balancers: %s", n->name, err.msg);
 }
 
+void node_lose(struct node *n, bool all)
+{
+    agent_free(TAKE(n->agent));
+    stop_proxies(n);
+    acknowledger_free(TAKE(n->acknowledger));
+    if (all)
+        dns_free(TAKE(n->dns));
+    if (n->lb)
+        lb_pause(n->lb, true);
+}
+
+int node_regain(struct node *n, const struct node_config *config, struct err *err)
+{
+    if (start_agent(n, config, err) < 0)
+        return -1;
+    node_services_known(n);
+    if (n->lb)
+        lb_pause(n->lb, false);
+    return 0;
+}
+
 void node_stop(struct node *n)
 {
     agent_free(n->agent);
     dns_free(n->dns);
     lb_free(n->lb);
-    for (int i = 0; i < n->n_tables; i++)
-        proxy_free(n->tables[i].proxy);
+    stop_proxies(n);
     acknowledger_free(n->acknowledger);
     free(n->name);
     free(n->ips);

@@ -46,5 +46,10 @@ int node_start(struct node *n, uv_loop_t *loop, struct client *c, struct model *
 void node_services_known(struct node *n);
 /* And every Node. */
 void node_nodes_known(struct node *n, struct informer *nodes);
+/* Loses the API: agent, proxy and announcer end as they are; containers, rules, addresses and DNS go on. all: DNS ends,
+ * too, as when the power is off. */
+void node_lose(struct node *n, bool all);
+/* Has the API again; what was started by node_start() and node_services_known() is started anew. */
+int node_regain(struct node *n, const struct node_config *config, struct err *err);
 /* Containers, addresses and rules stay. */
 void node_stop(struct node *n);

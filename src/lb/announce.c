@@ -26,6 +26,7 @@ struct service {
 
 struct lb {
     uv_timer_t timer; /* 0 ms after a change */
+    bool paused;
     const struct lb_pool *pool;
     char *node_name, *ifname;
     int netns_fd;
@@ -158,7 +159,15 @@ static void update(uv_timer_t *t)
 static void update_soon(void *arg)
 {
     struct lb *lb = arg;
-    uv_timer_start(&lb->timer, update, 0, 0);
+    if (!lb->paused)
+        uv_timer_start(&lb->timer, update, 0, 0);
+}
+
+void lb_pause(struct lb *lb, bool paused)
+{
+    lb->paused = paused;
+    uv_timer_stop(&lb->timer);
+    update_soon(lb);
 }
 
 static void on_node(void *arg, struct object *old, struct object *obj)

@@ -29,4 +29,6 @@ struct lb_config {
 /* Both must hold everything there is (so: once they are synced). Outlived by the model, not by the informer. */
 struct lb *lb_new(uv_loop_t *loop, struct model *m, struct informer *nodes, const struct lb_config *config,
                   struct err *err);
+/* While paused it takes up and lays down nothing. */
+void lb_pause(struct lb *lb, bool paused);
 void lb_free(struct lb *lb); /* the addresses stay: Services go on while the program is away */

@@ -281,6 +281,16 @@ int lan_up(const struct lan *lan, int *ret_fds, struct err *err)
     return result;
 }
 
+int lan_set_link(size_t i, bool up, struct err *err)
+{
+    char veth[IF_NAMESIZE];
+    struct rtnl *host = rtnl_open(-1, err);
+    veth_name(i, veth);
+    int result = !host ? -1 : up ? rtnl_set_up(host, veth, err) : rtnl_set_down(host, veth, err);
+    rtnl_close(host);
+    return result;
+}
+
 void lan_down(const struct lan *lan)
 {
     struct err ignored;

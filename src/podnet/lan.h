@@ -1,6 +1,7 @@
 /* The LAN of `c8s up`: a bridge in the namespace the program was started in, which makes the host a client on it, and a
  * namespace for every node, joined by a veth pair. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -23,5 +24,7 @@ struct lan {             /* each with a comma between the families */
  * ret_fds[i] is nodes[i]'s namespace. Idempotent. Refuses with one clear line when the addresses or a namespace's name
  * belong to somebody else. */
 int lan_up(const struct lan *lan, int *ret_fds, struct err *err);
+/* Pulls and plugs the cable of the i-th node. */
+int lan_set_link(size_t i, bool up, struct err *err);
 /* Takes all of it away; missing pieces are fine. */
 void lan_down(const struct lan *lan);

@@ -142,7 +142,7 @@ int rtnl_del_link(struct rtnl *r, const char *name, struct err *err)
     return change(r, m, ENODEV, err, "delete interface", name);
 }
 
-int rtnl_set_up(struct rtnl *r, const char *name, struct err *err)
+static int set_flag_up(struct rtnl *r, const char *name, unsigned value, const char *what, struct err *err)
 {
     char buffer[MESSAGE_SIZE];
     int index = rtnl_index(r, name);
@@ -151,8 +151,19 @@ int rtnl_set_up(struct rtnl *r, const char *name, struct err *err)
     struct nlmsghdr *m = message(buffer, RTM_NEWLINK, 0);
     struct ifinfomsg *info = mnl_nlmsg_put_extra_header(m, sizeof(*info));
     info->ifi_index = index;
-    info->ifi_flags = info->ifi_change = IFF_UP;
-    return change(r, m, 0, err, "set up interface", name);
+    info->ifi_flags = value;
+    info->ifi_change = IFF_UP;
+    return change(r, m, 0, err, what, name);
+}
+
+int rtnl_set_up(struct rtnl *r, const char *name, struct err *err)
+{
+    return set_flag_up(r, name, IFF_UP, "set up interface", err);
+}
+
+int rtnl_set_down(struct rtnl *r, const char *name, struct err *err)
+{
+    return set_flag_up(r, name, 0, "take down interface", err);
 }
 
 int rtnl_set_master(struct rtnl *r, const char *name, const char *master, struct err *err)

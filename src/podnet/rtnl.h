@@ -19,6 +19,7 @@ int rtnl_add_veth(struct rtnl *r, const char *name, const char *peer, int peer_f
 int rtnl_add_bridge(struct rtnl *r, const char *name, struct err *err);
 int rtnl_del_link(struct rtnl *r, const char *name, struct err *err); /* missing: fine */
 int rtnl_set_up(struct rtnl *r, const char *name, struct err *err);
+int rtnl_set_down(struct rtnl *r, const char *name, struct err *err);
 int rtnl_set_master(struct rtnl *r, const char *name, const char *master, struct err *err);
 /* IPv6 addresses are usable at once: whoever gives them knows that nobody else has them (no duplicate detection). */
 int rtnl_add_addr(struct rtnl *r, const char *ifname, const struct ip *ip, int prefix, struct err *err);
