@@ -36,6 +36,7 @@ static const struct kind *const built_in[] = {
     &kind_cronjob,
     &kind_job,
     &kind_cronjob_v1beta1,
+    &kind_apiservice,
     &kind_customresourcedefinition,
     &kind_tokenreview,
     &kind_selfsubjectreview,

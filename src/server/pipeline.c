@@ -12,7 +12,8 @@
 #define V_PROXY (V_GET | V_CREATE | V_UPDATE | V_PATCH | V_DELETE)
 
 static const struct handler handlers[] = {
-    {"", V_GET | V_LIST, &kind_componentstatus, BODY_NONE, false, handle_component_status},
+    {"", V_GET | V_LIST, &kind_apiservice, BODY_NONE, false, handle_computed},
+    {"", V_GET | V_LIST, &kind_componentstatus, BODY_NONE, false, handle_computed},
     {"", V_GET | V_LIST, &kind_nodemetrics, BODY_NONE, false, handle_metrics},
     {"", V_GET | V_LIST, &kind_podmetrics, BODY_NONE, false, handle_metrics},
     {"", V_GET, NULL, BODY_NONE, false, handle_get},

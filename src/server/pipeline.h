@@ -145,7 +145,7 @@ struct object *request_latest(struct request *r);
 
 /* The handlers, one file each. */
 request_fn handle_get, handle_list, handle_watch;                       /* read.c */
-request_fn handle_component_status;                                     /* component_status.c */
+request_fn handle_computed;                                             /* computed.c */
 request_fn handle_create;                                               /* create.c */
 request_fn handle_update, handle_update_status, handle_finalize;        /* update.c */
 request_fn handle_update_ephemeral;                                     /* update.c */

@@ -60,6 +60,7 @@ CREATE = [  # what `kubectl create` and its relatives make, and a line of `kubec
     ("get hpa web", r"web +Deployment/web +\S.* +1 +3 "),
     ("get componentstatuses", r"scheduler +Healthy +ok"),
     ("get cs etcd-0 -o name", "componentstatus/etcd-0"),
+    ("get apiservices", r"v1\.apps +Local +True +\d+"),
     ("get deployment web --subresource=scale", r"NAME +DESIRED +AVAILABLE +AGE\nweb +2 ", NEW),
     ("get deploy,svc web -o name", "deployment.apps/web\nservice/web"),
     ("get sa robot -o jsonpath={.metadata.name}", "^robot$"),

@@ -369,6 +369,12 @@ TEST(what_is_computed_when_somebody_asks)
     T_JSON(jget(answer.doc, "conditions"), "[{\"type\":\"Healthy\",\"status\":\"True\",\"message\":\"ok\"}]");
     T_INT(get("/api/v1/componentstatuses/nobody"), 404);
     T_INT(post("/api/v1/componentstatuses", "{\"metadata\":{\"name\":\"x\"}}"), 405);
+    T_INT(get("/apis/apiregistration.k8s.io/v1/apiservices/v1.apps"), 200);
+    T_STR(text("spec.group"), "apps");
+    T_STR(jstr(json_array_get(jget(answer.doc, "status.conditions"), 0), "status"), "True");
+    T_INT(get("/apis/apiregistration.k8s.io/v1/apiservices/v1."), 200);
+    T_STR(text("spec.version"), "v1");
+    T_INT(get("/apis/apiregistration.k8s.io/v1/apiservices/v9.apps"), 404);
     T_INT(get("/readyz/etcd"), 200);
     T_INT(get("/readyz/nothing"), 404);
 }

@@ -146,7 +146,9 @@ TEST(every_acknowledged_write_survives_a_kill)
         for (int n = 0; n < NAMES; n++) {
             char name[16];
             snprintf(name, sizeof(name), "n%02d", n);
-            check_name(n, store_get(s, &kind_configmap, "a", name), &c);
+            const struct object *o = store_get(s, &kind_configmap, "a", name);
+            check_name(n, o, &c);
+            last[n] = (struct report){o ? o->rv : store_rv(s), n, !o}; /* what the next child begins with */
         }
         store_close(s);
         uv_run(&loop, UV_RUN_DEFAULT);
