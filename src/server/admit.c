@@ -152,6 +152,7 @@ static const struct plugin looking[] = {
     {&kind_daemonset, admit_template_security},
     {&kind_job, admit_template_security},
     {&kind_priorityclass, admit_default_priority},
+    {&kind_persistentvolumeclaim, admit_limits},
     {&kind_persistentvolumeclaim, admit_claim_resize},
     {NULL, admit_quota}, /* last: only what nobody else refuses is counted */
 };

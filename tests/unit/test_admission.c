@@ -88,6 +88,23 @@ TEST(every_broken_limit_is_told)
     T_INT(delete (NAMESPACES "/limited/limitranges/cpu", NULL), 200);
 }
 
+#define CLAIM(name, size)                                                                                              \
+    "{\"metadata\":{\"name\":\"" name                                                                                  \
+    "\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":{"                                  \
+    "\"storage\":\"" size "\"}}}}"
+
+TEST(claims_have_limits_too)
+{
+    T_INT(post(NAMESPACES "/limited/limitranges", "{\"metadata\":{\"name\":\"disk\"},\"spec\":{\"limits\":[{\"type\":"
+                                                  "\"PersistentVolumeClaim\",\"max\":{\"storage\":\"2Gi\"}}]}}"),
+          201);
+    T_INT(post(NAMESPACES "/limited/persistentvolumeclaims", CLAIM("large", "3Gi")), 403);
+    T_STR(text("message"), "persistentvolumeclaims \"large\" is forbidden: maximum storage usage per "
+                           "PersistentVolumeClaim is 2Gi, but request is 3Gi");
+    T_INT(post(NAMESPACES "/limited/persistentvolumeclaims", CLAIM("fits", "1Gi")), 201);
+    T_INT(delete (NAMESPACES "/limited/limitranges/disk", NULL), 200);
+}
+
 TEST(quotas_refuse_what_is_too_much)
 {
     T_INT(post(NAMESPACES "/limited/resourcequotas", "{\"metadata\":{\"name\":\"compute\"},\"spec\":{\"hard\":{"
@@ -165,6 +182,7 @@ int main(void)
     RUN(one_class_is_the_default);
     RUN(limit_ranges_give_and_refuse);
     RUN(every_broken_limit_is_told);
+    RUN(claims_have_limits_too);
     RUN(quotas_refuse_what_is_too_much);
     RUN(quotas_count_services_by_what_they_hold);
     RUN(no_two_pass_where_one_may);
