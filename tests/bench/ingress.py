@@ -111,7 +111,10 @@ def main():
         started.append(start(hand_written(folder), folder / "hand.cfg", "k8s-master"))
         cluster.kubectl("new")("create", "-f", "-", input=json.dumps(objects()), timeout=300)
         harness.eventually(lambda: ask(f"h{HOSTS - 1}.bench", f"/p{PATHS - 1}")[0] == 200)
+        served = "{range .items[*]}{.status.loadBalancer.ingress[0].ip}{\"\\n\"}{end}"  # an address comes with the load that serves it
+        harness.eventually(lambda: len(cluster.kubectl("new")("get", "ingresses", "-o", f"jsonpath={served}").split()) == HOSTS)
         master = run("pgrep", "-P", str(cluster.pid()), "-f", "haproxy -W").stdout.split()[0]
+        harness.eventually(lambda: len(workers(master)) == 1)  # what the last reload left behind has ended
         sides = {"c8s": (80, workers(master)), "by hand": (HAND_PORT, [started[1].pid])}
         found = {name: [] for name in sides}
         for _ in range(rounds):
