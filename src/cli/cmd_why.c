@@ -14,10 +14,10 @@
 #include "cli/cluster.h"
 #include "cli/commands.h"
 #include "cli/runstate.h"
+#include "cli/settings.h"
 #include "client/https.h"
 #include "service/why.h"
 
-#define API_PORT 6443
 #define LISTENS_MS 1000 /* a pod on the same machine answers at once, or not */
 #define FETCH_MS 10000
 #define OUT_MAX (1 << 20)

@@ -32,14 +32,6 @@ static void reset(struct tunnel *t)
 
 /* --- pairs --- */
 
-static const char *value_of(const struct http_header *headers, const char *name)
-{
-    for (; headers->name; headers++)
-        if (strcasecmp(headers->name, name) == 0)
-            return headers->value;
-    return NULL;
-}
-
 static struct tunnel *find_half(struct forward *f, const char *request_id)
 {
     LIST_EACH(it, &f->tunnels) {
@@ -63,7 +55,8 @@ static struct tunnel *find(struct forward *f, uint32_t stream)
 static void on_opened(void *arg, uint32_t stream, const struct http_header *headers)
 {
     struct forward *f = arg;
-    const char *type = str_or(value_of(headers, "streamType"), ""), *id = value_of(headers, "requestID");
+    const char *type = str_or(http_header_find(headers, "streamType"), ""),
+               *id = http_header_find(headers, "requestID");
     bool is_error = streq(type, "error");
     char made_up[16]; /* old clients send no id, but open the data stream right after the other */
     int64_t port;
@@ -71,7 +64,7 @@ static void on_opened(void *arg, uint32_t stream, const struct http_header *head
     id = str_or(id, made_up);
     struct tunnel *t = find_half(f, id);
     if ((!is_error && !streq(type, "data")) || strlen(id) > REQUEST_ID_MAX ||
-        !str_to_i64(str_or(value_of(headers, "port"), ""), 1, UINT16_MAX, &port) ||
+        !str_to_i64(str_or(http_header_find(headers, "port"), ""), 1, UINT16_MAX, &port) ||
         (t && (is_error ? t->error : t->data))) {
         spdy_reset(f->spdy, stream, SPDY_REFUSED_STREAM);
         return;

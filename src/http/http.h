@@ -14,6 +14,8 @@
 struct http_header {
     const char *name, *value; /* names are matched without regard to case */
 };
+/* The first value in a list that a NULL name ends (NULL: an empty one); NULL when there is none. */
+const char *http_header_find(const struct http_header *headers, const char *name);
 
 /* --- a duplex byte stream: what an upgraded connection is on either side --- */
 struct duplex;

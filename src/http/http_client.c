@@ -188,20 +188,12 @@ size_t http_call_pending(const struct http_call *c)
 static const struct conn_handler call_handler = {
     .open = on_open, .data = on_data, .eof = on_eof, .drained = on_drained, .failed = on_failed};
 
-static bool has_header(const struct http_header *headers, const char *name)
-{
-    for (; headers && headers->name; headers++)
-        if (strcasecmp(headers->name, name) == 0)
-            return true;
-    return false;
-}
-
 static void put_request(struct buf *b, const struct http_call_spec *spec)
 {
     buf_addf(b, "%s %s HTTP/1.1\r\n", spec->method, spec->target);
-    if (!has_header(spec->headers, "Host"))
+    if (!http_header_find(spec->headers, "Host"))
         buf_addf(b, strchr(spec->ip, ':') ? "Host: [%s]:%d\r\n" : "Host: %s:%d\r\n", spec->ip, spec->port);
-    if (!has_header(spec->headers, "Connection"))
+    if (!http_header_find(spec->headers, "Connection"))
         buf_adds(b, "Connection: close\r\n");
     for (const struct http_header *h = spec->headers; h && h->name; h++)
         if (h1_is_token(h->name) && h1_is_field_value(h->value))
@@ -211,7 +203,7 @@ static void put_request(struct buf *b, const struct http_call_spec *spec)
         buf_adds(b, "Transfer-Encoding: chunked\r\n");
     else if (spec->streams_body)
         buf_addf(b, "Content-Length: %lld\r\n", (long long)spec->body_length);
-    else if ((spec->len || may_have_body) && !has_header(spec->headers, "Content-Length"))
+    else if ((spec->len || may_have_body) && !http_header_find(spec->headers, "Content-Length"))
         buf_addf(b, "Content-Length: %zu\r\n", spec->len);
     buf_adds(b, "\r\n");
     buf_add(b, spec->body, spec->len);

@@ -230,6 +230,14 @@ const char *http_query(const struct http_exchange *x)
     return x->query;
 }
 
+const char *http_header_find(const struct http_header *headers, const char *name)
+{
+    for (; headers && headers->name; headers++)
+        if (strcasecmp(headers->name, name) == 0)
+            return headers->value;
+    return NULL;
+}
+
 const char *http_get_header_nth(const struct http_exchange *x, const char *name, size_t n)
 {
     for (size_t i = 0; i < x->n_headers; i++)

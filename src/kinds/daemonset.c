@@ -34,15 +34,6 @@ static const struct field daemon_set_spec_fields[] = {
     {0},
 };
 
-static const struct field daemon_set_condition_fields[] = {
-    {"type", F_STR, .doc = "Name of the condition."},
-    {"status", F_STR, .doc = "True, False or Unknown."},
-    {"lastTransitionTime", F_TIME, .doc = "When the status last changed."},
-    {"reason", F_STR, OPT, .doc = "One word for why."},
-    {"message", F_STR, OPT, .doc = "The reason for a person."},
-    {0},
-};
-
 static const struct field daemon_set_status_fields[] = {
     {"currentNumberScheduled", F_INT, .dflt = "0", .doc = "Nodes that have a pod and shall have one."},
     {"numberMisscheduled", F_INT, .dflt = "0", .doc = "Nodes that have a pod and shall have none."},
@@ -53,7 +44,7 @@ static const struct field daemon_set_status_fields[] = {
     {"numberAvailable", F_INT, OPT, .doc = "Nodes whose pod has been ready for minReadySeconds."},
     {"numberUnavailable", F_INT, OPT, .doc = "Nodes that shall have a pod and have no available one."},
     {"collisionCount", F_INT, .doc = "How often the hash in a revision's name was taken already."},
-    {"conditions", F_LIST, OPT, LIST_OF(daemon_set_condition_fields), .merge_key = "type", .list_keys = "type",
+    {"conditions", F_LIST, OPT, LIST_OF(plain_condition_fields), .merge_key = "type", .list_keys = "type",
      .doc = "None so far."},
     {0},
 };

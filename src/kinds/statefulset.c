@@ -52,15 +52,6 @@ static const struct field stateful_set_spec_fields[] = {
     {0},
 };
 
-static const struct field stateful_set_condition_fields[] = {
-    {"type", F_STR, .doc = "Name of the condition."},
-    {"status", F_STR, .doc = "True, False or Unknown."},
-    {"lastTransitionTime", F_TIME, .doc = "When the status last changed."},
-    {"reason", F_STR, OPT, .doc = "One word for why."},
-    {"message", F_STR, OPT, .doc = "The reason for a person."},
-    {0},
-};
-
 static const struct field stateful_set_status_fields[] = {
     {"observedGeneration", F_INT64, OPT, .doc = "metadata.generation that the controller has seen."},
     {"replicas", F_INT, .dflt = "0", .doc = "Pods there are."},
@@ -70,7 +61,7 @@ static const struct field stateful_set_status_fields[] = {
     {"currentRevision", F_STR, OPT, .doc = "Revision of the pods that are not updated yet."},
     {"updateRevision", F_STR, OPT, .doc = "Revision of the present template."},
     {"collisionCount", F_INT, .doc = "How often the hash in a revision's name was taken already."},
-    {"conditions", F_LIST, OPT, LIST_OF(stateful_set_condition_fields), .merge_key = "type", .list_keys = "type",
+    {"conditions", F_LIST, OPT, LIST_OF(plain_condition_fields), .merge_key = "type", .list_keys = "type",
      .doc = "None so far."},
     {"availableReplicas", F_INT, .dflt = "0", .doc = "Pods that have been ready for minReadySeconds."},
     {0},

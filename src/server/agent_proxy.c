@@ -126,14 +126,6 @@ static void free_passage(struct passage *p)
     free(p);
 }
 
-static const char *header(const struct http_header *headers, const char *name)
-{
-    for (; headers->name; headers++)
-        if (strcasecmp(headers->name, name) == 0)
-            return headers->value;
-    return NULL;
-}
-
 static void on_gone(void *arg)
 {
     struct passage *p = arg;
@@ -158,7 +150,7 @@ static void on_head(void *arg, int code, const struct http_header *headers)
         return;
     }
     p->streaming = true;
-    http_stream_start(p->exchange, code, str_or(header(headers, "Content-Type"), "text/plain"));
+    http_stream_start(p->exchange, code, str_or(http_header_find(headers, "Content-Type"), "text/plain"));
 }
 
 static void on_data(void *arg, const void *bytes, size_t len)

@@ -31,14 +31,6 @@ static void relay_free(struct relay *p)
 
 /* --- headers --- */
 
-static const char *header(const struct http_header *headers, const char *name)
-{
-    for (; headers->name; headers++)
-        if (strcasecmp(headers->name, name) == 0)
-            return headers->value;
-    return NULL;
-}
-
 static bool is_one_of(const char *name, const char *const *names)
 {
     for (; *names; names++)
@@ -74,7 +66,7 @@ static bool is_passed_on(const struct http_header *h, const char *connection, bo
 
 struct http_header *relay_headers(const struct http_header *headers, bool upgrades)
 {
-    const char *connection = header(headers, "Connection");
+    const char *connection = http_header_find(headers, "Connection");
     size_t n = 0;
     for (const struct http_header *h = headers; h->name; h++)
         n++;
@@ -131,7 +123,7 @@ static void on_head(void *arg, int code, const struct http_header *headers)
 {
     struct relay *p = arg;
     _cleanup_free_ struct http_header *passed = relay_headers(headers, false);
-    const char *length = header(headers, "Content-Length");
+    const char *length = http_header_find(headers, "Content-Length");
     int64_t n = -1;
     for (const struct http_header *h = passed; h->name; h++) {
         bool is_location = strcasecmp(h->name, "Location") == 0;
