@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "json/json.h"
 #include "server/alloc.h"
-#include "t.h"
+#include "doc.h"
 
 static struct alloc *make(void)
 {
@@ -15,14 +15,6 @@ static struct alloc *make(void)
     return a;
 }
 
-static json_t *doc(const char *text)
-{
-    struct err err;
-    json_t *j = jparse(text, strlen(text), &err);
-    T_TRUE(j != NULL);
-    return j;
-}
-
 /* Writes the Service: what came of it in *ret (new reference), and the message of what was refused ("" for success). */
 static const char *put(struct alloc *a, const char *text, const json_t *old, json_t **ret)
 {
@@ -30,7 +22,7 @@ static const char *put(struct alloc *a, const char *text, const json_t *old, jso
     struct status_causes causes = {0};
     struct alloc_change change = {0};
     struct err err = {.msg = ""};
-    json_t *d = doc(text);
+    json_t *d = t_doc(text);
     int rc = alloc_service(a, d, old, &causes, &change, &err);
     snprintf(message, sizeof(message), "%s", rc < 0 ? err.msg : "");
     if (causes_any(&causes)) {
@@ -213,8 +205,8 @@ TEST(a_failed_write_gives_back_what_it_took)
     struct alloc_change change = {0};
     struct err err;
     _cleanup_json_ json_t *d =
-        doc("{\"spec\":{\"type\":\"NodePort\",\"clusterIP\":\"10.96.0.9\",\"ports\":[{\"port\":1,"
-            "\"nodePort\":30005}]}}");
+        t_doc("{\"spec\":{\"type\":\"NodePort\",\"clusterIP\":\"10.96.0.9\",\"ports\":[{\"port\":1,"
+              "\"nodePort\":30005}]}}");
     T_INT(alloc_service(a, d, NULL, &causes, &change, &err), 0);
     T_INT(change.n, 2);
     alloc_rollback(&change);
@@ -230,8 +222,8 @@ TEST(what_is_stored_is_taken_at_start)
 {
     struct alloc *a = make();
     _cleanup_json_ json_t *d =
-        doc("{\"spec\":{\"type\":\"NodePort\",\"clusterIP\":\"10.96.0.9\",\"ports\":[{\"port\":1,"
-            "\"nodePort\":30005}]}}");
+        t_doc("{\"spec\":{\"type\":\"NodePort\",\"clusterIP\":\"10.96.0.9\",\"ports\":[{\"port\":1,"
+              "\"nodePort\":30005}]}}");
     alloc_restore_service(a, d);
     T_TRUE(*put(a, "{\"spec\":{\"clusterIP\":\"10.96.0.9\"}}", NULL, NULL));
     T_TRUE(*put(a, "{\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":1,\"nodePort\":30005}]}}", NULL, NULL));
@@ -357,8 +349,9 @@ TEST(a_second_family_comes_and_goes)
 TEST(nodes_get_ranges_in_order)
 {
     struct alloc *a = make();
-    _cleanup_json_ json_t *n1 = doc("{}"), *n2 = doc("{}"), *n3 = doc("{\"spec\":{\"podCIDR\":\"10.244.3.0/24\"}}");
-    _cleanup_json_ json_t *n4 = doc("{}"), *n5 = doc("{}"), *n6 = doc("{}");
+    _cleanup_json_ json_t *n1 = t_doc("{}"), *n2 = t_doc("{}"),
+                          *n3 = t_doc("{\"spec\":{\"podCIDR\":\"10.244.3.0/24\"}}");
+    _cleanup_json_ json_t *n4 = t_doc("{}"), *n5 = t_doc("{}"), *n6 = t_doc("{}");
     T_STR(add_node(a, n1), "10.244.0.0/24");
     T_JSON(jget(n1, "spec.podCIDRs"), "[\"10.244.0.0/24\"]");
     T_STR(add_node(a, n2), "10.244.1.0/24");
@@ -376,13 +369,13 @@ TEST(nodes_get_a_range_of_each_family)
 {
     struct err err;
     struct alloc *a = alloc_new("10.96.0.0/24,fd00:10:96::/112", "10.244.0.0/16,fd00:10:244::/56", 1, 9, &err);
-    _cleanup_json_ json_t *n1 = doc("{}"), *n2 = doc("{}");
+    _cleanup_json_ json_t *n1 = t_doc("{}"), *n2 = t_doc("{}");
     T_STR(add_node(a, n1), "10.244.0.0/24");
     T_STR(add_node(a, n2), "10.244.1.0/24");
     T_JSON(jget(n2, "spec.podCIDRs"), "[\"10.244.1.0/24\", \"fd00:10:244:1::/64\"]");
     alloc_free(a);
     a = alloc_new("fd00:10:96::/112", "fd00:10:244::/63", 1, 9, &err);
-    _cleanup_json_ json_t *n3 = doc("{}"), *n4 = doc("{}"), *n5 = doc("{}");
+    _cleanup_json_ json_t *n3 = t_doc("{}"), *n4 = t_doc("{}"), *n5 = t_doc("{}");
     T_STR(add_node(a, n3), "fd00:10:244::/64");
     T_STR(add_node(a, n4), "fd00:10:244:1::/64");
     T_STR(add_node(a, n5), "full");

@@ -3,19 +3,10 @@
 #include "base/str.h"
 #include "json/json.h"
 #include "kinds/kind.h"
-#include "t.h"
+#include "doc.h"
 
 /* All times in the documents are before this one. */
 #define NOW "2026-11-20T12:00:00Z"
-
-static json_t *parse(const char *text)
-{
-    json_error_t where;
-    json_t *doc = json_loads(text, 0, &where);
-    if (!doc)
-        T_FAIL("bad JSON in test: %s: %s", where.text, text);
-    return doc;
-}
 
 /* The cells of the columns up to this priority, joined by '|'. */
 static void check_row(const struct kind *k, const char *text, int priority, const char *want)
@@ -23,7 +14,7 @@ static void check_row(const struct kind *k, const char *text, int priority, cons
     char got[1024] = "";
     int64_t now = 0;
     size_t used = 0;
-    _cleanup_json_ json_t *doc = parse(text);
+    _cleanup_json_ json_t *doc = t_doc(text);
     time_parse(NOW, &now);
     for (const struct column *c = k->columns; c->name; c++) {
         if (c->priority > priority)

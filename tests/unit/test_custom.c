@@ -2,15 +2,7 @@
 #include "api/schema.h"
 #include "json/json.h"
 #include "kinds/custom.h"
-#include "t.h"
-
-static json_t *parse(const char *text)
-{
-    json_t *doc = json_loads(text, JSON_DECODE_ANY, NULL);
-    if (!doc)
-        T_FAIL("bad JSON in test: %s", text);
-    return doc;
-}
+#include "doc.h"
 
 /* --- one schema over one document --- */
 
@@ -41,7 +33,7 @@ TEST(pruning)
             for (char *s = text[n]; *s; s++)
                 *s = *s == '\'' ? '"' : *s;
         }
-        _cleanup_json_ json_t *schema = parse(text[0]), *doc = parse(text[1]), *unknown = json_array();
+        _cleanup_json_ json_t *schema = t_doc(text[0]), *doc = t_doc(text[1]), *unknown = json_array();
         custom_prune(schema, doc, unknown);
         T_JSON(doc, text[2]);
         T_JSON(unknown, text[3]);
@@ -50,12 +42,12 @@ TEST(pruning)
 
 TEST(defaults)
 {
-    _cleanup_json_ json_t *schema = parse(
+    _cleanup_json_ json_t *schema = t_doc(
         "{\"properties\": {\"a\": {\"type\": \"object\", \"default\": {}, \"properties\": {\"b\": {\"default\": 1}}},"
         " \"n\": {\"nullable\": true, \"default\": 2}, \"o\": {\"default\": 3},"
         " \"l\": {\"items\": {\"properties\": {\"c\": {\"default\": \"x\"}}}},"
         " \"m\": {\"additionalProperties\": {\"properties\": {\"d\": {\"default\": true}}}}}}");
-    _cleanup_json_ json_t *doc = parse("{\"n\": null, \"o\": null, \"l\": [{}, {\"c\": \"y\"}], \"m\": {\"k\": {}}}");
+    _cleanup_json_ json_t *doc = t_doc("{\"n\": null, \"o\": null, \"l\": [{}, {\"c\": \"y\"}], \"m\": {\"k\": {}}}");
     custom_default(schema, doc);
     T_JSON(doc, "{\"a\": {\"b\": 1}, \"n\": null, \"o\": 3, \"l\": [{\"c\": \"x\"}, {\"c\": \"y\"}],"
                 " \"m\": {\"k\": {\"d\": true}}}");
@@ -130,7 +122,7 @@ TEST(validation)
         {"{\"not\": {\"enum\": [1]}}", "1", "<nil>: Invalid value: \"\": \"at\" must not validate the schema (not)"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        _cleanup_json_ json_t *schema = parse(cases[i].schema), *value = parse(cases[i].value);
+        _cleanup_json_ json_t *schema = t_doc(cases[i].schema), *value = t_doc(cases[i].value);
         struct status_causes causes = {0};
         custom_validate_value(schema, value, "at", &causes);
         T_STR(causes_text(&causes), cases[i].want);
@@ -163,7 +155,7 @@ TEST(formats)
 /* A pattern that backtracks without end gives up, and soon. */
 TEST(patterns_have_a_limit)
 {
-    _cleanup_json_ json_t *schema = parse("{\"type\": \"string\", \"pattern\": \"^(a+)+$\"}");
+    _cleanup_json_ json_t *schema = t_doc("{\"type\": \"string\", \"pattern\": \"^(a+)+$\"}");
     _cleanup_json_ json_t *value = json_string("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab");
     struct status_causes causes = {0};
     custom_validate_value(schema, value, "at", &causes);
@@ -209,7 +201,7 @@ TEST(structural_schemas)
          "implicitly specified"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        _cleanup_json_ json_t *schema = parse(cases[i].schema);
+        _cleanup_json_ json_t *schema = t_doc(cases[i].schema);
         struct status_causes causes = {0};
         custom_check_schema(&causes, schema, "s");
         T_STR(causes_text(&causes), cases[i].want);
@@ -218,7 +210,7 @@ TEST(structural_schemas)
 
 TEST(tables_of_schemas)
 {
-    _cleanup_json_ json_t *schema = parse(
+    _cleanup_json_ json_t *schema = t_doc(
         "{\"properties\": {\"spec\": {\"type\": \"object\", \"properties\": {\"ports\": {\"type\": \"array\","
         " \"x-kubernetes-list-type\": \"map\", \"x-kubernetes-list-map-keys\": [\"port\", \"proto\"],"
         " \"items\": {\"type\": \"object\", \"properties\": {\"port\": {\"type\": \"integer\"}}}},"
@@ -238,7 +230,7 @@ TEST(tables_of_schemas)
 
 static json_t *definition(void)
 {
-    return parse("{\"metadata\": {\"name\": \"tabs.example.com\"}, \"spec\": {\"group\": \"example.com\", \"scope\": "
+    return t_doc("{\"metadata\": {\"name\": \"tabs.example.com\"}, \"spec\": {\"group\": \"example.com\", \"scope\": "
                  "\"Namespaced\","
                  " \"names\": {\"plural\": \"tabs\", \"kind\": \"Tab\", \"shortNames\": [\"tb\"]}, \"versions\": ["
                  "{\"name\": \"v1alpha1\", \"served\": true, \"storage\": false, \"deprecated\": true,"

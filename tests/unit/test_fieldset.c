@@ -3,15 +3,7 @@
 #include "api/fieldwalk.h"
 #include "base/str.h"
 #include "json/json.h"
-#include "t.h"
-
-static json_t *doc(const char *text)
-{
-    json_t *j = json_loads(text, JSON_DECODE_ANY, NULL);
-    if (!j)
-        T_FAIL("bad JSON in test: %s", text);
-    return j;
-}
+#include "doc.h"
 
 /* --- sets --- */
 
@@ -35,7 +27,7 @@ TEST(sets_from_outside_are_brought_to_one_form)
         {"[]", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        _cleanup_json_ json_t *in = doc(rows[i].text), *out = fieldset_parse(in);
+        _cleanup_json_ json_t *in = t_doc(rows[i].text), *out = fieldset_parse(in);
         if (rows[i].want)
             T_JSON(out, rows[i].want);
         else
@@ -52,9 +44,9 @@ TEST(paths_are_printed_as_upstream_does)
 {
     struct buf out = BUF_INIT(0);
     _cleanup_json_ json_t *set =
-        doc("{\"f:spec\":{\"f:template\":{\"f:containers\":{\"k:{\\\"name\\\":\\\"web\\\"}\":{\".\":{},"
-            "\"f:image\":{},\"f:ports\":{\"k:{\\\"containerPort\\\":80,\\\"protocol\\\":\\\"TCP\\\"}\":"
-            "{}}}}},\"f:replicas\":{}},\"f:finalizers\":{\"v:\\\"a\\\"\":{},\"i:2\":{}}}");
+        t_doc("{\"f:spec\":{\"f:template\":{\"f:containers\":{\"k:{\\\"name\\\":\\\"web\\\"}\":{\".\":{},"
+              "\"f:image\":{},\"f:ports\":{\"k:{\\\"containerPort\\\":80,\\\"protocol\\\":\\\"TCP\\\"}\":"
+              "{}}}}},\"f:replicas\":{}},\"f:finalizers\":{\"v:\\\"a\\\"\":{},\"i:2\":{}}}");
     fieldset_each(set, join, &out);
     T_STR(buf_str(&out), ".finalizers[2] .finalizers[=\"a\"] .spec.replicas "
                          ".spec.template.containers[name=\"web\"] .spec.template.containers[name=\"web\"].image "
@@ -123,7 +115,7 @@ TEST(algebra_holds_for_random_sets)
 
 TEST(a_document_sets_its_leaves_and_items)
 {
-    _cleanup_json_ json_t *web = doc(WEB), *set = fields_of(&kind_deployment, web);
+    _cleanup_json_ json_t *web = t_doc(WEB), *set = fields_of(&kind_deployment, web);
     T_JSON(
         set,
         "{\"f:metadata\":{\"f:labels\":{\"f:app\":{}}},\"f:spec\":{\"f:replicas\":{},\"f:selector\":{},\"f:template\":"
@@ -134,7 +126,7 @@ TEST(a_document_sets_its_leaves_and_items)
 
 TEST(what_is_new_is_owned_with_what_holds_it)
 {
-    _cleanup_json_ json_t *web = doc(WEB);
+    _cleanup_json_ json_t *web = t_doc(WEB);
     struct field_changes c = fields_compare(&kind_deployment, NULL, web);
     T_JSON(c.set,
            "{\"f:metadata\":{\"f:labels\":{\".\":{},\"f:app\":{}}},\"f:spec\":{\"f:replicas\":{},\"f:selector\":{},\"f:"
@@ -149,7 +141,7 @@ TEST(what_is_new_is_owned_with_what_holds_it)
 
 static void changes(const struct kind *k, const char *a, const char *b, const char *set, const char *removed)
 {
-    _cleanup_json_ json_t *x = doc(a), *y = doc(b);
+    _cleanup_json_ json_t *x = t_doc(a), *y = t_doc(b);
     struct field_changes c = fields_compare(k, x, y);
     T_JSON(c.set, set);
     T_JSON(c.removed, removed);
@@ -176,7 +168,7 @@ TEST(documents_are_compared_field_by_field)
 
 static void merges(const struct kind *k, const char *live, const char *config, const char *want)
 {
-    _cleanup_json_ json_t *a = doc(live), *b = doc(config), *m = fields_merge(k, a, b);
+    _cleanup_json_ json_t *a = t_doc(live), *b = t_doc(config), *m = fields_merge(k, a, b);
     T_JSON(m, want);
 }
 
@@ -198,12 +190,13 @@ TEST(documents_merge)
 
 TEST(fields_are_removed_with_what_is_empty_then)
 {
-    _cleanup_json_ json_t *web = doc(WEB);
-    _cleanup_json_ json_t *set = doc("{\"f:metadata\":{\"f:labels\":{\"f:app\":{}}},\"f:spec\":{\"f:replicas\":{},\"f:"
-                                     "template\":{\"f:spec\":{\"f:containers\":"
-                                     "{\"k:{\\\"name\\\":\\\"c\\\"}\":{\"f:args\":{},\"f:ports\":{\"k:{"
-                                     "\\\"containerPort\\\":80,\\\"protocol\\\":\\\"TCP\\\"}\":{}},"
-                                     "\"f:nothing\":{}},\"k:{\\\"name\\\":\\\"other\\\"}\":{}}}}}}");
+    _cleanup_json_ json_t *web = t_doc(WEB);
+    _cleanup_json_ json_t *set =
+        t_doc("{\"f:metadata\":{\"f:labels\":{\"f:app\":{}}},\"f:spec\":{\"f:replicas\":{},\"f:"
+              "template\":{\"f:spec\":{\"f:containers\":"
+              "{\"k:{\\\"name\\\":\\\"c\\\"}\":{\"f:args\":{},\"f:ports\":{\"k:{"
+              "\\\"containerPort\\\":80,\\\"protocol\\\":\\\"TCP\\\"}\":{}},"
+              "\"f:nothing\":{}},\"k:{\\\"name\\\":\\\"other\\\"}\":{}}}}}}");
     fields_remove(&kind_deployment, web, set);
     T_JSON(web, "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\"},"
                 "\"spec\":{\"selector\":{\"matchLabels\":{\"app\":\"web\"}},\"template\":{\"metadata\":{\"labels\":"
@@ -228,7 +221,7 @@ TEST(what_cannot_be_applied_is_told)
         {"{\"spec\":{\"selector\":{\"matchLabel\":{}}}}", ".spec.selector.matchLabel: field not declared in schema"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        _cleanup_json_ json_t *d = doc(rows[i].doc);
+        _cleanup_json_ json_t *d = t_doc(rows[i].doc);
         _cleanup_free_ char *why = fields_check(&kind_deployment, d);
         T_STR(why, rows[i].want);
     }

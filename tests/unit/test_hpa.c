@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "json/json.h"
-#include "t.h"
+#include "doc.h"
 
 #define SECOND 1000000LL
 #define NOW (10000 * SECOND)
@@ -85,18 +85,6 @@ TEST(averages_need_no_requests)
 
 /* --- the pace --- */
 
-static json_t *doc(const char *text)
-{
-    _cleanup_free_ char *copy = xstrdup(text);
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_t *j = json_loads(copy, 0, NULL);
-    if (!j)
-        T_FAIL("bad test document: %s", text);
-    return j;
-}
-
 TEST(policies_and_limits)
 {
     static const struct {
@@ -122,7 +110,7 @@ TEST(policies_and_limits)
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct hpa_memory m = {0};
-        _cleanup_json_ json_t *spec = doc(cases[i].spec);
+        _cleanup_json_ json_t *spec = t_doc(cases[i].spec);
         struct hpa_pace p = hpa_settle(&m, spec, cases[i].current, cases[i].proposed, 1000000);
         if (p.replicas != cases[i].want || !streq(p.limit_reason, cases[i].reason))
             T_FAIL("%s: %lld, %s", cases[i].spec, (long long)p.replicas, p.limit_reason);
@@ -133,8 +121,9 @@ TEST(policies_and_limits)
 TEST(a_period_is_shared_by_its_changes)
 {
     struct hpa_memory m = {0};
-    _cleanup_json_ json_t *spec = doc("{'maxReplicas':100,'behavior':{'scaleUp':{'policies':[{'type':'Pods','value':4,"
-                                      "'periodSeconds':60}]}}}");
+    _cleanup_json_ json_t *spec =
+        t_doc("{'maxReplicas':100,'behavior':{'scaleUp':{'policies':[{'type':'Pods','value':4,"
+              "'periodSeconds':60}]}}}");
     T_INT(hpa_settle(&m, spec, 1, 50, 0).replicas, 5);
     hpa_remember_change(&m, 1, 5, 0);
     T_INT(hpa_settle(&m, spec, 5, 50, 30000).replicas, 5);
@@ -145,7 +134,7 @@ TEST(a_period_is_shared_by_its_changes)
 TEST(the_way_down_is_held_up)
 {
     struct hpa_memory m = {0};
-    _cleanup_json_ json_t *spec = doc("{'maxReplicas':100}");
+    _cleanup_json_ json_t *spec = t_doc("{'maxReplicas':100}");
     T_INT(hpa_settle(&m, spec, 8, 8, 0).replicas, 8);
     struct hpa_pace p = hpa_settle(&m, spec, 8, 2, 60000);
     T_INT(p.replicas, 8);
@@ -160,14 +149,14 @@ TEST(the_way_down_is_held_up)
 
 TEST(the_largest_counts_and_failures_are_named)
 {
-    _cleanup_json_ json_t *pods =
-        doc("[{'metadata':{'name':'a'},'spec':{'containers':[{'name':'c','resources':{'requests':{'cpu':'200m',"
-            "'memory':'64Mi'}}}]},'status':{'phase':'Running','startTime':'1970-01-01T00:00:10Z','conditions':[{'type':"
-            "'Ready','status':'True','lastTransitionTime':'1970-01-01T00:00:20Z'}]}}]");
+    _cleanup_json_ json_t *pods = t_doc(
+        "[{'metadata':{'name':'a'},'spec':{'containers':[{'name':'c','resources':{'requests':{'cpu':'200m',"
+        "'memory':'64Mi'}}}]},'status':{'phase':'Running','startTime':'1970-01-01T00:00:10Z','conditions':[{'type':"
+        "'Ready','status':'True','lastTransitionTime':'1970-01-01T00:00:20Z'}]}}]");
     _cleanup_json_ json_t *metrics =
-        doc("{'a':{'timestamp':'1970-01-01T02:40:00Z','window':'15s','containers':[{'name':'c','usage':{'cpu':'500m',"
-            "'memory':'32Mi'}}]}}");
-    _cleanup_json_ json_t *spec = doc(
+        t_doc("{'a':{'timestamp':'1970-01-01T02:40:00Z','window':'15s','containers':[{'name':'c','usage':{'cpu':'500m',"
+              "'memory':'32Mi'}}]}}");
+    _cleanup_json_ json_t *spec = t_doc(
         "{'metrics':[{'type':'Resource','resource':{'name':'memory','target':{'type':'AverageValue','averageValue':"
         "'32Mi'}}},{'type':'Resource','resource':{'name':'cpu','target':{'type':'Utilization','averageUtilization':50}}"
         "},{'type':'Pods','pods':{'metric':{'name':'rps'},'target':{'averageValue':'1'}}}]}");
@@ -187,8 +176,8 @@ TEST(the_largest_counts_and_failures_are_named)
            "\"averageUtilization\":250}}},{\"type\":\"\"}]");
     json_decref(current);
     _cleanup_json_ json_t *nothing = json_object();
-    _cleanup_json_ json_t *cpu = doc("{'metrics':[{'type':'Resource','resource':{'name':'cpu','target':{'type':"
-                                     "'Utilization','averageUtilization':50}}}]}");
+    _cleanup_json_ json_t *cpu = t_doc("{'metrics':[{'type':'Resource','resource':{'name':'cpu','target':{'type':"
+                                       "'Utilization','averageUtilization':50}}}]}");
     hpa_judge(cpu, pods, nothing, 1, NOW, &v, &current);
     T_STR(v.first_err.msg,
           "failed to get cpu resource metric value: failed to get cpu utilization: unable to get metrics "

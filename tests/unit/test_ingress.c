@@ -8,20 +8,7 @@
 #include "ingress/external.h"
 #include "ingress/render.h"
 #include "json/json.h"
-#include "t.h"
-
-static json_t *doc(const char *text)
-{
-    _cleanup_free_ char *copy = xstrdup(text);
-    struct err err;
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_t *j = jparse(copy, strlen(copy), &err);
-    if (!j)
-        T_FAIL("bad test document: %s in %s", err.msg, copy);
-    return j;
-}
+#include "doc.h"
 
 #define MAX_DOCS 8
 struct world {
@@ -42,7 +29,7 @@ static void make(struct world *w, json_t *secret, const char *const *texts)
     const json_t *list[MAX_DOCS];
     *w = (struct world){.secret = secret};
     for (; texts[w->n]; w->n++)
-        list[w->n] = w->docs[w->n] = doc(texts[w->n]);
+        list[w->n] = w->docs[w->n] = t_doc(texts[w->n]);
     ingress_plan_make(&w->plan, list, w->n, secret_of, w);
 }
 
@@ -174,7 +161,7 @@ TEST(classes)
         {"{'metadata':{'annotations':{'kubernetes.io/ingress.class':'nginx'}}}", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_json_ json_t *j = doc(cases[i].text);
+        _cleanup_json_ json_t *j = t_doc(cases[i].text);
         if (ingress_is_ours(j, controller_of, NULL) != cases[i].ours)
             T_FAIL("%s", cases[i].text);
     }
@@ -211,7 +198,7 @@ TEST(external_names_need_leave)
 {
     const struct svc plain = {.type = SVC_CLUSTER_IP}, out = {.type = SVC_EXTERNAL_NAME, .external_name = "x.test"};
     const struct svc evil = {.type = SVC_EXTERNAL_NAME, .external_name = "x.test:1\n  bind"};
-    _cleanup_json_ json_t *class = doc("{'metadata':{'annotations':{'ingress.c8s.io/allow-external-names':'true'}}}");
+    _cleanup_json_ json_t *class = t_doc("{'metadata':{'annotations':{'ingress.c8s.io/allow-external-names':'true'}}}");
     const struct ingress_backend b = {.port = (char *)"80"};
     bool refused;
     T_TRUE(!external_address(&plain, NULL, &b, &refused) && !refused);

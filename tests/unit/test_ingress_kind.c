@@ -5,20 +5,7 @@
 #include "base/str.h"
 #include "json/json.h"
 #include "kinds/object.h"
-#include "t.h"
-
-static json_t *doc(const char *text)
-{
-    _cleanup_free_ char *copy = xstrdup(text);
-    struct err err;
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_t *j = jparse(copy, strlen(copy), &err);
-    if (!j)
-        T_FAIL("bad test document: %s in %s", err.msg, copy);
-    return j;
-}
+#include "doc.h"
 
 #define SERVICE "'backend':{'service':{'name':'web','port':{'number':80}}}"
 #define PATHS(paths) "{'rules':[{'host':'a.test','http':{'paths':[" paths "]}}]}"
@@ -60,7 +47,7 @@ TEST(rules)
 {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct status_causes causes = {0};
-        json_t *spec = doc(cases[i].spec);
+        json_t *spec = t_doc(cases[i].spec);
         _cleanup_json_ json_t *obj =
             json_pack("{s:{s:s, s:s}, s:o}", "metadata", "name", "a", "namespace", "d", "spec", spec);
         schema_default(&kind_ingress, obj);
@@ -102,7 +89,8 @@ TEST(class_rules)
     };
     for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
         struct status_causes causes = {0};
-        _cleanup_json_ json_t *obj = json_pack("{s:{s:s}, s:o}", "metadata", "name", "a", "spec", doc(classes[i].spec));
+        _cleanup_json_ json_t *obj =
+            json_pack("{s:{s:s}, s:o}", "metadata", "name", "a", "spec", t_doc(classes[i].spec));
         schema_default(&kind_ingressclass, obj);
         schema_validate(&kind_ingressclass, obj, NULL, &causes);
         T_STR(jstr(json_array_get(causes.list, 0), "field"), classes[i].field);
@@ -131,7 +119,7 @@ TEST(old_versions_say_the_same)
             xasprintf("{'apiVersion':'%s','kind':'Ingress',%s," OLD_SPEC "}", version, meta);
         _cleanup_free_ char *new_text =
             xasprintf("{'apiVersion':'networking.k8s.io/v1','kind':'Ingress',%s," NEW_SPEC "}", meta);
-        _cleanup_json_ json_t *old = doc(old_text), *new = doc(new_text), *edited = doc(old_text);
+        _cleanup_json_ json_t *old = t_doc(old_text), *new = t_doc(new_text), *edited = t_doc(old_text);
         kind_to_stored(versions[i], edited);
         T_TRUE(json_equal(edited, new));
         _cleanup_object_ struct object *kept = object_new(&kind_ingress, new);
@@ -145,7 +133,7 @@ TEST(old_versions_say_the_same)
 
 TEST(the_old_path_type_is_filled_in)
 {
-    _cleanup_json_ json_t *old = doc("{'spec':{'rules':[{'http':{'paths':[{'backend':{'serviceName':'a'}}]}}]}}");
+    _cleanup_json_ json_t *old = t_doc("{'spec':{'rules':[{'http':{'paths':[{'backend':{'serviceName':'a'}}]}}]}}");
     kind_to_stored(&kind_ingress_extensions, old);
     T_JSON(jget(old, "spec.rules"), "[{\"http\": {\"paths\": [{\"pathType\": \"ImplementationSpecific\", \"backend\": "
                                     "{\"service\": {\"name\": \"a\"}}}]}}]");
@@ -155,7 +143,7 @@ TEST(columns)
 {
     static const char *const want[] = {"a", "haproxy", "a.test,b.test,c.test + 1 more...", "172.28.128.10...",
                                        "80, 443"};
-    _cleanup_json_ json_t *obj = doc(
+    _cleanup_json_ json_t *obj = t_doc(
         "{'metadata':{'name':'a'},'spec':{'ingressClassName':'haproxy','tls':[{}],'rules':[{'host':'a.test'},{'host':"
         "'b.test'},{'host':'c.test'},{'host':'d.test'},{}]},'status':{'loadBalancer':{'ingress':[{'ip':'172.28.128.10'"
         "},{'hostname':'x.test'}]}}}");

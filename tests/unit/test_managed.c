@@ -3,19 +3,11 @@
 #include "api/fieldwalk.h"
 #include "base/str.h"
 #include "json/json.h"
-#include "t.h"
+#include "doc.h"
 
 #define SECOND 1000000
 
 static int64_t now;
-
-static json_t *doc(const char *text)
-{
-    json_t *j = json_loads(text, JSON_DECODE_ANY, NULL);
-    if (!j)
-        T_FAIL("bad JSON in test: %s", text);
-    return j;
-}
 
 static struct writer writer(const char *manager)
 {
@@ -26,7 +18,7 @@ static struct writer writer(const char *manager)
 static void update(json_t **obj, const char *manager, const char *text)
 {
     struct writer w = writer(manager);
-    json_t *next = doc(text), *list = managed_update(&kind_configmap, *obj, next, &w);
+    json_t *next = t_doc(text), *list = managed_update(&kind_configmap, *obj, next, &w);
     jset(next, "metadata.managedFields", list);
     json_decref(*obj);
     *obj = next;
@@ -36,7 +28,7 @@ static void update(json_t **obj, const char *manager, const char *text)
 static char *apply_kind(const struct kind *k, json_t **obj, const char *manager, const char *text, bool force)
 {
     struct writer w = writer(manager);
-    _cleanup_json_ json_t *config = doc(text), *status = NULL;
+    _cleanup_json_ json_t *config = t_doc(text), *status = NULL;
     json_t *next = managed_apply(k, *obj, config, &w, force, &status);
     if (!next)
         return xstrdup(jstr(status, "message"));
@@ -76,7 +68,7 @@ TEST(ordinary_writers_own_what_they_change)
 
 TEST(an_object_that_is_not_tracked_stays_so)
 {
-    json_t *obj = doc(DATA("\"x\":\"1\""));
+    json_t *obj = t_doc(DATA("\"x\":\"1\""));
     update(&obj, "a", DATA("\"x\":\"2\""));
     T_TRUE(!jget(obj, "metadata.managedFields"));
     applies(&obj, "b", DATA("\"y\":\"1\""));
@@ -106,7 +98,7 @@ TEST(old_writers_become_one)
     for (int i = 0; i < 15; i++) {
         char manager[16];
         snprintf(manager, sizeof(manager), "m%02d", i);
-        _cleanup_json_ json_t *next = doc(DATA("\"k\":\"1\""));
+        _cleanup_json_ json_t *next = t_doc(DATA("\"k\":\"1\""));
         json_object_update(json_object_get(next, "data"), json_object_get(obj, "data"));
         json_object_set_new(json_object_get(next, "data"), manager, json_string("1"));
         _cleanup_free_ char *printed = jprint(next);

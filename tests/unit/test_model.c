@@ -6,26 +6,13 @@
 #include "base/str.h"
 #include "json/json.h"
 #include "service/model.h"
-#include "t.h"
-
-static json_t *doc(const char *text)
-{
-    _cleanup_free_ char *copy = xstrdup(text);
-    struct err err;
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_t *j = jparse(copy, strlen(copy), &err);
-    if (!j)
-        T_FAIL("bad test document: %s in %s", err.msg, copy);
-    return j;
-}
+#include "doc.h"
 
 static void set_service(struct model *m, const char *key, const char *text)
 {
     const char *slash = strchr(key, '/');
     _cleanup_free_ char *ns = xstrndup(key, (size_t)(slash - key));
-    _cleanup_json_ json_t *j = text ? doc(text) : NULL;
+    _cleanup_json_ json_t *j = text ? t_doc(text) : NULL;
     model_set_service(m, ns, slash + 1, j);
 }
 
@@ -33,7 +20,7 @@ static void set_slice(struct model *m, const char *key, const char *text)
 {
     const char *slash = strchr(key, '/');
     _cleanup_free_ char *ns = xstrndup(key, (size_t)(slash - key));
-    _cleanup_json_ json_t *j = text ? doc(text) : NULL;
+    _cleanup_json_ json_t *j = text ? t_doc(text) : NULL;
     model_set_slice(m, ns, slash + 1, j);
 }
 
@@ -260,7 +247,7 @@ TEST(rules_of_services)
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         const struct rule *r = &rules[i];
         struct model *m = model_new();
-        _cleanup_json_ json_t *node = doc("{'metadata':{'labels':{'topology.kubernetes.io/zone':'z1'}}}");
+        _cleanup_json_ json_t *node = t_doc("{'metadata':{'labels':{'topology.kubernetes.io/zone':'z1'}}}");
         model_set_node(m, "n1", node);
         set_service(m, "d/web", r->service);
         for (size_t k = 0; k < ARRAY_LEN(r->slices) && r->slices[k]; k++) {
@@ -559,7 +546,7 @@ TEST(hints_come_from_slices_and_zones_from_nodes)
     struct seen seen = {0};
     struct model_reader *r = model_reader_new(m, on_changed, &seen);
     TAKEN(r, seen, "d/web ");
-    _cleanup_json_ json_t *node = doc("{'metadata':{'labels':{'topology.kubernetes.io/zone':'a'}}}");
+    _cleanup_json_ json_t *node = t_doc("{'metadata':{'labels':{'topology.kubernetes.io/zone':'a'}}}");
     model_set_node(m, "n9", node); /* whoever is there sees other endpoints now */
     T_STR(model_zone_of(m, "n9"), "a");
     T_STR(model_zone_of(m, "n8"), "");
@@ -578,7 +565,7 @@ TEST(a_slice_may_come_first_and_may_change_its_service)
     set_service(m, "d/web", SPEC(""));
     set_service(m, "d/other", "{'spec':{'clusterIP':'10.96.0.10','ports':[{'port':80}]}}");
     T_INT(model_get(m, "d", "web")->ports[0].n_endpoints, 1);
-    _cleanup_json_ json_t *moved = doc(SLICE("'endpoints':[" EP("10.244.0.2", "") "]," PORT));
+    _cleanup_json_ json_t *moved = t_doc(SLICE("'endpoints':[" EP("10.244.0.2", "") "]," PORT));
     json_object_set_new(jget(moved, "metadata.labels"), "kubernetes.io/service-name", json_string("other"));
     model_set_slice(m, "d", "s", moved);
     T_INT(model_get(m, "d", "web")->ports[0].n_endpoints, 0);
@@ -645,7 +632,7 @@ static json_t *random_service(int i)
     };
     char text[400];
     snprintf(text, sizeof(text), specs[below(ARRAY_LEN(specs))], i + 1);
-    return doc(text);
+    return t_doc(text);
 }
 
 static json_t *random_slice(void)
@@ -663,7 +650,7 @@ static json_t *random_slice(void)
     }
     buf_addf(&b, "],'ports':[{'name':'%c','port':%d,'protocol':'%s'}]}", 'a' + below(3), 8000 + below(2),
              below(3) ? "TCP" : "UDP");
-    json_t *j = doc(buf_str(&b));
+    json_t *j = t_doc(buf_str(&b));
     buf_done(&b);
     return j;
 }
@@ -672,7 +659,7 @@ static json_t *random_node(void)
 {
     static const char *const nodes[] = {"{}", "{'metadata':{'labels':{'topology.kubernetes.io/zone':'z1'}}}",
                                         "{'metadata':{'labels':{'topology.kubernetes.io/zone':'z2'}}}"};
-    return doc(nodes[below(3)]);
+    return t_doc(nodes[below(3)]);
 }
 
 static void replace(json_t **at, json_t *now)
@@ -799,7 +786,7 @@ static json_t *big_slice(int i, int endpoints)
                  "'pod-%d-%d'}}",
                  k ? "," : "", 1 + k, i / 256, i % 256, k, i, k);
     buf_adds(&b, "]," PORT "}");
-    json_t *j = doc(buf_str(&b));
+    json_t *j = t_doc(buf_str(&b));
     buf_done(&b);
     return j;
 }

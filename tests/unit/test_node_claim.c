@@ -6,15 +6,7 @@
 #include "base/alloc.h"
 #include "node/claim.h"
 #include "node/paths.h"
-#include "t.h"
-
-static json_t *parse(const char *text)
-{
-    json_t *doc = json_loads(text, 0, NULL);
-    if (!doc)
-        T_FAIL("bad JSON: %s", text);
-    return doc;
-}
+#include "doc.h"
 
 #define BOUND(volume)                                                                                                  \
     "{\"persistentvolumeclaim/c\":{\"metadata\":{\"namespace\":\"a\",\"name\":\"c\",\"uid\":\"u\"},\"spec\":{"         \
@@ -35,11 +27,11 @@ TEST(claims_lead_to_paths)
         {BOUND("\"csi\":{\"driver\":\"d.example\"}"), NULL,
          "kubernetes.io/csi: driver name d.example not found in the list of registered CSI drivers"},
     };
-    _cleanup_json_ json_t *pod = parse("{\"metadata\":{\"name\":\"p\",\"uid\":\"p\"}}");
-    _cleanup_json_ json_t *volume = parse("{\"name\":\"d\",\"persistentVolumeClaim\":{\"claimName\":\"c\"}}");
+    _cleanup_json_ json_t *pod = t_doc("{\"metadata\":{\"name\":\"p\",\"uid\":\"p\"}}");
+    _cleanup_json_ json_t *volume = t_doc("{\"name\":\"d\",\"persistentVolumeClaim\":{\"claimName\":\"c\"}}");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct err err = {0};
-        _cleanup_json_ json_t *refs = parse(rows[i].refs);
+        _cleanup_json_ json_t *refs = t_doc(rows[i].refs);
         const json_t *behind = claim_volume(pod, refs, volume, &err);
         T_STR(behind ? claim_volume_path(behind, &err) : NULL, rows[i].path);
         if (rows[i].why)

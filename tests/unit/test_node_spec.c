@@ -4,16 +4,7 @@
 #include "node/env.h"
 #include "base/str.h"
 #include "node/spec.h"
-#include "t.h"
-
-static json_t *parse(const char *text)
-{
-    json_error_t e;
-    json_t *j = json_loads(text, 0, &e);
-    if (!j)
-        T_FAIL("bad JSON in test: %s: %s", e.text, text);
-    return j;
-}
+#include "doc.h"
 
 static const char image_text[] = "{\"config\": {\"Entrypoint\": [\"/entry\"], \"Cmd\": [\"serve\", \"all\"], \"Env\": "
                                  "[\"PATH=/bin\", \"A=image\"], \"WorkingDir\": \"/srv\", \"User\": \"web\"}}";
@@ -26,11 +17,11 @@ struct world {
 
 static void world_init(struct world *w, const char *container, const char *pod_spec)
 {
-    *w = (struct world){.pod = parse("{\"metadata\": {\"name\": \"p\", \"namespace\": \"ns\", \"uid\": \"u-1\"}}"),
-                        .image = parse(image_text),
-                        .env = parse("{\"A\": \"pod\", \"WHO\": \"world\"}")};
-    json_t *spec = parse(pod_spec);
-    json_object_set_new(spec, "containers", json_pack("[o]", parse(container)));
+    *w = (struct world){.pod = t_doc("{\"metadata\": {\"name\": \"p\", \"namespace\": \"ns\", \"uid\": \"u-1\"}}"),
+                        .image = t_doc(image_text),
+                        .env = t_doc("{\"A\": \"pod\", \"WHO\": \"world\"}")};
+    json_t *spec = t_doc(pod_spec);
+    json_object_set_new(spec, "containers", json_pack("[o]", t_doc(container)));
     json_object_set_new(w->pod, "spec", spec);
     w->in = (struct spec_input){
         .pod = w->pod,
@@ -258,7 +249,7 @@ TEST(quality_of_service)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct world own;
         world_init(&own, "{}", "{}");
-        json_object_set_new((json_t *)own.in.container, "resources", parse(cases[i].resources));
+        json_object_set_new((json_t *)own.in.container, "resources", t_doc(cases[i].resources));
         T_STR(spec_qos_class(own.pod), cases[i].qos);
         T_INT(spec_oom_score_adj(own.pod, own.in.container, 1 << 30), cases[i].oom);
         world_done(&own);

@@ -6,16 +6,7 @@
 #include "node/files.h"
 #include "node/grpc.h"
 #include "node/user.h"
-#include "t.h"
-
-static json_t *parse(const char *text)
-{
-    json_error_t e;
-    json_t *j = json_loads(text, 0, &e);
-    if (!j)
-        T_FAIL("bad JSON in test: %s: %s", e.text, text);
-    return j;
-}
+#include "doc.h"
 
 /* --- logs --- */
 
@@ -119,8 +110,8 @@ TEST(resolv_conf_follows_policy_and_config)
          "ndots:1\n"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        json_t *pod = parse("{\"metadata\": {\"name\": \"p\", \"namespace\": \"default\"}}");
-        json_object_set_new(pod, "spec", parse(cases[i].spec));
+        json_t *pod = t_doc("{\"metadata\": {\"name\": \"p\", \"namespace\": \"default\"}}");
+        json_object_set_new(pod, "spec", t_doc(cases[i].spec));
         char *got = files_resolv_conf(pod, "10.96.0.10", "cluster.local", cases[i].node);
         T_STR(got, cases[i].want);
         free(got);
@@ -131,7 +122,7 @@ TEST(resolv_conf_follows_policy_and_config)
 TEST(hosts_and_hostname)
 {
     json_t *pod =
-        parse("{\"metadata\": {\"name\": \"web-0\", \"namespace\": \"shop\"}, \"spec\": {\"hostname\": \"web\", "
+        t_doc("{\"metadata\": {\"name\": \"web-0\", \"namespace\": \"shop\"}, \"spec\": {\"hostname\": \"web\", "
               "\"subdomain\": \"front\", \"hostAliases\": [{\"ip\": \"192.0.2.1\", \"hostnames\": [\"a\", \"b\"]}]}}");
     char *name = files_hostname(pod, "n1"), *got = files_hosts(pod, name, "10.244.0.7", "cluster.local");
     T_STR(name, "web");
@@ -144,7 +135,7 @@ TEST(hosts_and_hostname)
     T_STR(name, "n1");
     free(name);
     json_decref(pod);
-    pod = parse("{\"metadata\": {\"name\": \"a123456789-123456789-123456789-123456789-123456789-123456789-1-x\"}, "
+    pod = t_doc("{\"metadata\": {\"name\": \"a123456789-123456789-123456789-123456789-123456789-123456789-1-x\"}, "
                 "\"spec\": {}}");
     name = files_hostname(pod, "n1"); /* cut to 63, and no dash at the end */
     T_STR(name, "a123456789-123456789-123456789-123456789-123456789-123456789-1");
@@ -169,13 +160,13 @@ static const struct pod_facts facts = {.pod_ips = "10.244.0.7",
 /* Runs env_build() for the members of a container; the result as JSON text, or "error: …". The caller frees. */
 static char *build(const char *members)
 {
-    json_t *pod = parse(pod_text),
+    json_t *pod = t_doc(pod_text),
            *container = json_array_get(json_object_get(json_object_get(pod, "spec"), "containers"), 0);
-    json_t *more = parse(members);
+    json_t *more = t_doc(members);
     json_object_update(container, more);
-    json_t *services = parse("{\"KUBERNETES_SERVICE_HOST\": \"10.96.0.1\", \"OWN\": \"service\"}");
+    json_t *services = t_doc("{\"KUBERNETES_SERVICE_HOST\": \"10.96.0.1\", \"OWN\": \"service\"}");
     json_t *refs =
-        parse("{\"configmap/cm\": {\"kind\": \"ConfigMap\", \"data\": {\"k\": \"v\", \"1bad\": \"x\", \"ok-name\": "
+        t_doc("{\"configmap/cm\": {\"kind\": \"ConfigMap\", \"data\": {\"k\": \"v\", \"1bad\": \"x\", \"ok-name\": "
               "\"y\"}}, \"secret/s\": {\"kind\": \"Secret\", \"data\": {\"pw\": \"aHVudGVyMg==\"}}}");
     struct env_input in = {pod, container, &facts, services, refs};
     struct err err;
@@ -238,7 +229,7 @@ TEST(environment_is_as_asked_for)
 
 TEST(labels_fill_a_file)
 {
-    json_t *pod = parse(pod_text);
+    json_t *pod = t_doc(pod_text);
     struct err err;
     char *got = fieldref_value(pod, &facts, "metadata.labels", true, &err);
     T_STR(got, "a.b/c=\"x\\\"y\"\napp=\"web\"");

@@ -6,7 +6,7 @@
 #include "json/json.h"
 #include "proxy/affinity.h"
 #include "proxy/ruleset.h"
-#include "t.h"
+#include "doc.h"
 
 static struct ip node_ip, dns_ip;
 static struct site site;
@@ -17,19 +17,6 @@ static void make_site(void)
     T_TRUE(ip_parse("172.28.128.10", &node_ip) && ip_parse("10.96.0.10", &dns_ip));
     T_TRUE(cidr_parse("10.244.0.0/16", &site.pods) && cidr_parse("10.96.0.0/12", &site.services));
     site.dns = dns_ip;
-}
-
-static json_t *doc(const char *text)
-{
-    _cleanup_free_ char *copy = xstrdup(text);
-    struct err err;
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_t *j = jparse(copy, strlen(copy), &err);
-    if (!j)
-        T_FAIL("bad test document: %s in %s", err.msg, copy);
-    return j;
 }
 
 /* A model with its ruleset. */
@@ -72,7 +59,7 @@ static void changed(struct world *w)
 
 static void set_service(struct world *w, const char *name, const char *text)
 {
-    _cleanup_json_ json_t *j = text ? doc(text) : NULL;
+    _cleanup_json_ json_t *j = text ? t_doc(text) : NULL;
     model_set_service(w->model, "d", name, j);
     changed(w);
 }
@@ -96,7 +83,7 @@ static void set_endpoints(struct world *w, const char *name, const char *protoco
                      t || u ? "false" : "true", u ? "false" : "true", t ? "true" : "false");
     }
     buf_addf(&b, "],'ports':[{'port':8080,'protocol':'%s'}]}", protocol);
-    _cleanup_json_ json_t *j = doc(buf_str(&b));
+    _cleanup_json_ json_t *j = t_doc(buf_str(&b));
     model_set_slice(w->model, "d", name, j);
     changed(w);
     buf_done(&b);
@@ -164,9 +151,9 @@ static void everything(struct world *w)
         "{'spec':{'type':'NodePort','clusterIP':'10.96.0.3','ports':[{'name':'http','port':80,'nodePort':30080},"
         "{'name':'dns','port':53,'protocol':'UDP','nodePort':30053}]}}");
     _cleanup_json_ json_t *slice =
-        doc("{'metadata':{'labels':{'kubernetes.io/service-name':'node'}},'addressType':'IPv4','endpoints'"
-            ":[{'addresses':['10.244.0.3']}],'ports':[{'name':'http','port':8080},{'name':'dns','port':"
-            "5353,'protocol':'UDP'}]}");
+        t_doc("{'metadata':{'labels':{'kubernetes.io/service-name':'node'}},'addressType':'IPv4','endpoints'"
+              ":[{'addresses':['10.244.0.3']}],'ports':[{'name':'http','port':8080},{'name':'dns','port':"
+              "5353,'protocol':'UDP'}]}");
     model_set_slice(w->model, "d", "node-1", slice);
     changed(w);
     set_service(
@@ -347,7 +334,7 @@ TEST(stale_affinities_are_found_in_the_list)
     ruleset_take(w.rules, &text, &r);
     recheck_sort(&r.affinities);
     buf_clear(&text);
-    _cleanup_json_ json_t *list = doc(
+    _cleanup_json_ json_t *list = t_doc(
         "{'nftables':[{'metainfo':{}},{'map':{'elem':["
         "[{'elem':{'val':{'concat':['10.244.0.9','10.96.0.2',6,80]},'timeout':60,'expires':57}},{'concat':['10.244.0.2'"
         ",8080]}],"

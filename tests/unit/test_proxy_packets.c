@@ -22,7 +22,7 @@
 #include "json/json.h"
 #include "podnet/podnet.h"
 #include "proxy/proxy.h"
-#include "t.h"
+#include "doc.h"
 
 #define RUN_TMP "/run/c8s-test-proxy"
 #define NODE_IP "172.28.128.10"
@@ -221,19 +221,6 @@ static const char *census(int place, int type, const char *ip, uint16_t port, in
 
 /* --- the model's side --- */
 
-static json_t *doc(const char *text)
-{
-    _cleanup_free_ char *copy = xstrdup(text);
-    struct err err;
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_t *j = jparse(copy, strlen(copy), &err);
-    if (!j)
-        T_FAIL("bad test document: %s", err.msg);
-    return j;
-}
-
 static void settle(void)
 {
     while (!proxy_settled(proxy))
@@ -242,7 +229,7 @@ static void settle(void)
 
 static void service(const char *spec)
 {
-    _cleanup_json_ json_t *j = spec ? doc(spec) : NULL;
+    _cleanup_json_ json_t *j = spec ? t_doc(spec) : NULL;
     model_set_service(model, "d", "web", j);
 }
 
@@ -255,7 +242,7 @@ static void endpoints_on(const char *letters, const char *protocol, uint16_t por
         buf_addf(&b, "%s{'addresses':['%s'],'nodeName':'%s'}", c == letters ? "" : ",",
                  pod_ips[(*c | 0x20) == 'a' ? POD_A : POD_B], *c & 0x20 ? "n1" : "n2");
     buf_addf(&b, "],'ports':[{'port':%u,'protocol':'%s'}]}", port, protocol);
-    _cleanup_json_ json_t *j = doc(buf_str(&b));
+    _cleanup_json_ json_t *j = t_doc(buf_str(&b));
     model_set_slice(model, "d", "web-1", j);
     buf_done(&b);
     settle();
@@ -470,7 +457,7 @@ static void slice_with_zones(const char *zone_of_a, const char *zone_of_b)
                   "{'addresses':['%s'],'nodeName':'n2','hints':{'forZones':[{'name':'%s'}]}}],"
                   "'ports':[{'port':%u,'protocol':'TCP'}]}",
                   pod_ips[POD_A], zone_of_a, pod_ips[POD_B], zone_of_b, SERVER_PORT);
-    _cleanup_json_ json_t *j = doc(text);
+    _cleanup_json_ json_t *j = t_doc(text);
     model_set_slice(model, "d", "web-1", j);
     settle();
 }
@@ -478,7 +465,7 @@ static void slice_with_zones(const char *zone_of_a, const char *zone_of_b)
 static void node_in(const char *zone)
 {
     _cleanup_free_ char *text = xasprintf("{'metadata':{'labels':{'topology.kubernetes.io/zone':'%s'}}}", zone);
-    _cleanup_json_ json_t *j = doc(text);
+    _cleanup_json_ json_t *j = t_doc(text);
     model_set_node(model, "n1", j);
     settle();
 }
@@ -579,7 +566,7 @@ TEST(more_endpoints_than_exact_chains)
                  "{'addresses':['10.244.0.%d']}],'ports':[{'port':%d}]}",
                  3 + i % 2, MANY_PORT + i);
         snprintf(name, sizeof(name), "many-%d", i);
-        _cleanup_json_ json_t *j = doc(buf_str(&b));
+        _cleanup_json_ json_t *j = t_doc(buf_str(&b));
         model_set_slice(model, "d", name, j);
         buf_addf(&want, "%s%d", i ? " " : "", MANY_PORT + i);
     }

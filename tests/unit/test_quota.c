@@ -6,15 +6,7 @@
 #include "api/schema.h"
 #include "base/str.h"
 #include "json/json.h"
-#include "t.h"
-
-static json_t *parsed(const char *text)
-{
-    struct err err;
-    json_t *j = jparse(text, strlen(text), &err);
-    T_TRUE(j);
-    return j;
-}
+#include "doc.h"
 
 static const char *usage(const char *resource, const struct kind *k, const json_t *obj)
 {
@@ -25,7 +17,7 @@ static const char *usage(const char *resource, const struct kind *k, const json_
 
 TEST(pods_use_what_their_containers_say)
 {
-    _cleanup_json_ json_t *pod = parsed(
+    _cleanup_json_ json_t *pod = t_doc(
         "{\"spec\": {\"containers\": [{\"name\": \"a\", \"resources\": {\"requests\": {\"cpu\": \"400m\", \"memory\": "
         "\"600Mi\"}, \"limits\": {\"cpu\": \"800m\"}}}, {\"name\": \"b\", \"resources\": {\"requests\": {\"cpu\": "
         "\"100m\"}}}], \"initContainers\": [{\"name\": \"i\", \"resources\": {\"requests\": {\"memory\": "
@@ -46,7 +38,7 @@ TEST(pods_use_what_their_containers_say)
 
 TEST(services_use_ports_and_balancers)
 {
-    _cleanup_json_ json_t *s = parsed("{\"spec\": {\"type\": \"LoadBalancer\", \"ports\": [{}, {}]}}");
+    _cleanup_json_ json_t *s = t_doc("{\"spec\": {\"type\": \"LoadBalancer\", \"ports\": [{}, {}]}}");
     T_STR(usage("services", &kind_service, s), "1");
     T_STR(usage("services.loadbalancers", &kind_service, s), "1");
     T_STR(usage("services.nodeports", &kind_service, s), "2");
@@ -66,11 +58,11 @@ TEST(kinds_count_by_name_and_group)
 
 TEST(scopes_choose_pods)
 {
-    _cleanup_json_ json_t *quota = parsed("{\"spec\": {\"scopes\": [\"BestEffort\", \"NotTerminating\"]}}");
-    _cleanup_json_ json_t *pod = parsed("{\"spec\": {\"containers\": [{\"name\": \"a\"}]}}");
-    _cleanup_json_ json_t *classes = parsed(
-        "{\"spec\": {\"scopeSelector\": {\"matchExpressions\": [{\"scopeName\": \"PriorityClass\", \"operator\": "
-        "\"In\", \"values\": [\"high\"]}]}}}");
+    _cleanup_json_ json_t *quota = t_doc("{\"spec\": {\"scopes\": [\"BestEffort\", \"NotTerminating\"]}}");
+    _cleanup_json_ json_t *pod = t_doc("{\"spec\": {\"containers\": [{\"name\": \"a\"}]}}");
+    _cleanup_json_ json_t *classes =
+        t_doc("{\"spec\": {\"scopeSelector\": {\"matchExpressions\": [{\"scopeName\": \"PriorityClass\", \"operator\": "
+              "\"In\", \"values\": [\"high\"]}]}}}");
     T_TRUE(quota_covers(quota, &kind_pod, pod) && !quota_covers(quota, &kind_secret, pod));
     T_TRUE(!quota_covers(classes, &kind_pod, pod));
     jset_str(pod, "spec.priorityClassName", "high");
@@ -81,10 +73,10 @@ TEST(scopes_choose_pods)
 
 TEST(silent_containers_are_named)
 {
-    _cleanup_json_ json_t *quota = parsed("{\"spec\": {\"hard\": {\"limits.cpu\": \"1\", \"requests.memory\": \"1Gi\", "
-                                          "\"pods\": \"4\"}}}");
-    _cleanup_json_ json_t *pod = parsed("{\"spec\": {\"containers\": [{\"name\": \"a\"}, {\"name\": \"b\", "
-                                        "\"resources\": {\"requests\": {\"memory\": \"1\"}}}]}}");
+    _cleanup_json_ json_t *quota = t_doc("{\"spec\": {\"hard\": {\"limits.cpu\": \"1\", \"requests.memory\": \"1Gi\", "
+                                         "\"pods\": \"4\"}}}");
+    _cleanup_json_ json_t *pod = t_doc("{\"spec\": {\"containers\": [{\"name\": \"a\"}, {\"name\": \"b\", "
+                                       "\"resources\": {\"requests\": {\"memory\": \"1\"}}}]}}");
     _cleanup_free_ char *text = quota_unstated(quota, pod);
     T_STR(text, "limits.cpu for: a,b; requests.memory for: a");
 }
@@ -92,7 +84,7 @@ TEST(silent_containers_are_named)
 static const char *broken(const struct kind *k, const char *text, const char *old_text)
 {
     static char message[600];
-    _cleanup_json_ json_t *doc = parsed(text), *old = old_text ? parsed(old_text) : NULL;
+    _cleanup_json_ json_t *doc = t_doc(text), *old = old_text ? t_doc(old_text) : NULL;
     struct status_causes causes = {0};
     schema_default(k, doc);
     schema_validate(k, doc, old, &causes);
@@ -122,8 +114,8 @@ TEST(limits_must_be_in_order)
 TEST(limits_inherit)
 {
     _cleanup_json_ json_t *doc =
-        parsed("{\"spec\": {\"limits\": [{\"type\": \"Container\", \"max\": {\"cpu\": \"800m\"}, \"min\": {\"cpu\": "
-               "\"200m\", \"memory\": \"1Mi\"}}]}}");
+        t_doc("{\"spec\": {\"limits\": [{\"type\": \"Container\", \"max\": {\"cpu\": \"800m\"}, \"min\": {\"cpu\": "
+              "\"200m\", \"memory\": \"1Mi\"}}]}}");
     schema_default(&kind_limitrange, doc);
     const json_t *item = json_array_get(jget(doc, "spec.limits"), 0);
     T_JSON(jget(item, "default"), "{\"cpu\": \"800m\"}");

@@ -4,20 +4,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "json/json.h"
-#include "t.h"
-
-static json_t *doc(const char *text)
-{
-    _cleanup_free_ char *copy = xstrdup(text);
-    struct err err;
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_t *j = jparse(copy, strlen(copy), &err);
-    if (!j)
-        T_FAIL("bad test document: %s in %s", err.msg, copy);
-    return j;
-}
+#include "doc.h"
 
 #define META "'metadata':{'name':'system:x','namespace':'a'}"
 #define CLUSTER_META "'metadata':{'name':'system:x'}"
@@ -68,7 +55,7 @@ static void check(const struct status_causes *causes, const char *field, const c
 TEST(rules)
 {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_json_ json_t *obj = doc(cases[i].text);
+        _cleanup_json_ json_t *obj = t_doc(cases[i].text);
         struct status_causes causes = {0};
         schema_default(cases[i].kind, obj);
         schema_validate(cases[i].kind, obj, NULL, &causes);
@@ -79,8 +66,8 @@ TEST(rules)
 
 TEST(a_binding_keeps_its_role)
 {
-    _cleanup_json_ json_t *old = doc("{" META "," REF "}");
-    _cleanup_json_ json_t *obj = doc("{" META ",'roleRef':{'kind':'ClusterRole','name':'admin'}}");
+    _cleanup_json_ json_t *old = t_doc("{" META "," REF "}");
+    _cleanup_json_ json_t *obj = t_doc("{" META ",'roleRef':{'kind':'ClusterRole','name':'admin'}}");
     struct status_causes causes = {0};
     schema_default(&kind_rolebinding, old);
     schema_default(&kind_rolebinding, obj);
@@ -96,8 +83,8 @@ TEST(columns)
 {
     static const char *const want[] = {"x", "ClusterRole/edit", "<unknown>", "u, v", "g", "ns/sa"};
     _cleanup_json_ json_t *obj =
-        doc("{'metadata':{'name':'x'}," REF ",'subjects':[{'kind':'User','name':'u'},{'kind':'Group','name':'g'},"
-            "{'kind':'User','name':'v'},{'kind':'ServiceAccount','namespace':'ns','name':'sa'}]}");
+        t_doc("{'metadata':{'name':'x'}," REF ",'subjects':[{'kind':'User','name':'u'},{'kind':'Group','name':'g'},"
+              "{'kind':'User','name':'v'},{'kind':'ServiceAccount','namespace':'ns','name':'sa'}]}");
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
         _cleanup_json_ json_t *cell = kind_rolebinding.columns[i].cell(obj, 0);
         T_STR(json_string_value(cell), want[i]);

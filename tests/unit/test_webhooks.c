@@ -5,16 +5,7 @@
 
 #include "base/str.h"
 #include "json/json.h"
-#include "t.h"
-
-static json_t *parsed(const char *text)
-{
-    struct err err;
-    json_t *j = jparse(text, strlen(text), &err);
-    if (!j)
-        T_FAIL("%s", err.msg);
-    return j;
-}
+#include "doc.h"
 
 static const char pod_text[] =
     "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"namespace\":\"n\","
@@ -26,8 +17,8 @@ static bool asked(const char *rule, const char *more, const char *sub)
     _cleanup_free_ char *text = xasprintf("{\"name\":\"a.b.c\",\"matchPolicy\":\"Equivalent\",\"namespaceSelector\":{},"
                                           "\"objectSelector\":{},\"rules\":[%s]}",
                                           rule);
-    _cleanup_json_ json_t *webhook = parsed(text), *extra = parsed(more), *doc = parsed(pod_text);
-    _cleanup_json_ json_t *ns = parsed("{\"metadata\":{\"name\":\"n\",\"labels\":{\"team\":\"a\"}}}");
+    _cleanup_json_ json_t *webhook = t_doc(text), *extra = t_doc(more), *doc = t_doc(pod_text);
+    _cleanup_json_ json_t *ns = t_doc("{\"metadata\":{\"name\":\"n\",\"labels\":{\"team\":\"a\"}}}");
     json_object_update(webhook, extra);
     const struct webhook_question q = {
         .operation = "CREATE", .version = &kind_pod, .ns = "n", .name = "p", .sub = sub, .namespace = ns, .doc = doc};
@@ -64,10 +55,10 @@ TEST(selectors_choose_objects)
 
 TEST(another_version_of_the_kind_matches_too)
 {
-    _cleanup_json_ json_t *webhook = parsed(
+    _cleanup_json_ json_t *webhook = t_doc(
         "{\"matchPolicy\":\"Equivalent\",\"namespaceSelector\":{},\"objectSelector\":{},\"rules\":[{\"operations\":"
         "[\"*\"],\"apiGroups\":[\"networking.k8s.io\"],\"apiVersions\":[\"v1\"],\"resources\":[\"ingresses\"]}]}");
-    _cleanup_json_ json_t *doc = parsed("{\"metadata\":{}}");
+    _cleanup_json_ json_t *doc = t_doc("{\"metadata\":{}}");
     const struct webhook_question q = {
         .operation = "CREATE", .version = &kind_ingress_extensions, .ns = "n", .name = "", .sub = "", .doc = doc};
     T_TRUE(webhook_match(webhook, &q) == &kind_ingress);
@@ -80,7 +71,7 @@ static json_t *review(const char *version)
     static char *groups[] = {"g", NULL};
     static struct user user = {.name = "u", .groups = groups};
     _cleanup_free_ char *text = xasprintf("{\"admissionReviewVersions\":[\"v9\",\"%s\"]}", version);
-    _cleanup_json_ json_t *webhook = parsed(text), *doc = parsed(pod_text);
+    _cleanup_json_ json_t *webhook = t_doc(text), *doc = t_doc(pod_text);
     const struct webhook_question q = {
         .operation = "CREATE", .version = &kind_pod, .ns = "n", .name = "p", .sub = "", .doc = doc, .user = &user};
     return webhook_review(webhook, &kind_pod, &q, "U");

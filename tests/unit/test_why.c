@@ -2,20 +2,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "service/why.h"
-#include "t.h"
-
-static json_t *doc(const char *text)
-{
-    _cleanup_free_ char *copy = xstrdup(text);
-    struct err err;
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_t *j = jparse(copy, strlen(copy), &err);
-    if (!j)
-        T_FAIL("bad test document: %s in %s", err.msg, copy);
-    return j;
-}
+#include "doc.h"
 
 #define SERVICE(spec) "[{'metadata':{'name':'web','namespace':'d'},'spec':" spec "}]"
 #define CLUSTER_IP "{'clusterIP':'10.96.0.9','selector':{'app':'web'},'ports':[{'port':80}]}"
@@ -101,8 +88,8 @@ TEST(what_a_person_would_find)
 {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct buf out = BUF_INIT(1 << 16);
-        _cleanup_json_ json_t *services = doc(cases[i].services), *pods = doc(cases[i].pods);
-        _cleanup_json_ json_t *slices = doc(cases[i].slices);
+        _cleanup_json_ json_t *services = t_doc(cases[i].services), *pods = t_doc(cases[i].pods);
+        _cleanup_json_ json_t *slices = t_doc(cases[i].slices);
         const struct why w = {
             .ns = "d", .name = "web", .services = services, .slices = slices, .pods = pods, .domain = "cluster.local"};
         T_INT(why_explain(&w, &out), cases[i].n_bad);
@@ -114,11 +101,11 @@ TEST(what_a_person_would_find)
 TEST(what_nodes_say)
 {
     struct buf out = BUF_INIT(1 << 16);
-    _cleanup_json_ json_t *services = doc(SERVICE("{'clusterIP':'10.96.0.9','internalTrafficPolicy':'Local',"
-                                                  "'selector':{'app':'web'},'ports':[{'port':80}]}"));
-    _cleanup_json_ json_t *pods = doc("[" POD("a", "", READY) "]"), *slices = doc(SLICE(ENDPOINT));
+    _cleanup_json_ json_t *services = t_doc(SERVICE("{'clusterIP':'10.96.0.9','internalTrafficPolicy':'Local',"
+                                                    "'selector':{'app':'web'},'ports':[{'port':80}]}"));
+    _cleanup_json_ json_t *pods = t_doc("[" POD("a", "", READY) "]"), *slices = t_doc(SLICE(ENDPOINT));
     _cleanup_json_ json_t *nodes =
-        doc("[{'metadata':{'name':'n1'},'status':{" READY "}},{'metadata':{'name':'n2'},'status':{}}]");
+        t_doc("[{'metadata':{'name':'n1'},'status':{" READY "}},{'metadata':{'name':'n2'},'status':{}}]");
     const struct why w = {.ns = "d",
                           .name = "web",
                           .services = services,
