@@ -14,6 +14,7 @@
 #include "cli/daemon.h"
 #include "cli/join.h"
 #include "cli/machine.h"
+#include "cli/nodeoptions.h"
 #include "cli/runstate.h"
 #include "client/https.h"
 #include "http/http.h"
@@ -23,8 +24,10 @@
 
 struct agent_options {
     const char *server, *token, *ca_hash, *node_name, *node_ip, *lb_pool, *data_dir, *log_level;
+    struct node_options node;
 };
-static const struct agent_options defaults = {.data_dir = DATA_DIR_DEFAULT, .log_level = "info"};
+static const struct agent_options defaults = {
+    .data_dir = DATA_DIR_DEFAULT, .log_level = "info", .node = NODE_OPTIONS_DEFAULT(EVICTION_HARD_DEFAULT)};
 
 struct member {
     const struct agent_options *options;
@@ -35,6 +38,7 @@ struct member {
     struct join_paths paths;
     char *user, *data_dir, *serving_cert, *serving_key;
     struct lb_pool *lb_pool;
+    struct eviction_thresholds eviction;
     struct join *join;
     SSL_CTX *tls;
     struct client *client;
@@ -85,7 +89,8 @@ static int become_node(struct member *m, struct err *err)
                                            .data_dir = m->data_dir,
                                            .client_ca = m->paths.ca,
                                            .labels = no_labels,
-                                           .lb_pool = m->lb_pool};
+                                           .lb_pool = m->lb_pool,
+                                           .eviction = m->eviction};
     m->client = client_https_new(&m->loop, &https);
     if (machine_start(&m->machine, &m->loop, m->client, &machine, err) < 0)
         return -1;
@@ -124,7 +129,8 @@ static int prepare(struct member *m, int *ret_lock, struct err *err)
     const struct agent_options *o = m->options;
     if (!o->server)
         return err_set(err, 0, "--server is missing: https://HOST[:PORT] of the server");
-    if (daemon_check(o->log_level, err) < 0 || join_parse_url(o->server, &m->server, err) < 0 ||
+    if (daemon_check(o->log_level, err) < 0 || node_options_read(&o->node, &m->eviction, err) < 0 ||
+        join_parse_url(o->server, &m->server, err) < 0 ||
         machine_find_place(&m->place, o->node_name, o->node_ip, m->server.ip, err) < 0 || make_paths(m, err) < 0 ||
         (o->lb_pool && !(m->lb_pool = lb_pool_new(o->lb_pool, err))))
         return -1;
@@ -194,6 +200,7 @@ static const struct opt opts[] = {
     OPTION("node-name", "NAME", node_name, "name of the node (the machine's name)"),
     OPTION("node-ip", "IP", node_ip, "address of the node (that towards the server)"),
     OPTION("lb-pool", "RANGE", lb_pool, "addresses of load balancers to announce; as on the server"),
+    NODE_OPTIONS(struct agent_options),
     OPTION("data-dir", "DIR", data_dir, "where the node keeps its data (" DATA_DIR_DEFAULT ")"),
     OPTION("log-level", "LEVEL", log_level, "debug, info, warn or error (info)"),
     {0},

@@ -74,8 +74,9 @@ static int down(const void *options, char **args)
         puts("no cluster is running");
         return o->purge ? purge(o->data_dir) : 0;
     }
-    struct cluster_config config = {jstr_or(state, "dataDir", DATA_DIR_DEFAULT),
-                                    jstr_or(state, "kubeconfig", "/dev/null"), (int)jint(state, "nodes", 1)};
+    struct cluster_config config = {.data_dir = jstr_or(state, "dataDir", DATA_DIR_DEFAULT),
+                                    .kubeconfig = jstr_or(state, "kubeconfig", "/dev/null"),
+                                    .nodes = (int)jint(state, "nodes", 1)};
     if (runstate_is_running())
         stop_program((pid_t)jint(state, "pid", 0));
     int result = jstr(state, "node") ? take_machine_away(state, &err) : cluster_teardown(&config, &err);

@@ -10,6 +10,7 @@
 #include "cli/controlplane.h"
 #include "cli/daemon.h"
 #include "cli/machine.h"
+#include "cli/nodeoptions.h"
 #include "cli/runstate.h"
 #include "cli/settings.h"
 #include "json/json.h"
@@ -19,8 +20,10 @@
 struct server_options {
     const char *node_name, *node_ip, *lb_pool, *data_dir, *kubeconfig, *log_level;
     bool no_agent;
+    struct node_options node;
 };
-static const struct server_options defaults = {.data_dir = DATA_DIR_DEFAULT, .log_level = "info"};
+static const struct server_options defaults = {
+    .data_dir = DATA_DIR_DEFAULT, .log_level = "info", .node = NODE_OPTIONS_DEFAULT(EVICTION_HARD_DEFAULT)};
 
 struct head {
     const struct server_options *options;
@@ -29,6 +32,7 @@ struct head {
     struct machine_place place;
     char *data_dir, *kubeconfig, *url, *user, *cert, *key;
     struct lb_pool *lb_pool;
+    struct eviction_thresholds eviction;
     struct controlplane plane;
     struct client *client; /* of our node */
     struct machine machine;
@@ -46,6 +50,7 @@ static int start_node(struct head *h, struct err *err)
                                           .client_ca = h->plane.pki.ca_cert,
                                           .labels = labels,
                                           .lb_pool = h->lb_pool,
+                                          .eviction = h->eviction,
                                           .follows_dns_config = true};
     h->client = server_local_client(h->plane.server, h->user, system_nodes);
     return machine_start(&h->machine, &h->loop, h->client, &config, err);
@@ -80,7 +85,8 @@ static void stop(struct head *h)
 static int prepare(struct head *h, int *ret_lock, struct err *err)
 {
     const struct server_options *o = h->options;
-    if (daemon_check(o->log_level, err) < 0 || machine_find_place(&h->place, o->node_name, o->node_ip, NULL, err) < 0 ||
+    if (daemon_check(o->log_level, err) < 0 || node_options_read(&o->node, &h->eviction, err) < 0 ||
+        machine_find_place(&h->place, o->node_name, o->node_ip, NULL, err) < 0 ||
         dir_make(o->data_dir, 0755, err) < 0 || (o->lb_pool && !(h->lb_pool = lb_pool_new(o->lb_pool, err))))
         return -1;
     h->data_dir = realpath(o->data_dir, NULL);
@@ -137,6 +143,7 @@ static const struct opt opts[] = {
     OPTION("node-name", "NAME", OPT_STR, node_name, "name of the node (the machine's name)"),
     OPTION("node-ip", "IP", OPT_STR, node_ip, "address of the node and the API (that of the default route)"),
     OPTION("lb-pool", "RANGE", OPT_STR, lb_pool, "addresses on the LAN for LoadBalancer Services (the nodes' own)"),
+    NODE_OPTIONS(struct server_options),
     OPTION("data-dir", "DIR", OPT_STR, data_dir, "where the cluster keeps its data (" DATA_DIR_DEFAULT ")"),
     OPTION("kubeconfig", "FILE", OPT_STR, kubeconfig, "file to put the way to the cluster in (DIR/kubeconfig)"),
     OPTION("log-level", "LEVEL", OPT_STR, log_level, "debug, info, warn or error (info)"),

@@ -18,6 +18,7 @@
 #include "cli/commands.h"
 #include "cli/control.h"
 #include "cli/daemon.h"
+#include "cli/nodeoptions.h"
 #include "cli/runstate.h"
 #include "json/json.h"
 
@@ -28,9 +29,13 @@ struct up_options {
     int nodes;
     const char *data_dir, *kubeconfig, *ip_families, *lb_pool, *log_level;
     bool schedule_on_master, detach;
+    struct node_options node;
 };
-static const struct up_options defaults = {
-    .nodes = 1, .data_dir = DATA_DIR_DEFAULT, .ip_families = "IPv4", .log_level = "info"};
+static const struct up_options defaults = {.nodes = 1,
+                                           .data_dir = DATA_DIR_DEFAULT,
+                                           .ip_families = "IPv4",
+                                           .log_level = "info",
+                                           .node = NODE_OPTIONS_DEFAULT(EVICTION_HARD_LOCAL)};
 
 struct up {
     const struct up_options *options;
@@ -39,6 +44,7 @@ struct up {
     struct daemon_signals signals;
     uv_timer_t patience;
     char *data_dir, *kubeconfig;
+    struct eviction_thresholds eviction;
     int64_t began_ms;
     int report_fd; /* where the waiting parent of --detach hears of success or failure; -1 in the foreground */
     bool failed;
@@ -92,9 +98,13 @@ static int save_state(const struct up *up, struct err *err)
 
 static struct cluster_config config_of(const struct up *up)
 {
-    return (struct cluster_config){up->data_dir,         up->kubeconfig,
-                                   up->options->nodes,   up->options->ip_families,
-                                   up->options->lb_pool, up->options->schedule_on_master};
+    return (struct cluster_config){.data_dir = up->data_dir,
+                                   .kubeconfig = up->kubeconfig,
+                                   .nodes = up->options->nodes,
+                                   .ip_families = up->options->ip_families,
+                                   .lb_pool = up->options->lb_pool,
+                                   .schedule_on_master = up->options->schedule_on_master,
+                                   .eviction = up->eviction};
 }
 
 static void own_kubeconfig(const char *path)
@@ -177,7 +187,8 @@ static int prepare(struct up *up, int *ret_lock, struct err *err)
     struct addresses addresses;
     if (!addresses_init(&addresses, up->options->ip_families))
         return err_set(err, 0, "--ip-families takes IPv4, IPv6, IPv4,IPv6 or IPv6,IPv4");
-    if (daemon_check(up->options->log_level, err) < 0 || dir_make(up->options->data_dir, 0755, err) < 0)
+    if (node_options_read(&up->options->node, &up->eviction, err) < 0 ||
+        daemon_check(up->options->log_level, err) < 0 || dir_make(up->options->data_dir, 0755, err) < 0)
         return -1;
     up->data_dir = realpath(up->options->data_dir, NULL);
     if (!up->data_dir || access(up->data_dir, W_OK) < 0)
@@ -246,6 +257,7 @@ static const struct opt opts[] = {
     OPTION("ip-families", "LIST", OPT_STR, ip_families, 0, 0, "IPv4, IPv6, or both, the first one first (IPv4)"),
     OPTION("lb-pool", "RANGE", OPT_STR, lb_pool, 0, 0,
            "for LoadBalancer Services (172.28.128.200-172.28.128.250); none: the nodes' own"),
+    NODE_OPTIONS(struct up_options),
     OPTION("data-dir", "DIR", OPT_STR, data_dir, 0, 0, "where the cluster keeps its data (" DATA_DIR_DEFAULT ")"),
     OPTION("kubeconfig", "FILE", OPT_STR, kubeconfig, 0, 0, "file to put the way to the cluster in (DIR/kubeconfig)"),
     OPTION("detach", NULL, OPT_FLAG, detach, 0, 0, "return when the nodes are Ready; `c8s down` stops the cluster"),

@@ -33,6 +33,7 @@ struct machine_config {
     const char *data_dir, *cert, *key, *client_ca;
     const char *const *labels;
     const struct lb_pool *lb_pool;
+    struct eviction_thresholds eviction;
     bool follows_dns_config; /* the ConfigMap of DNS, which nodes have no right to read */
 };
 /* client: with the rights of the node; borrowed. After a failure it must be stopped as well. */

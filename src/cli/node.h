@@ -17,6 +17,7 @@ struct node_config {
     const char *data_dir;
     const char *cert, *key, *client_ca; /* as in agent.h */
     const struct lb_pool *lb_pool;      /* borrowed; NULL: nothing is announced */
+    struct eviction_thresholds eviction;
 };
 
 struct node {

@@ -252,6 +252,12 @@ static int find_oom_min(void)
     return -1000;
 }
 
+static bool find_apparmor(void)
+{
+    _cleanup_free_ char *enabled = read_small_file("/sys/module/apparmor/parameters/enabled", 16);
+    return enabled && *enabled == 'Y';
+}
+
 static void say_limits(const struct agent *a)
 {
     if (a->cgroups.limits)
@@ -346,10 +352,12 @@ struct agent *agent_new(uv_loop_t *loop, struct client *c, const struct agent_co
     (void)make_dirs(a->paths.pods, 0755);
     say_limits(a);
     a->oom_score_adj_min = find_oom_min();
+    a->apparmor = find_apparmor();
     a->events = events_new(c, "kubelet", a->name);
     a->pulls = pulls_new(a);
     a->nodestatus = nodestatus_new(a);
     a->stats = stats_new(a);
+    a->pressure = pressure_new(a, &config->eviction);
     follow(a);
     return a;
 }
@@ -396,6 +404,7 @@ void agent_free(struct agent *a)
     nodestatus_free(a->nodestatus);
     localpath_free(TAKE(a->localpath));
     stats_free(a->stats);
+    pressure_free(TAKE(a->pressure));
     events_free(a->events);
     podnet_free(a->podnet);
     if (a->jobs == 0)

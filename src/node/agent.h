@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "client/client.h"
+#include "node/eviction.h"
 #include "service/model.h"
 
 struct agent;
@@ -23,8 +24,9 @@ struct agent_config {
     const char *api_host; /* KUBERNETES_SERVICE_HOST, i.e. the ClusterIP of default/kubernetes */
     int api_port;
     const char *tls_cert, *tls_key,
-        *client_ca;      /* of the agent's own HTTPS port; cert NULL: agent_tls() gets it later */
-    int port;            /* 10250 */
+        *client_ca; /* of the agent's own HTTPS port; cert NULL: agent_tls() gets it later */
+    int port;       /* 10250 */
+    struct eviction_thresholds eviction;
     struct model *model; /* for Service environment variables; borrowed */
 };
 

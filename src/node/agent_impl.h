@@ -20,6 +20,7 @@ struct pulls;
 struct nodestatus;
 struct localpath;
 struct stats;
+struct pressure;
 
 struct agent {
     uv_loop_t *loop;
@@ -34,13 +35,15 @@ struct agent {
     struct runtime rt;
     int64_t milli_cpu, memory_bytes, storage_bytes; /* of the machine */
     int oom_score_adj_min;                          /* lower ones are refused to us */
-    struct podnet *podnet;                          /* NULL until the node has its pod range */
+    bool apparmor;
+    struct podnet *podnet; /* NULL until the node has its pod range */
     struct informer *pod_informer, *node_informer;
     struct events *events;
     struct pulls *pulls;
     struct nodestatus *nodestatus;
     struct localpath *localpath; /* NULL: the agent is being freed */
     struct stats *stats;
+    struct pressure *pressure; /* NULL: the agent is being freed */
     struct http_server *server;
     SSL_CTX *tls;
     struct map pods;       /* uid -> struct pod */
@@ -93,13 +96,23 @@ void refwatch_release(struct agent *a, const char *kind, const char *ns, const c
 /* stats.c: what containers and the machine use. */
 struct stats *stats_new(struct agent *a);
 void stats_free(struct stats *s);
+/* The working set of a running container; 0: not measured yet. */
+int64_t stats_memory_bytes(const struct agent *a, const char *cid);
 void stats_serve_summary(struct agent *a, struct http_exchange *x);
 void stats_serve_resource(struct agent *a, struct http_exchange *x);
+
+/* pressure.c: looks at what the node has left, and evicts. */
+struct pressure *pressure_new(struct agent *a, const struct eviction_thresholds *t);
+void pressure_free(struct pressure *p);
+/* The conditions of the node, a mask as in eviction.h. */
+unsigned pressure_held(const struct agent *a);
 
 /* kubelet_api.c */
 int kubelet_api_start(struct agent *a, const struct agent_config *config, struct err *err);
 /* imagegc.c: deletes images that nobody uses when the disk is nearly full. */
 void images_collect(struct agent *a);
+/* Deletes as much as there is of it, up to so many bytes. Blocking, any thread. */
+void images_free(const struct node_paths *paths, int64_t excess_bytes);
 /* logrotate.c: puts aside logs that have grown too large. */
 void logs_rotate(struct agent *a);
 /* logs.c, exec.c, attach.c, portforward.c: they answer the exchange. */

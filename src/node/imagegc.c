@@ -25,13 +25,17 @@ static int longest_unused_first(const void *a, const void *b)
     return x->used_usec < y->used_usec ? -1 : x->used_usec > y->used_usec;
 }
 
-int64_t image_gc_choose(struct gc_image *images, size_t n, int64_t used_bytes, int64_t capacity_bytes, int64_t now_usec)
+int64_t image_gc_excess(int64_t used_bytes, int64_t capacity_bytes)
 {
-    int64_t freed = 0, excess = used_bytes - capacity_bytes / 100 * IMAGE_GC_LOW_PERCENT;
-    if (capacity_bytes <= 0 || used_bytes < capacity_bytes / 100 * IMAGE_GC_HIGH_PERCENT)
-        return 0;
+    bool full = capacity_bytes > 0 && used_bytes >= capacity_bytes / 100 * IMAGE_GC_HIGH_PERCENT;
+    return full ? used_bytes - capacity_bytes / 100 * IMAGE_GC_LOW_PERCENT : 0;
+}
+
+int64_t image_gc_choose(struct gc_image *images, size_t n, int64_t excess_bytes, int64_t now_usec)
+{
+    int64_t freed = 0;
     qsort(images, n, sizeof(*images), longest_unused_first);
-    for (size_t i = 0; i < n && freed < excess; i++) {
+    for (size_t i = 0; i < n && freed < excess_bytes; i++) {
         struct gc_image *image = &images[i];
         image->doomed = !image->kept && now_usec - image->used_usec >= IMAGE_GC_AGE_USEC;
         freed += image->doomed ? image->size : 0;
@@ -40,11 +44,6 @@ int64_t image_gc_choose(struct gc_image *images, size_t n, int64_t used_bytes, i
 }
 
 /* --- the machine --- */
-
-struct collect_job {
-    struct agent *agent;
-    struct err err;
-};
 
 /* imageIDs of every container that any node here keeps, running or not. */
 static void read_used(const char *run, struct map *used)
@@ -77,50 +76,53 @@ static struct gc_image *candidates(const json_t *list, const struct map *used)
     return images;
 }
 
-static void remove_doomed(const char *data_dir, const struct gc_image *images, size_t n, struct err *err)
+static void remove_doomed(const char *data_dir, const struct gc_image *images, size_t n)
 {
+    struct err err;
     const char **refs = xcalloc(n + 1, sizeof(*refs));
     size_t doomed = 0;
     for (size_t i = 0; i < n; i++)
         if (images[i].doomed)
             refs[doomed++] = images[i].reference;
-    if (image_remove(data_dir, refs, err) < 0)
-        log_warn("images: %s", err->msg);
+    if (image_remove(data_dir, refs, &err) < 0)
+        log_warn("images: %s", err.msg);
     else
-        log_info("the disk is more than %d %% full: %zu images that nobody used are gone", IMAGE_GC_HIGH_PERCENT,
-                 doomed);
+        log_info("the disk is full: %zu images that nobody used are gone", doomed);
     free(refs);
 }
 
-static void collect_work(void *arg)
+void images_free(const struct node_paths *paths, int64_t excess_bytes)
 {
-    struct collect_job *j = arg;
-    const struct node_paths *paths = &j->agent->paths;
-    struct statvfs fs;
+    struct err err;
     struct map used = {0};
-    if (statvfs(paths->data, &fs) < 0)
-        return;
-    int64_t unit = (int64_t)fs.f_frsize, capacity = (int64_t)fs.f_blocks * unit;
-    int64_t in_use = capacity - (int64_t)fs.f_bavail * unit; /* what is set aside for root is not to be had */
-    if (in_use < capacity / 100 * IMAGE_GC_HIGH_PERCENT)
-        return;
-    _cleanup_json_ json_t *list = image_list(paths->data, &j->err);
+    _cleanup_json_ json_t *list = image_list(paths->data, &err);
     read_used(paths->run, &used);
     struct gc_image *images = candidates(list, &used);
-    if (image_gc_choose(images, json_array_size(list), in_use, capacity, clock_wall_usec()) > 0)
-        remove_doomed(paths->data, images, json_array_size(list), &j->err);
+    if (image_gc_choose(images, json_array_size(list), excess_bytes, clock_wall_usec()) > 0)
+        remove_doomed(paths->data, images, json_array_size(list));
     free(images);
     map_done(&used);
 }
 
+static void collect_work(void *arg)
+{
+    const struct agent *a = arg;
+    struct statvfs fs;
+    if (statvfs(a->paths.data, &fs) < 0)
+        return;
+    int64_t unit = (int64_t)fs.f_frsize, capacity = (int64_t)fs.f_blocks * unit;
+    int64_t in_use = capacity - (int64_t)fs.f_bavail * unit; /* what is set aside for root is not to be had */
+    int64_t excess = image_gc_excess(in_use, capacity);
+    if (excess > 0)
+        images_free(&a->paths, excess);
+}
+
 static void collect_done(void *arg)
 {
-    free(arg);
+    (void)arg;
 }
 
 void images_collect(struct agent *a)
 {
-    struct collect_job *j = NEW(struct collect_job);
-    j->agent = a;
-    agent_job(a, collect_work, collect_done, j);
+    agent_job(a, collect_work, collect_done, a);
 }

@@ -14,6 +14,8 @@ struct gc_image {
     bool kept;               /* in use, or could not be had again */
     bool doomed;             /* out */
 };
-/* Marks images, the ones longest unused first; returns how many bytes they have. Sorts the array. Pure. */
-int64_t image_gc_choose(struct gc_image *images, size_t n, int64_t used_bytes, int64_t capacity_bytes,
-                        int64_t now_usec);
+/* How many bytes are to go; 0: the disk is not so full. Pure. */
+int64_t image_gc_excess(int64_t used_bytes, int64_t capacity_bytes);
+/* Marks images until they have so many bytes, the ones longest unused first; returns how many bytes they have. Sorts
+ * the array. Pure. */
+int64_t image_gc_choose(struct gc_image *images, size_t n, int64_t excess_bytes, int64_t now_usec);

@@ -12,6 +12,7 @@
 #include "base/ip.h"
 #include "base/str.h"
 #include "kinds/binding.h"
+#include "node/eviction.h"
 #include "node/paths.h"
 
 #define KUBELET_VERSION "v1.32.0+c8s"
@@ -89,26 +90,44 @@ static json_t *resources(const struct machine *m)
     return json_pack("{ss, ss, ss, ss}", "cpu", cpu, "memory", memory, "ephemeral-storage", storage, "pods", pods);
 }
 
-static const struct condition {
+struct state {
+    const char *status, *reason, *message;
+};
+static const struct {
     const char *type;
-    bool good_is_true;
-    const char *reason, *message;
-} conditions[] = {
-    {"MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"},
-    {"DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"},
-    {"PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available"},
-    {"Ready", true, "KubeletReady", "kubelet is posting ready status"},
+    struct state without, with;
+} pressures[PRESSURE_N] = {
+    {"MemoryPressure",
+     {"False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"},
+     {"True", "KubeletHasInsufficientMemory", "kubelet has insufficient memory available"}},
+    {"DiskPressure",
+     {"False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"},
+     {"True", "KubeletHasDiskPressure", "kubelet has disk pressure"}},
+    {"PIDPressure",
+     {"False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"},
+     {"True", "KubeletHasInsufficientPID", "kubelet has insufficient PID available"}},
 };
 
-static json_t *build_condition(const struct condition *c, const char *not_ready, const json_t *old, const char *now)
+static void add_condition(json_t *list, const char *type, const struct state *s, const json_t *old, const char *now)
 {
-    bool bad = c->good_is_true && not_ready;
-    const char *status = c->good_is_true && !bad ? "True" : "False";
-    const json_t *before = jfind(jget(old, "conditions"), "type", c->type);
-    bool same = streq(jstr_or(before, "status", ""), status);
-    return json_pack("{ss, ss, ss, ss, ss, ss}", "type", c->type, "status", status, "lastHeartbeatTime", now,
-                     "lastTransitionTime", same ? jstr_or(before, "lastTransitionTime", now) : now, "reason",
-                     bad ? "KubeletNotReady" : c->reason, "message", bad ? not_ready : c->message);
+    const json_t *before = jfind(jget(old, "conditions"), "type", type);
+    bool same = streq(jstr_or(before, "status", ""), s->status);
+    json_array_append_new(list,
+                          json_pack("{ss, ss, ss, ss, ss, ss}", "type", type, "status", s->status, "lastHeartbeatTime",
+                                    now, "lastTransitionTime", same ? jstr_or(before, "lastTransitionTime", now) : now,
+                                    "reason", s->reason, "message", s->message));
+}
+
+static json_t *build_conditions(const struct node_facts *f, const json_t *old, const char *now)
+{
+    json_t *list = json_array();
+    const struct state ready = {"True", "KubeletReady", "kubelet is posting ready status"};
+    const struct state not_ready = {"False", "KubeletNotReady", f->not_ready};
+    for (size_t i = 0; i < PRESSURE_N; i++)
+        add_condition(list, pressures[i].type, f->pressures & 1U << i ? &pressures[i].with : &pressures[i].without, old,
+                      now);
+    add_condition(list, "Ready", f->not_ready ? &not_ready : &ready, old, now);
+    return list;
 }
 
 json_t *node_status(const struct node_facts *f, const json_t *old, int64_t now_usec)
@@ -116,9 +135,6 @@ json_t *node_status(const struct node_facts *f, const json_t *old, int64_t now_u
     const struct machine *m = f->machine;
     char now[TIME_TEXT_SIZE], ip[IP_TEXT_SIZE];
     time_format(now_usec, now);
-    json_t *list = json_array();
-    for (size_t i = 0; i < ARRAY_LEN(conditions); i++)
-        json_array_append_new(list, build_condition(&conditions[i], f->not_ready, old, now));
     json_t *addresses = json_array();
     const char *ips = f->ips;
     while (ips_next(&ips, ip))
@@ -130,8 +146,8 @@ json_t *node_status(const struct node_facts *f, const json_t *old, int64_t now_u
                   f->runtime_version, "kubeletVersion", KUBELET_VERSION, "kubeProxyVersion", KUBELET_VERSION,
                   "operatingSystem", "linux", "architecture", m->architecture);
     return json_pack("{so, so, so, so, s{s{si}}, so}", "capacity", resources(m), "allocatable", resources(m),
-                     "conditions", list, "addresses", addresses, "daemonEndpoints", "kubeletEndpoint", "Port", f->port,
-                     "nodeInfo", info);
+                     "conditions", build_conditions(f, old, now), "addresses", addresses, "daemonEndpoints",
+                     "kubeletEndpoint", "Port", f->port, "nodeInfo", info);
 }
 
 /* "key-", as kubectl spells it: to be taken away. */

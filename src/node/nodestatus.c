@@ -58,6 +58,7 @@ static struct node_facts facts_of(const struct nodestatus *n)
         .taints = (const char *const *)a->taints,
         .machine = &n->machine,
         .port = a->port,
+        .pressures = pressure_held(a),
         .not_ready = a->podnet ? NULL : "container runtime network not ready: the node has no pod range yet"};
 }
 

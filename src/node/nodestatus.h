@@ -16,6 +16,7 @@ struct node_facts {
     const struct machine *machine;
     int port;
     const char *not_ready; /* why; NULL: it is */
+    unsigned pressures;    /* as in eviction.h */
     const char *volumes;   /* where it keeps volumes, for control/localpath.c; NULL: it offers no place */
 };
 /* The whole object for registration. New reference. */

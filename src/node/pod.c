@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/ip.h"
 #include "base/str.h"
+#include "node/admit.h"
 #include "node/agent_impl.h"
 #include "node/files.h"
 #include "node/probes.h"
@@ -135,7 +136,8 @@ static void recall_record(struct container *c, const struct record *r)
         container_exited(c);
 }
 
-static void recall(struct pod *p, const json_t *doc)
+/* Whether anything is known of it. */
+static bool recall(struct pod *p, const json_t *doc)
 {
     _cleanup_free_ char *dir = pod_run_path(&p->agent->paths, p->uid, NULL);
     _cleanup_free_ char *ip_file = pod_run_path(&p->agent->paths, p->uid, "ip");
@@ -156,6 +158,21 @@ static void recall(struct pod *p, const json_t *doc)
         if (p->containers[i]->f.state == CONTAINER_RUNNING)
             p->containers[i]->probes = probes_start(p->containers[i], spec);
     }
+    return n > 0 || p->sandbox == SANDBOX_READY || jget(doc, "status.containerStatuses");
+}
+
+/* A pod that is new here may not be welcome. */
+static void admit(struct pod *p, const json_t *doc)
+{
+    const struct admit_node node = {pressure_held(p->agent), p->agent->apparmor};
+    struct refusal why;
+    if (admit_pod(doc, &node, &why))
+        return;
+    _cleanup_free_ char *message = xasprintf("Pod was rejected: %s", why.message);
+    p->rejected = true;
+    pod_event(p, NULL, "Warning", why.reason, "%s", why.message);
+    pod_end(p, 0, why.reason, message);
+    free(why.message);
 }
 
 /* --- life of the struct --- */
@@ -188,7 +205,9 @@ struct pod *pod_new(struct agent *a, struct object *o)
     add_containers(p, doc, "initContainers");
     add_containers(p, doc, "containers");
     add_containers(p, doc, "ephemeralContainers");
-    recall(p, doc);
+    p->disk_limited = pod_has_disk_limits(doc);
+    if (!recall(p, doc) && !p->finished_before && !jstr(doc, "metadata.deletionTimestamp"))
+        admit(p, doc);
     pod_set_object(p, o);
     return p;
 }
@@ -268,6 +287,22 @@ void pod_kick(struct pod *p)
     pod_kick_after(p, 0);
 }
 
+void pod_end(struct pod *p, int64_t grace_ms, const char *reason, const char *message)
+{
+    p->stopping = true;
+    p->stop_grace_ms = grace_ms;
+    replace_str(&p->reason, reason);
+    replace_str(&p->message, message);
+    pod_kick(p);
+}
+
+void pod_evict(struct pod *p, int64_t grace_ms, const char *message, bool disruption)
+{
+    p->disrupted = disruption;
+    pod_event(p, NULL, "Warning", "Evicted", "%s", message);
+    pod_end(p, grace_ms, "Evicted", message);
+}
+
 /* Volumes of the downward API show labels and annotations. */
 static bool same_downward(const json_t *a, const json_t *b)
 {
@@ -337,11 +372,9 @@ static void check_deadline(struct pod *p, const json_t *doc)
         pod_kick_after(p, left_ms);
         return;
     }
-    p->stopping = true;
-    p->stop_grace_ms = 1000 * jint(doc, "spec.terminationGracePeriodSeconds", 30);
-    replace_str(&p->reason, "DeadlineExceeded");
-    replace_str(&p->message, "Pod was active on the node longer than the specified deadline");
-    pod_event(p, NULL, "Normal", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+    static const char message[] = "Pod was active on the node longer than the specified deadline";
+    pod_event(p, NULL, "Normal", "DeadlineExceeded", "%s", message);
+    pod_end(p, 1000 * jint(doc, "spec.terminationGracePeriodSeconds", 30), "DeadlineExceeded", message);
 }
 
 static void on_deleted(void *arg, int code, const json_t *body)

@@ -52,6 +52,9 @@ struct pod {
     char *ips, *hostname; /* ips: a comma between the families */
     int64_t start_usec;
     char *reason, *message;        /* of a pod that was ended: DeadlineExceeded… */
+    bool rejected;                 /* it never began here, and this is all that is reported */
+    bool disrupted;                /* the node's fault: condition DisruptionTarget */
+    bool disk_limited;             /* pressure.c looks at its directories */
     bool initialized;              /* init containers are through */
     bool finished_before;          /* the API says Succeeded or Failed: nothing is started again */
     struct container **containers; /* init containers first; ephemeral ones last, which come while the pod runs */
@@ -80,6 +83,12 @@ struct pod *pod_ref(struct pod *p);
 void pod_unref(struct pod *p);
 /* A newer version; NULL: the API has none any more. */
 void pod_set_object(struct pod *p, struct object *o);
+/* Ends a pod that nobody has deleted: it becomes Failed, for this reason. */
+void pod_end(struct pod *p, int64_t grace_ms, const char *reason, const char *message);
+/* The same for reason Evicted; disruption: it is the node that is short. */
+void pod_evict(struct pod *p, int64_t grace_ms, const char *message, bool disruption);
+/* Whether it may use only so much of the disk; pressure.c. */
+bool pod_has_disk_limits(const json_t *doc);
 /* Asks for pod_sync() soon. */
 void pod_kick(struct pod *p);
 void pod_kick_after(struct pod *p, int64_t ms);

@@ -38,6 +38,8 @@ static json_t *current_status(const struct pod *p, const json_t *doc)
                               .phase = p->reason ? "Failed" : plan_phase(&seen),
                               .reason = p->reason,
                               .message = p->message,
+                              .rejected = p->rejected,
+                              .disrupted = p->disrupted,
                               .pod_ips = p->ips,
                               .host_ips = p->agent->ips,
                               .start_usec = p->start_usec,

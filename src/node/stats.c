@@ -116,6 +116,12 @@ static void on_timer(uv_timer_t *t)
     agent_job(s->agent, measure_work, measure_done, round);
 }
 
+int64_t stats_memory_bytes(const struct agent *a, const char *cid)
+{
+    const struct usage_series *s = map_get(&a->stats->series, cid);
+    return s ? s->last.memory_bytes : 0;
+}
+
 /* --- serving --- */
 
 /* Members cpu and memory; without a rate yet, only what is known. */

@@ -80,13 +80,23 @@ static json_t *waiting(const char *reason, const char *message)
     return json_pack("{so}", "waiting", inner);
 }
 
+/* Of a pod that was ended nobody knows what this container would have come to. */
+static json_t *never_found(void)
+{
+    return json_pack("{s{si, ss, ss, sn, sn}}", "terminated", "exitCode", 137, "reason", "ContainerStatusUnknown",
+                     "message", "The container could not be located when the pod was terminated", "startedAt",
+                     "finishedAt");
+}
+
 static json_t *state_of(const struct status_input *in, const struct container_facts *c)
 {
     bool behind_init = !c->init && !c->ephemeral && !in->initialized && in->n > 0 && in->containers[0]->init;
     if (c->state == CONTAINER_RUNNING && !c->in_post_start)
         return json_pack("{s{so}}", "running", "startedAt", time_value(c->started_usec));
-    if (c->state == CONTAINER_EXITED && !c->backing_off)
+    if (c->state == CONTAINER_EXITED && (!c->backing_off || in->reason))
         return terminated(&c->now);
+    if (in->reason)
+        return never_found();
     return waiting(c->waiting_reason ? c->waiting_reason
                    : behind_init     ? "PodInitializing"
                                      : "ContainerCreating",
@@ -147,6 +157,14 @@ static void add_condition(json_t *list, const struct status_input *in, const cha
     if (!value && message && *message)
         json_object_set_new(c, "message", json_string(message));
     json_array_append_new(list, c);
+}
+
+static void add_disruption(json_t *list, const struct status_input *in, int64_t now_usec)
+{
+    add_condition(list, in, "DisruptionTarget", true, NULL, NULL, now_usec);
+    json_t *c = json_array_get(list, json_array_size(list) - 1);
+    jset_str(c, "reason", "TerminationByKubelet");
+    jset_str(c, "message", in->message);
 }
 
 /* "containers with unready status: [a b]" of the containers that are not `ready`. NULL: none. The caller frees. */
@@ -216,6 +234,8 @@ static json_t *build_conditions(const struct status_input *in, int64_t now_usec)
     add_condition(list, in, "ContainersReady", !done && !unready, done ? done_reason : "ContainersNotReady",
                   containers_message, now_usec);
     add_condition(list, in, "PodScheduled", true, NULL, NULL, now_usec);
+    if (in->disrupted)
+        add_disruption(list, in, now_usec);
     return list;
 }
 
@@ -234,18 +254,20 @@ static void set_addresses(json_t *s, const char *one, const char *all, const cha
 
 json_t *status_build(const struct status_input *in, int64_t now_usec)
 {
-    json_t *s = json_pack("{ss, so, so}", "phase", in->phase, "conditions", build_conditions(in, now_usec), "startTime",
-                          time_value(in->start_usec));
+    json_t *s = json_pack("{ss, so, ss}", "phase", in->phase, "startTime", time_value(in->start_usec), "qosClass",
+                          jstr_or(in->pod, "status.qosClass", spec_qos_class(in->pod)));
     if (in->reason)
         json_object_set_new(s, "reason", json_string(in->reason));
     if (in->message)
         json_object_set_new(s, "message", json_string(in->message));
+    if (in->rejected)
+        return s;
+    json_object_set_new(s, "conditions", build_conditions(in, now_usec));
     if (in->host_ips)
         set_addresses(s, "hostIP", "hostIPs", in->host_ips);
     if (in->pod_ips && *in->pod_ips)
         set_addresses(s, "podIP", "podIPs", in->pod_ips);
     add_container_statuses(s, in);
-    json_object_set_new(s, "qosClass", json_string(jstr_or(in->pod, "status.qosClass", spec_qos_class(in->pod))));
     return s;
 }
 

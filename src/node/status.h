@@ -33,7 +33,8 @@ struct status_input {
     const json_t *pod;
     const json_t *old; /* status sent before; the times of its conditions stay when they do not change */
     const char *phase;
-    const char *reason, *message;   /* of the pod; NULL */
+    const char *reason, *message;   /* of a pod that was ended; NULL */
+    bool rejected, disrupted;       /* as in pod.h */
     const char *pod_ips, *host_ips; /* a comma between the families; NULL: unknown */
     int64_t start_usec;
     bool sandbox_ready, initialized;

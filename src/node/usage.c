@@ -53,18 +53,25 @@ static int64_t process_bytes(const char *pid)
     return pss ? 1024 * strtoll(pss + strlen("\nPss:"), NULL, 10) : 0;
 }
 
-static int64_t sum_processes(const char *dir, int depth)
+static int64_t count_one(const char *pid)
+{
+    (void)pid;
+    return 1;
+}
+
+/* Adds up over the processes of a group and those below it. */
+static int64_t sum_processes(const char *dir, int depth, int64_t (*measure)(const char *pid))
 {
     int64_t sum = 0;
     _cleanup_free_ char *procs = read_in(dir, "cgroup.procs", PROCS_MAX);
     for (const char *p = procs; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
-        sum += process_bytes(p);
+        sum += measure(p);
     DIR *d = depth < DEPTH_MAX ? opendir(dir) : NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
         if (e->d_type != DT_DIR || e->d_name[0] == '.')
             continue;
         _cleanup_free_ char *child = xasprintf("%s/%s", dir, e->d_name);
-        sum += sum_processes(child, depth + 1);
+        sum += sum_processes(child, depth + 1, measure);
     }
     if (d)
         closedir(d);
@@ -77,7 +84,7 @@ static int64_t group_bytes(const char *dir)
     _cleanup_free_ char *current = read_in(dir, "memory.current", SMALL_FILE_MAX);
     _cleanup_free_ char *stat = read_in(dir, "memory.stat", SMALL_FILE_MAX);
     if (!current)
-        return sum_processes(dir, 0);
+        return sum_processes(dir, 0, process_bytes);
     int64_t used = strtoll(current, NULL, 10), idle = stat ? usage_field(stat, "inactive_file") : 0;
     return idle > 0 && idle < used ? used - idle : used;
 }
@@ -95,6 +102,12 @@ bool usage_read_group(const struct cgroups *g, const char *path, struct usage *r
         return false;
     ret->memory_bytes = group_bytes(dir);
     return true;
+}
+
+int64_t usage_count_processes(const struct cgroups *g, const char *path)
+{
+    _cleanup_free_ char *dir = xasprintf("%s%s", str_or(g->root, ""), path);
+    return g->root ? sum_processes(dir, 0, count_one) : 0;
 }
 
 bool usage_read_machine(struct usage *ret)

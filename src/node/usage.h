@@ -14,6 +14,8 @@ struct usage {
  * that its processes map. False: it is gone. Blocking, any thread. */
 bool usage_read_group(const struct cgroups *g, const char *path, struct usage *ret);
 bool usage_read_machine(struct usage *ret);
+/* Processes in a group and those below it. */
+int64_t usage_count_processes(const struct cgroups *g, const char *path);
 
 /* The number behind a word at the start of a line ("usage_usec 12"); -1: there is none. */
 int64_t usage_field(const char *text, const char *word);

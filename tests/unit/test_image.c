@@ -229,14 +229,15 @@ TEST(images_go_when_the_disk_is_full_the_longest_unused_first)
         {"old", 4, now - 800 * MINUTE, false, false}, {"older", 3, now - 850 * MINUTE, false, false},
         {"last", 9, now - 5 * MINUTE, false, false},
     };
-    T_INT(image_gc_choose(images, 5, 840, 1000, now), 0);
-    T_INT(image_gc_choose(images, 5, 0, 0, now), 0);
-    T_INT(image_gc_choose(images, 5, 805 + 50, 1000, now), 3 + 4 + 9); /* 55 are to go; the new one stays */
+    T_INT(image_gc_excess(840, 1000), 0);
+    T_INT(image_gc_excess(0, 0), 0);
+    T_INT(image_gc_excess(855, 1000), 55);
+    T_INT(image_gc_choose(images, 5, 55, now), 3 + 4 + 9); /* the new one stays */
     for (size_t i = 0; i < 5; i++)
         images[i].doomed = false;
-    T_INT(image_gc_choose(images, 5, 850, 1000, now), 16);
+    T_INT(image_gc_choose(images, 5, 16, now), 16);
     struct gc_image enough[] = {{"a", 30, 2, false, false}, {"b", 30, 1, false, false}, {"c", 30, 3, false, false}};
-    T_INT(image_gc_choose(enough, 3, 860, 1000, now), 60);
+    T_INT(image_gc_choose(enough, 3, 60, now), 60);
     T_STR(enough[0].reference, "b");
     T_TRUE(enough[0].doomed && enough[1].doomed && !enough[2].doomed);
 }

@@ -1,4 +1,5 @@
 /* node: what is reported: pod status, its patches, the Node object. */
+#include "node/eviction.h"
 #include "node/nodestatus.h"
 #include "node/status.h"
 #include "t.h"
@@ -167,6 +168,33 @@ TEST(a_patch_holds_the_difference)
     json_decref(pod);
 }
 
+TEST(a_pod_that_was_ended_says_so_of_all_its_containers)
+{
+    json_t *pod = json_pack("{s:{s:[{s:s}]}}", "spec", "containers", "name", "c");
+    struct container_facts c = {.name = (char *)"c", .state = CONTAINER_WAITING};
+    const struct container_facts *list[] = {&c};
+    struct status_input in = {.pod = pod,
+                              .phase = "Failed",
+                              .reason = "Evicted",
+                              .message = "The node was low.",
+                              .disrupted = true,
+                              .containers = list,
+                              .n = 1};
+    json_t *s = status_build(&in, NOW);
+    const json_t *ended = jget(json_array_get(jget(s, "containerStatuses"), 0), "state.terminated");
+    T_STR(jstr(ended, "reason"), "ContainerStatusUnknown");
+    T_INT(jint(ended, "exitCode", 0), 137);
+    T_STR(condition(s, "DisruptionTarget", "reason"), "TerminationByKubelet");
+    T_STR(condition(s, "DisruptionTarget", "message"), "The node was low.");
+    json_decref(s);
+    in.rejected = true;
+    s = status_build(&in, NOW);
+    T_TRUE(!jget(s, "containerStatuses") && !jget(s, "conditions"));
+    T_STR(jstr(s, "reason"), "Evicted");
+    json_decref(s);
+    json_decref(pod);
+}
+
 TEST(the_node_says_what_it_is)
 {
     static const char *const labels[] = {"zone=a", "bare", "role-", NULL};
@@ -198,6 +226,13 @@ TEST(the_node_says_what_it_is)
            "{\"cpu\": \"2\", \"memory\": \"2097152Ki\", \"ephemeral-storage\": \"10485760Ki\", \"pods\": \"110\"}");
     T_STR(condition(s, "Ready", "reason"), "KubeletReady");
     T_STR(condition(s, "MemoryPressure", "status"), "False");
+    f.pressures = 1 << PRESSURE_DISK;
+    json_t *short_of = node_status(&f, s, NOW + 1);
+    T_STR(condition(short_of, "MemoryPressure", "status"), "False");
+    T_STR(condition(short_of, "DiskPressure", "status"), "True");
+    T_STR(condition(short_of, "DiskPressure", "reason"), "KubeletHasDiskPressure");
+    json_decref(short_of);
+    f.pressures = 0;
     f.not_ready = "no network";
     json_t *later = node_status(&f, s, LATE);
     T_STR(condition(later, "Ready", "status"), "False");
@@ -218,6 +253,7 @@ int main(void)
     RUN(times_change_with_the_condition_only);
     RUN(readiness_gates_count);
     RUN(a_patch_holds_the_difference);
+    RUN(a_pod_that_was_ended_says_so_of_all_its_containers);
     RUN(the_node_says_what_it_is);
     return DONE();
 }

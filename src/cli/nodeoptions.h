@@ -1,0 +1,28 @@
+/* Options of a node that `up`, `server` and `agent` have alike, named as the kubelet's. */
+#pragma once
+#include "cli/opts.h"
+#include "node/eviction.h"
+
+struct node_options {
+    const char *eviction_hard;
+    int eviction_transition_s;
+};
+/* Rows of an option table; `type` has a member `node`. */
+#define NODE_OPTIONS(type)                                                                                             \
+    {"eviction-hard",                                                                                                  \
+     "LIST",                                                                                                           \
+     OPT_STR,                                                                                                          \
+     offsetof(type, node.eviction_hard),                                                                               \
+     0,                                                                                                                \
+     0,                                                                                                                \
+     "when pods have to go, like memory.available<100Mi,nodefs.available<10%"},                                        \
+    {                                                                                                                  \
+        "eviction-pressure-transition-period", "SECONDS", OPT_INT, offsetof(type, node.eviction_transition_s), 0,      \
+            86400, "how long a node says so after it was last short (300)"                                             \
+    }
+#define NODE_OPTIONS_DEFAULT(eviction)                                                                                 \
+    {                                                                                                                  \
+        .eviction_hard = (eviction), .eviction_transition_s = EVICTION_TRANSITION_DEFAULT_S                            \
+    }
+
+int node_options_read(const struct node_options *o, struct eviction_thresholds *ret, struct err *err);
