@@ -114,9 +114,26 @@ void node_services_known(struct node *n)
     dns_set_complete(n->dns);
 }
 
+/* A dead node's endpoints leave the Services when the API says that it is dead; our own proxy need not wait for that.
+ */
+static void on_lost(void *arg, const char *node, bool lost)
+{
+    struct node *n = arg;
+    for (int i = 0; i < n->n_tables; i++)
+        if (n->tables[i].proxy)
+            proxy_avoid(n->tables[i].proxy, node, lost);
+}
+
 void node_nodes_known(struct node *n, struct informer *nodes)
 {
-    const struct lb_config lb = {n->netns_fd, n->name, n->ifname, n->lb_pool};
+    char ip[IP_TEXT_SIZE];
+    const struct lb_config lb = {.netns_fd = n->netns_fd,
+                                 .node_name = n->name,
+                                 .ifname = n->ifname,
+                                 .pool = n->lb_pool,
+                                 .node_ip = ips_first(n->ips, ip),
+                                 .lost = on_lost,
+                                 .lost_arg = n};
     struct err err;
     n->lb = lb_new(n->loop, n->model, nodes, &lb, &err);
     if (!n->lb)

@@ -1,6 +1,6 @@
 /* Announces addresses of LoadBalancer Services from this node: the address is put on the interface, whose ARP answers
- * then lead here, and the neighbours are told. Every node computes the same choice from the same objects: a Ready node;
- * with externalTrafficPolicy Local one that has an endpoint. */
+ * then lead here, and the neighbours are told. Every node computes the same choice from the same objects and the same
+ * heartbeats: a Ready node that is heard; with externalTrafficPolicy Local one that has an endpoint. */
 #define LOG_AREA "lb"
 #include <stdlib.h>
 
@@ -11,11 +11,12 @@
 #include "json/json.h"
 #include "lb/choose.h"
 #include "lb/lb.h"
+#include "lb/roster.h"
 #include "podnet/gratuitous.h"
 #include "podnet/rtnl.h"
 
 #define RETRY_MS 1000
-#define KEEP_AWAY "node.kubernetes.io/exclude-from-external-load-balancers"
+#define AGAIN_MS 2000 /* a second time, should the first word be lost (RFC 5227, ANNOUNCE_INTERVAL) */
 
 struct service {
     struct ip *ips;
@@ -25,15 +26,16 @@ struct service {
 };
 
 struct lb {
-    uv_timer_t timer; /* 0 ms after a change */
-    bool paused;
+    uv_timer_t timer, again; /* 0 ms after a change; AGAIN_MS after word to the neighbours */
+    int n_closing;
+    bool paused, doubt; /* doubt: the neighbours may believe somebody else */
     const struct lb_pool *pool;
     char *node_name, *ifname;
     int netns_fd;
     struct rtnl *rtnl;
     struct model_reader *reader;
+    struct roster *roster;
     struct map services; /* of type LoadBalancer with an address, by ns/name */
-    struct map ready;    /* nodes that may announce */
     struct map held;     /* addresses on our interface, as text */
 };
 
@@ -83,21 +85,16 @@ static void visit(void *arg, const char *ns, const char *name, const struct svc 
     map_put(&lb->services, key, s);
 }
 
-bool lb_node_serves(const json_t *node)
-{
-    return streq(jstr_or(jfind(jget(node, "status.conditions"), "type", "Ready"), "status", ""), "True") &&
-           !json_object_get(jget(node, "metadata.labels"), KEEP_AWAY) && !jget(node, "metadata.deletionTimestamp");
-}
-
 /* --- what follows from it --- */
 
-static bool is_mine(const struct lb *lb, const struct service *s, const struct ip *ip)
+static bool is_mine(const struct lb *lb, const struct service *s, const struct ip *ip, const char *const *announcers,
+                    size_t n_announcers)
 {
-    const char **nodes = xcalloc(lb->ready.len + 1, sizeof(*nodes));
+    const char **nodes = xcalloc(n_announcers + 1, sizeof(*nodes));
     size_t n = 0;
-    for (struct map_entry *e = NULL; (e = map_next(&lb->ready, e));)
-        if (!s->local || map_get(nodes_of(s, ip->family), e->key))
-            nodes[n++] = e->key;
+    for (size_t i = 0; i < n_announcers; i++)
+        if (!s->local || map_get(nodes_of(s, ip->family), announcers[i]))
+            nodes[n++] = announcers[i];
     bool mine = streq_or_null(lb_choose(ip, nodes, n), lb->node_name);
     free(nodes);
     return mine;
@@ -106,12 +103,15 @@ static bool is_mine(const struct lb *lb, const struct service *s, const struct i
 static void find_mine(struct lb *lb, struct map *mine)
 {
     char text[IP_TEXT_SIZE];
+    const char **announcers = xcalloc(roster_size(lb->roster) + 1, sizeof(*announcers));
+    size_t n = roster_announcers(lb->roster, announcers);
     for (struct map_entry *e = NULL; (e = map_next(&lb->services, e));) {
         const struct service *s = e->value;
         for (size_t i = 0; i < s->n_ips; i++)
-            if (is_mine(lb, s, &s->ips[i]))
+            if (is_mine(lb, s, &s->ips[i], announcers, n))
                 map_put(mine, ip_format(&s->ips[i], text), lb);
     }
+    free(announcers);
 }
 
 static int take_up(struct lb *lb, const char *text, struct err *err)
@@ -122,7 +122,8 @@ static int take_up(struct lb *lb, const char *text, struct err *err)
         return -1;
     map_put(&lb->held, text, lb);
     log_info("node %s announces %s", lb->node_name, text);
-    return gratuitous_send(lb->netns_fd, lb->ifname, &ip, err);
+    lb->doubt = true;
+    return 0;
 }
 
 static int lay_down(struct lb *lb, const char *text, struct err *err)
@@ -135,20 +136,47 @@ static int lay_down(struct lb *lb, const char *text, struct err *err)
     return 0;
 }
 
+/* All that is held, not only what is new: who says it too often does no harm. */
+static int tell_neighbours(struct lb *lb, struct err *err)
+{
+    struct ip ip;
+    int result = 0;
+    for (struct map_entry *e = NULL; (e = map_next(&lb->held, e));)
+        if (!ip_parse(e->key, &ip) || gratuitous_send(lb->netns_fd, lb->ifname, &ip, err) < 0)
+            result = -1;
+    return result;
+}
+
+static void on_again(uv_timer_t *t)
+{
+    struct err ignored;
+    (void)tell_neighbours(t->data, &ignored);
+}
+
+static bool move_addresses(struct lb *lb, struct err *err)
+{
+    struct map mine = {0};
+    bool failed = false;
+    find_mine(lb, &mine);
+    for (struct map_entry *e = NULL; (e = map_next(&lb->held, e));)
+        failed |= !map_get(&mine, e->key) && lay_down(lb, e->key, err) < 0;
+    for (struct map_entry *e = NULL; (e = map_next(&mine, e));)
+        failed |= !map_get(&lb->held, e->key) && take_up(lb, e->key, err) < 0;
+    map_done(&mine);
+    return !failed;
+}
+
 static void update(uv_timer_t *t)
 {
     struct lb *lb = t->data;
-    struct map mine = {0};
     struct err err;
-    bool failed = false;
     model_take(lb->reader, visit, lb);
-    find_mine(lb, &mine);
-    for (struct map_entry *e = NULL; (e = map_next(&lb->held, e));)
-        failed |= !map_get(&mine, e->key) && lay_down(lb, e->key, &err) < 0;
-    for (struct map_entry *e = NULL; (e = map_next(&mine, e));)
-        failed |= !map_get(&lb->held, e->key) && take_up(lb, e->key, &err) < 0;
-    map_done(&mine);
-    if (!failed)
+    bool moved = move_addresses(lb, &err), told = true;
+    if (lb->doubt) {
+        lb->doubt = !(told = tell_neighbours(lb, &err) == 0);
+        uv_timer_start(&lb->again, on_again, AGAIN_MS, 0);
+    }
+    if (moved && told)
         return;
     log_warn("node %s: %s; trying again in %d ms", lb->node_name, err.msg, RETRY_MS);
     uv_timer_start(&lb->timer, update, RETRY_MS, 0);
@@ -163,25 +191,19 @@ static void update_soon(void *arg)
         uv_timer_start(&lb->timer, update, 0, 0);
 }
 
+static void on_roster(void *arg, bool doubt)
+{
+    struct lb *lb = arg;
+    lb->doubt |= doubt;
+    update_soon(lb);
+}
+
 void lb_pause(struct lb *lb, bool paused)
 {
     lb->paused = paused;
     uv_timer_stop(&lb->timer);
-    update_soon(lb);
-}
-
-static void on_node(void *arg, struct object *old, struct object *obj)
-{
-    struct lb *lb = arg;
-    const char *name = (obj ? obj : old)->name;
-    _cleanup_json_ json_t *node = obj ? object_json(obj) : NULL;
-    bool before = map_get(&lb->ready, name), now = node && lb_node_serves(node);
-    if (now == before)
-        return;
-    if (now)
-        map_put(&lb->ready, name, lb);
-    else
-        map_del(&lb->ready, name);
+    uv_timer_stop(&lb->again);
+    roster_pause(lb->roster, paused);
     update_soon(lb);
 }
 
@@ -202,7 +224,6 @@ static void destroy(struct lb *lb)
 {
     rtnl_close(lb->rtnl);
     map_done_with(&lb->services, service_free);
-    map_done(&lb->ready);
     map_done(&lb->held);
     free(lb->node_name);
     free(lb->ifname);
@@ -223,22 +244,36 @@ struct lb *lb_new(uv_loop_t *loop, struct model *m, struct informer *nodes, cons
         return NULL;
     }
     uv_timer_init(loop, &lb->timer);
-    lb->timer.data = lb;
+    uv_timer_init(loop, &lb->again);
+    lb->timer.data = lb->again.data = lb;
     lb->reader = model_reader_new(m, update_soon, lb);
-    informer_on_change(nodes, on_node, lb);
+    const struct roster_config roster = {.netns_fd = lb->netns_fd,
+                                         .node_name = lb->node_name,
+                                         .ifname = lb->ifname,
+                                         .node_ip = config->node_ip,
+                                         .changed = on_roster,
+                                         .arg = lb,
+                                         .lost = config->lost,
+                                         .lost_arg = config->lost_arg};
+    lb->roster = roster_new(loop, nodes, &roster);
     update_soon(lb);
     return lb;
 }
 
 static void on_timer_closed(uv_handle_t *h)
 {
-    destroy(h->data);
+    struct lb *lb = h->data;
+    if (--lb->n_closing == 0)
+        destroy(lb);
 }
 
 void lb_free(struct lb *lb)
 {
     if (!lb)
         return;
+    roster_free(lb->roster);
     model_reader_free(lb->reader);
+    lb->n_closing = 2;
     uv_close((uv_handle_t *)&lb->timer, on_timer_closed);
+    uv_close((uv_handle_t *)&lb->again, on_timer_closed);
 }

@@ -1,7 +1,8 @@
 /* Load balancers of our own: Services of type LoadBalancer get an address from a pool (assign.c, once a cluster;
  * nodeaddr.c without a pool), and
- * one node announces it on the LAN (announce.c, on every node); the Service proxy of that node does the rest. pool.h
- * and choose.h are pure. */
+ * one node announces it on the LAN (announce.c, on every node); the Service proxy of that node does the rest. Nodes
+ * hear of each other by heartbeats (roster.c), so that a lost one is relieved in less than a second. pool.h, choose.h
+ * and alive.h are pure. */
 #pragma once
 #include "client/controller.h"
 #include "lb/pool.h"
@@ -25,10 +26,14 @@ struct lb_config {
     const char *node_name;
     const char *ifname;         /* on the LAN: "eth0" */
     const struct lb_pool *pool; /* other addresses are somebody else's to announce; NULL: all are */
+    const char *node_ip;        /* where nodes hear each other; NULL: they do not, the API alone is believed */
+    void (*lost)(void *arg, const char *node,
+                 bool lost); /* nothing is heard of the node any more (or again); or NULL */
+    void *lost_arg;
 };
 /* Both must hold everything there is (so: once they are synced). Outlived by the model, not by the informer. */
 struct lb *lb_new(uv_loop_t *loop, struct model *m, struct informer *nodes, const struct lb_config *config,
                   struct err *err);
-/* While paused it takes up and lays down nothing. */
+/* While paused it takes up and lays down nothing, and is not heard. */
 void lb_pause(struct lb *lb, bool paused);
 void lb_free(struct lb *lb); /* the addresses stay: Services go on while the program is away */

@@ -53,12 +53,39 @@ void slots_assign(struct slots *now, const struct slots *before, const struct ta
 
 /* --- ports --- */
 
+static size_t without_avoided(const struct site *site, const struct svc_port *p, const size_t *from, size_t n,
+                              size_t *to)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!map_get(&site->avoid, p->endpoints[from[i]].node))
+            to[kept++] = from[i];
+    return kept;
+}
+
+/* Endpoints on a node that is not heard are the last resort: perhaps it is we who hear badly. */
+static size_t find_usable(const struct site *site, const struct svc_port *p, size_t *ret)
+{
+    size_t near = svc_near_endpoints_of(p, site->family, site->node_name, site->node_zone, ret);
+    if (!site->avoid.len)
+        return near;
+    size_t *all = xcalloc(p->n_endpoints + 1, sizeof(*all));
+    size_t n_all = svc_usable_endpoints_of(p, site->family, false, NULL, all);
+    size_t kept = without_avoided(site, p, ret, near, ret);
+    if (!kept)
+        kept = without_avoided(site, p, all, n_all, ret);
+    if (!kept)
+        kept = svc_near_endpoints_of(p, site->family, site->node_name, site->node_zone, ret);
+    free(all);
+    return kept;
+}
+
 static void assign(const struct site *site, const struct svc_port *p, bool local, const struct slots *before,
                    struct slots *now)
 {
     size_t *usable = xcalloc(p->n_endpoints + 1, sizeof(*usable));
-    size_t n = local ? svc_usable_endpoints_of(p, site->family, true, site->node_name, usable)
-                     : svc_near_endpoints_of(p, site->family, site->node_name, site->node_zone, usable);
+    size_t n =
+        local ? svc_usable_endpoints_of(p, site->family, true, site->node_name, usable) : find_usable(site, p, usable);
     struct target *want = xcalloc(n + 1, sizeof(*want));
     if (n > SLOTS_MAX)
         n = SLOTS_MAX;

@@ -1,6 +1,7 @@
 /* What one Service wants of this node's rules: its fronts (the addresses and ports that clients know) and, for each
  * port, its endpoints in numbered slots. Pure. */
 #pragma once
+#include "base/map.h"
 #include "service/model.h"
 
 /* What the rules must know about the node and the cluster. One address family; dual stack is one table a family. */
@@ -11,7 +12,8 @@ struct site {
     struct ip *node_ips;   /* where NodePorts are answered */
     size_t n_node_ips;
     struct cidr pods, services;
-    struct ip dns; /* family 0: none */
+    struct ip dns;    /* family 0: none */
+    struct map avoid; /* nodes whose endpoints get nothing as long as there are others */
 };
 
 struct target {

@@ -77,6 +77,7 @@ static void destroy_when_idle(struct proxy *p)
     rechecks_done(&p->owed);
     ruleset_free(p->rules);
     kernel_free(p->kernel);
+    map_done(&p->site.avoid);
     free(p->node_name);
     free(p);
 }
@@ -191,6 +192,15 @@ static void start_job(struct proxy *p)
         return;
     }
     p->job = j;
+}
+
+void proxy_avoid(struct proxy *p, const char *node, bool avoid)
+{
+    if (avoid)
+        map_put(&p->site.avoid, node, p);
+    else
+        map_del(&p->site.avoid, node);
+    model_touch_node(p->reader, node);
 }
 
 bool proxy_settled(const struct proxy *p)

@@ -25,6 +25,8 @@ void proxy_free(struct proxy *p); /* leaves the rules: Services go on while the 
 /* Two proxies of one node, one a family: they write one after the other, so that neither takes the other's changes for
  * a stranger's. */
 void proxy_pair(struct proxy *a, struct proxy *b);
+/* Endpoints on the node get nothing new as long as there are others, whatever the model says of them. */
+void proxy_avoid(struct proxy *p, const char *node, bool avoid);
 /* The kernel has all that the model has. */
 bool proxy_settled(const struct proxy *p);
 /* The table is gone afterwards; a missing one is fine. */

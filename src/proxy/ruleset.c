@@ -105,7 +105,7 @@ static void recheck_flows(struct ruleset *rs, const struct plan *plan, const str
     struct target *targets = xcalloc((port ? port->n_endpoints : 0) + 1, sizeof(*targets));
     for (size_t i = 0; port && i < port->n_endpoints; i++) {
         const struct svc_endpoint *e = &port->endpoints[i];
-        if (e->ready || e->serving)
+        if ((e->ready || e->serving) && !map_get(&rs->site->avoid, e->node))
             targets[n++] = (struct target){e->ip, e->port};
     }
     recheck_add(&rs->rechecks.flows, plan, f, targets, n);

@@ -384,6 +384,28 @@ void model_reader_free(struct model_reader *r)
     free(r);
 }
 
+static bool has_endpoint_on(const struct entry *e, const char *node)
+{
+    LIST_EACH(it, &e->slices) {
+        const struct slice *s = container_of(it, struct slice, link);
+        for (size_t i = 0; i < s->n_endpoints; i++)
+            if (streq(s->endpoints[i].node, node))
+                return true;
+    }
+    return false;
+}
+
+void model_touch_node(struct model_reader *r, const char *node)
+{
+    for (struct map_entry *it = NULL; (it = map_next(&r->model->entries, it));) {
+        const struct entry *e = it->value;
+        if (e->exists && has_endpoint_on(e, node))
+            map_put(&r->pending, it->key, r);
+    }
+    if (r->pending.len)
+        wake(r);
+}
+
 void model_take(struct model_reader *r,
                 void (*visit)(void *arg, const char *ns, const char *name, const struct svc *svc), void *arg)
 {

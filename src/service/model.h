@@ -92,6 +92,8 @@ struct model_reader;
 struct model_reader *model_reader_new(struct model *m, void (*changed)(void *arg), void *arg); /* `changed`: at the
                                                       first change after a take; do not read in it, schedule */
 void model_reader_free(struct model_reader *r);
+/* To this reader, Services with an endpoint on the node are changed ones. */
+void model_touch_node(struct model_reader *r, const char *node);
 /* Calls visit with each service that changed since the last take (svc NULL: gone), then forgets. */
 void model_take(struct model_reader *r,
                 void (*visit)(void *arg, const char *ns, const char *name, const struct svc *svc), void *arg);

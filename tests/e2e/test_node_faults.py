@@ -1,4 +1,6 @@
 """Nodes of `c8s up` that die, are cut off, and come back."""
+import socket
+import threading
 import time
 
 import pytest
@@ -77,7 +79,7 @@ def test_nodes_die_and_return(three, tmp_path):
     assert on_node(CUT, "curl", "-sS", "--max-time", "9", "--retry", "9", "--retry-all-errors", f"http://{ip}/").stdout  # goes on by itself
     assert wires(CUT) == 1 and wires(DEAD) == 0
     eventually(lambda: endpoints(kubectl) == {"k8s-master"}, "the endpoints of both leave", timeout=90)
-    print(f"a dead node's endpoints got connections for {time.monotonic() - began:.1f} s")
+    print(f"a dead node's endpoints were in the API for {time.monotonic() - began:.1f} s")
     assert readiness(kubectl) == {"k8s-master": "True", CUT: "Unknown", DEAD: "Unknown"}
     eventually(lambda: sum(p["spec"]["nodeName"] == "k8s-master" and condition(p, "Ready") == "True" for p in kubectl.pods("app=web")) == 3,
                "replaced on the node that is left", timeout=90)
@@ -96,3 +98,74 @@ def test_nodes_die_and_return(three, tmp_path):
         for _ in range(9):
             for url in (f"http://{ip}/", f"http://[{ip6}]/"):
                 assert eventually(lambda: on_node(name, "curl", "-sS", "--max-time", "3", url).stdout, f"{url} from {name}")
+
+
+class Client:
+    """Connects and asks through one address again and again, like many people one after the other."""
+
+    def __init__(self, ip):
+        self.ip, self.tries, self.over = ip, [], threading.Event()  # tries: (began, it worked)
+        self.thread = threading.Thread(target=self._work)
+        self.thread.start()
+
+    def _ask(self):
+        with socket.create_connection((self.ip, 80), timeout=0.25) as s:
+            s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            return s.recv(100).startswith(b"HTTP/1.1 200")
+
+    def _work(self):
+        while not self.over.wait(0.01):
+            began = time.monotonic()
+            try:
+                self.tries.append((began, self._ask()))
+            except OSError:
+                self.tries.append((began, False))
+
+    def settled(self, row=100):
+        """So many in a row have worked, the last ones."""
+        return len(self.tries) >= row and all(ok for _, ok in self.tries[-row:])
+
+    def failures(self):
+        return [began for began, ok in self.tries if not ok]
+
+    def end(self):
+        self.over.set()
+        self.thread.join()
+
+
+def announcer(ip):
+    return [n for n in ("k8s-master", CUT, DEAD) if f" {ip}/32 " in on_node(n, "ip", "-o", "addr", "show", "eth0").stdout]
+
+
+def test_load_balancers_outlive_their_node(three, tmp_path):
+    kubectl = three.kubectl("new")
+    manifest = tmp_path / "web.yaml"
+    manifest.write_text(DEPLOYMENT)
+    kubectl("apply", "-f", str(manifest))
+    kubectl.ready_pods("app=web", 3)
+    addresses = [f"172.28.128.{n}" for n in range(200, 206)]
+    for n, ip in enumerate(addresses):
+        kubectl("expose", "deployment", "web", f"--name=lb-{n}", "--port=80", "--type=LoadBalancer", f"--load-balancer-ip={ip}")
+    eventually(lambda: all(len(announcer(ip)) == 1 for ip in addresses), "each address is announced by one")
+    at = {name: next(ip for ip in addresses if announcer(ip) == [name]) for name in (CUT, DEAD)}
+    for verb, back, name in (("cut", "heal", CUT), ("stop", "start", DEAD)):
+        client = Client(at[name])
+        try:
+            eventually(client.settled, "steady connects")
+            began = time.monotonic()
+            assert not client.failures()
+            node(verb, name)
+            eventually(lambda: client.failures() and client.settled(), "steady connects again")
+            gap = max(client.failures()) - began
+            print(f"node {verb}: connects to its load balancer failed for {gap:.2f} s")
+            assert gap < 3
+            assert announcer(at[name]) != [name] and readiness(kubectl)[name] == "True"  # nobody waited for the API
+            n_failed = len(client.failures())
+            node(back, name)
+            eventually(lambda: announcer(at[name]) == [name], "it has its address again")
+            kubectl.ready_pods("app=web", 3)
+            eventually(client.settled, "steady connects as before")
+            print(f"node {back}: {len(client.failures()) - n_failed} of {len(client.tries)} connects failed")
+        finally:
+            client.end()
+    kubectl("delete", "service", *(f"lb-{n}" for n in range(len(addresses))))

@@ -9,9 +9,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/netns.h"
 #include "fake_client.h"
 #include "lb/choose.h"
+#include "lb/heartbeat.h"
 #include "lb/lb.h"
 #include "podnet/lan.h"
 #include "podnet/rtnl.h"
@@ -30,12 +32,19 @@ static struct informer *node_informer;
 static struct lb_pool *pool;
 static struct lb *lbs[N_NODES];
 
-static void set_node(const char *name, bool ready)
+/* ip "": the others do not know where to send heartbeats to. */
+static void set_node_at(const char *name, bool ready, const char *ip)
 {
     _cleanup_free_ char *text = xasprintf("{\"metadata\":{\"name\":\"%s\"},\"status\":{\"conditions\":[{\"type\":"
-                                          "\"Ready\",\"status\":\"%s\"}]}}",
-                                          name, ready ? "True" : "Unknown");
+                                          "\"Ready\",\"status\":\"%s\"}],\"addresses\":[{\"type\":\"InternalIP\","
+                                          "\"address\":\"%s\"}]}}",
+                                          name, ready ? "True" : "Unknown", ip);
     fake_set(fake, &kind_node, text);
+}
+
+static void set_node(const char *name, bool ready)
+{
+    set_node_at(name, ready, "");
 }
 
 /* ip NULL: no address (yet). */
@@ -78,27 +87,45 @@ static void note(void *arg, const struct ip *ip, int prefix, const char *ifname)
     s->found |= ip_equal(ip, &s->ip) && prefix == ip_bits(ip->family) && streq(ifname, "eth0");
 }
 
+static bool has(int i, const char *text)
+{
+    struct err err;
+    struct search s = {0};
+    struct rtnl *r = rtnl_open(node_fds[i], &err);
+    ip_parse(text, &s.ip);
+    T_INT(rtnl_each_addr(r, note, &s, &err), 0);
+    rtnl_close(r);
+    return s.found;
+}
+
 /* "n1"; "" when nobody has it, "several" when more than one do. */
 static const char *holder(const char *text)
 {
     const char *at = "";
-    for (int i = 0; i < N_NODES; i++) {
-        struct err err;
-        struct search s = {0};
-        struct rtnl *r = rtnl_open(node_fds[i], &err);
-        ip_parse(text, &s.ip);
-        T_INT(rtnl_each_addr(r, note, &s, &err), 0);
-        rtnl_close(r);
-        if (s.found)
+    for (int i = 0; i < N_NODES; i++)
+        if (has(i, text))
             at = *at ? "several" : names[i];
-    }
     return at;
+}
+
+static int n_lost[N_NODES]; /* nodes that each hears nothing from */
+
+static void on_lost(void *arg, const char *node, bool lost)
+{
+    (void)node;
+    *(int *)arg += lost ? 1 : -1;
 }
 
 static void start(int i)
 {
     struct err err;
-    const struct lb_config config = {node_fds[i], names[i], "eth0", pool};
+    const struct lb_config config = {.netns_fd = node_fds[i],
+                                     .node_name = names[i],
+                                     .ifname = "eth0",
+                                     .pool = pool,
+                                     .node_ip = nodes[i].ip,
+                                     .lost = on_lost,
+                                     .lost_arg = &n_lost[i]};
     lbs[i] = lb_new(&loop, model, node_informer, &config, &err);
     if (!lbs[i])
         T_FAIL("%s", err.msg);
@@ -186,6 +213,109 @@ TEST(local_follows_the_endpoints)
     T_STR(holder("172.28.128.200"), "");
 }
 
+static void on_limit(uv_timer_t *t)
+{
+    *(bool *)t->data = true;
+}
+
+/* Until one of them alone has the address; false: not within ten seconds. */
+static bool wait_for_holder(const char *text, int i)
+{
+    uv_timer_t limit;
+    bool late = false;
+    uv_timer_init(&loop, &limit);
+    limit.data = &late;
+    uv_timer_start(&limit, on_limit, 10000, 0);
+    while (!late && !has(i, text))
+        uv_run(&loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&limit, NULL);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    return !late;
+}
+
+static int index_of(const char *name)
+{
+    int i = 0;
+    while (!streq(names[i], name))
+        i++;
+    return i;
+}
+
+/* Until they have heard each other. */
+static void let_them_talk(void)
+{
+    for (int64_t until = clock_mono_ms() + 2 * ALIVE_BEAT_MS; clock_mono_ms() < until;)
+        uv_run(&loop, UV_RUN_ONCE);
+}
+
+/* The API says Ready all the time. */
+TEST(a_silent_node_is_relieved_without_the_api)
+{
+    const char *others[N_NODES];
+    size_t n = 0;
+    for (int i = 0; i < N_NODES; i++)
+        set_node_at(names[i], true, nodes[i].ip);
+    set_service("one", "172.28.128.200", "Cluster");
+    settle();
+    int first = index_of(holder("172.28.128.200"));
+    for (int i = 0; i < N_NODES; i++)
+        if (i != first)
+            others[n++] = names[i];
+    int second = index_of(chosen("172.28.128.200", others, n));
+    let_them_talk();
+    T_STR(holder("172.28.128.200"), names[first]);
+
+    int arp = arp_socket();
+    int64_t began = clock_mono_ms();
+    lb_pause(lbs[first], true);
+    T_TRUE(wait_for_holder("172.28.128.200", second));
+    printf("# taken over after %d ms\n", (int)(clock_mono_ms() - began));
+    T_TRUE(clock_mono_ms() - began < 3000);
+    T_TRUE(hears_gratuitous(arp, "172.28.128.200"));
+    close(arp);
+    T_INT(n_lost[second], 1);
+
+    lb_pause(lbs[first], false);
+    settle();
+    T_TRUE(!streq(holder("172.28.128.200"), "several")); /* who is back lets go at once */
+    T_TRUE(wait_for_holder("172.28.128.200", first));
+    T_INT(n_lost[second], 0);
+    settle();
+    T_STR(holder("172.28.128.200"), names[first]);
+}
+
+/* A heartbeat must come from a node, and from the link itself. */
+TEST(heartbeats_of_strangers_mean_nothing)
+{
+    unsigned char bytes[BEAT_SIZE];
+    const int routed = 64;
+    set_node_at("n0", true, nodes[0].ip);
+    set_node_at("n1", true, nodes[1].ip);
+    settle();
+    let_them_talk();
+    T_INT(n_lost[0], 0);
+    lb_pause(lbs[1], true);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(HEARTBEAT_PORT)};
+    inet_pton(AF_INET, nodes[0].ip, &to.sin_addr);
+    int stranger = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), far;
+    {
+        NETNS_SCOPE(node_fds[1]);
+        far = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    }
+    T_INT(setsockopt(far, IPPROTO_IP, IP_TTL, &routed, sizeof(routed)), 0);
+    beat_write(&(struct beat){60000, 60000}, bytes);
+    int64_t began = clock_mono_ms();
+    while (!n_lost[0] && clock_mono_ms() - began < 5000) {
+        T_INT(sendto(stranger, bytes, sizeof(bytes), 0, (struct sockaddr *)&to, sizeof(to)), sizeof(bytes));
+        T_INT(sendto(far, bytes, sizeof(bytes), 0, (struct sockaddr *)&to, sizeof(to)), sizeof(bytes));
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    T_INT(n_lost[0], 1);
+    close(stranger);
+    close(far);
+    lb_pause(lbs[1], false);
+}
+
 /* What a program that was killed left on the interfaces is taken over, or taken away. */
 TEST(a_new_life_goes_on_where_the_old_one_ended)
 {
@@ -257,6 +387,8 @@ int main(void)
     RUN(a_node_that_is_lost_is_relieved);
     RUN(local_follows_the_endpoints);
     RUN(a_new_life_goes_on_where_the_old_one_ended);
+    RUN(a_silent_node_is_relieved_without_the_api);
+    RUN(heartbeats_of_strangers_mean_nothing);
     take_down();
     return DONE();
 }

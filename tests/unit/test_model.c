@@ -484,6 +484,14 @@ TEST(readers_learn_what_changed_and_only_that)
     TAKEN(a, early, "d/web ");
     set_slice(m, "d/web-1", SLICE("'endpoints':[" EP("10.244.0.2", "") "]," PORT)); /* nothing new */
     T_INT(early.calls, 2);
+    set_slice(m, "d/web-1", SLICE("'endpoints':[" EP("10.244.0.2", ",'nodeName':'n2'") "]," PORT));
+    TAKEN(a, early, "d/web ");
+    TAKEN(b, late, "d/web ");
+    model_touch_node(a, "n1");
+    TAKEN(a, early, "");
+    model_touch_node(a, "n2");
+    TAKEN(a, early, "d/web ");
+    TAKEN(b, late, "");
     set_service(m, "d/web", NULL);
     set_service(m, "d/never-was", NULL);
     TAKEN(a, early, "d/web- ");

@@ -249,6 +249,45 @@ TEST(a_change_carries_only_the_difference)
     world_done(&w);
 }
 
+static void avoid(struct world *w, const char *node, bool on)
+{
+    if (on)
+        map_put(&site.avoid, node, w);
+    else
+        map_del(&site.avoid, node);
+    model_touch_node(w->reader, node);
+    changed(w);
+}
+
+#define TO_EP(n) ADD("svc", "10.96.0.1 . 6 . 80 comment \"d/web\" : goto ep" #n)
+#define NOT_EP DEL("svc", "10.96.0.1 . 6 . 80")
+
+TEST(endpoints_on_avoided_nodes_are_the_last_resort)
+{
+    struct world w = world_new();
+    set_service(&w, "web", SPEC("10.96.0.1", ""));
+    set_service(&w, "other", SPEC("10.96.0.2", ""));
+    set_endpoints(&w, "web", "TCP", "2 102 202");
+    set_endpoints(&w, "other", "TCP", "3");
+    _cleanup_free_ char *first = take_text(&w);
+    avoid(&w, "n2", true);
+    TAKEN(&w, "delete element ip c8s svc { 10.96.0.1 . 6 . 80 }\n"
+              "delete element ip c8s ep { 10.96.0.1 . 6 . 80 . 1, 10.96.0.1 . 6 . 80 . 2 }\n" TO_EP(2)
+                  ADD("ep", "10.96.0.1 . 6 . 80 . 1 : 10.244.2.2 . 8080"));
+    avoid(&w, "n3", true);
+    TAKEN(&w, NOT_EP DEL("ep", "10.96.0.1 . 6 . 80 . 1") TO_EP(1));
+    set_endpoints(&w, "web", "TCP", "102 202"); /* better than nothing */
+    TAKEN(&w,
+          NOT_EP DEL("ep", "10.96.0.1 . 6 . 80 . 0") TO_EP(2) ADD("ep", "10.96.0.1 . 6 . 80 . 0 : 10.244.1.2 . 8080, "
+                                                                        "10.96.0.1 . 6 . 80 . 1 : 10.244.2.2 . 8080"));
+    avoid(&w, "n2", false);
+    TAKEN(&w, NOT_EP DEL("ep", "10.96.0.1 . 6 . 80 . 1") TO_EP(1));
+    avoid(&w, "n3", false);
+    TAKEN(&w, NOT_EP TO_EP(2) ADD("ep", "10.96.0.1 . 6 . 80 . 1 : 10.244.2.2 . 8080"));
+    map_done(&site.avoid);
+    world_done(&w);
+}
+
 TEST(one_front_has_one_holder)
 {
     struct world w = world_new();
@@ -463,6 +502,8 @@ TEST(changes_one_by_one_come_to_the_same_as_everything)
         struct buf all = BUF_INIT(0);
         struct rechecks r;
         struct map from_nothing = {0};
+        if (!below(20))
+            avoid(&w, "n2", !map_get(&site.avoid, "n2"));
         model_take(w.reader, visit, w.rules);
         _cleanup_free_ char *commands = take_text(&w);
         apply(&kernel, commands);
@@ -485,6 +526,7 @@ int main(void)
     RUN(chains_are_exact_then_powers_of_two);
     RUN(golden);
     RUN(a_change_carries_only_the_difference);
+    RUN(endpoints_on_avoided_nodes_are_the_last_resort);
     RUN(one_front_has_one_holder);
     RUN(names_cannot_say_anything_to_nft);
     RUN(changes_name_what_they_make_stale);
