@@ -7,8 +7,8 @@
 
 /* --- a schema over a document --- */
 
-/* Takes out what the schema does not specify; appends where ("spec.foo") to `unknown`, an array, unless it is NULL.
- * metadata, apiVersion and kind of the document itself are not the schema's. */
+/* Takes out what the schema does not specify and appends it to `unknown`, an array (`unknown field "spec.foo"`), unless
+ * that is NULL. metadata, apiVersion and kind of the document itself are not the schema's. */
 void custom_prune(const json_t *schema, json_t *doc, json_t *unknown);
 /* Sets defaults; nulls where null is not allowed and there is a default give way to it. */
 void custom_default(const json_t *schema, json_t *doc);

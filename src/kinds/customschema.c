@@ -27,7 +27,7 @@ static void prune(struct pruning *p, const json_t *schema, json_t *v, bool is_re
 static void note_unknown(struct pruning *p)
 {
     if (p->unknown && json_array_size(p->unknown) < UNKNOWN_MAX)
-        json_array_append_new(p->unknown, json_string(buf_str(&p->path)));
+        json_array_append_new(p->unknown, json_sprintf("unknown field \"%s\"", buf_str(&p->path)));
 }
 
 /* Cuts the path back to where it was. */

@@ -170,23 +170,24 @@ static void check_subject_group(struct status_causes *c, size_t i, const json_t 
         rule_broken_text(c, CAUSE_NOT_SUPPORTED, group, why, "subjects[%zu].apiGroup", i);
 }
 
-static void check_account(struct status_causes *c, size_t i, const json_t *subject)
+/* Without a namespace it is that of the RoleBinding. */
+static void check_account(struct status_causes *c, size_t i, const json_t *subject, bool namespaced)
 {
     const char *name = jstr_or(subject, "name", "");
     if (*name)
         rule_check_text(c, check_dns_subdomain, name, "subjects[%zu].name", i);
     check_subject_group(c, i, subject, "");
-    if (!*jstr_or(subject, "namespace", ""))
+    if (!namespaced && !*jstr_or(subject, "namespace", ""))
         rule_broken(c, CAUSE_REQUIRED, NULL, "", "subjects[%zu].namespace", i);
 }
 
-static void check_subject(struct status_causes *c, size_t i, const json_t *subject)
+static void check_subject(struct status_causes *c, size_t i, const json_t *subject, bool namespaced)
 {
     const char *kind = jstr_or(subject, "kind", "");
     if (!*jstr_or(subject, "name", ""))
         rule_broken(c, CAUSE_REQUIRED, NULL, "", "subjects[%zu].name", i);
     if (streq(kind, "ServiceAccount"))
-        check_account(c, i, subject);
+        check_account(c, i, subject, namespaced);
     else if (streq(kind, "User") || streq(kind, "Group"))
         check_subject_group(c, i, subject, GROUP);
     else
@@ -217,7 +218,7 @@ static void check_binding(struct status_causes *c, const json_t *obj, const json
     json_t *subject, *ref = jget(obj, "roleRef");
     check_role_ref(c, ref, namespaced);
     json_array_foreach(jget(obj, "subjects"), i, subject)
-        check_subject(c, i, subject);
+        check_subject(c, i, subject, namespaced);
     if (old && !json_equal(ref, jget(old, "roleRef")))
         rule_broken(c, CAUSE_INVALID, ref, "cannot change roleRef", "roleRef");
 }

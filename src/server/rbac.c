@@ -40,11 +40,13 @@ struct rbac {
 
 /* --- bindings --- */
 
-static char *subject_key(const json_t *subject)
+/* A ServiceAccount without a namespace is of the binding's. */
+static char *subject_key(const json_t *subject, const char *ns)
 {
     const char *kind = jstr_or(subject, "kind", ""), *name = jstr_or(subject, "name", "");
     if (streq(kind, "ServiceAccount"))
-        return xasprintf("User " ACCOUNT_USER_PREFIX "%s:%s", jstr_or(subject, "namespace", ""), name);
+        return xasprintf("User " ACCOUNT_USER_PREFIX "%s:%s",
+                         *jstr_or(subject, "namespace", "") ? jstr(subject, "namespace") : ns, name);
     return xasprintf("%s %s", kind, name);
 }
 
@@ -103,7 +105,7 @@ static void remember_binding(struct rbac *b, const char *key, const struct objec
     g->links = xcalloc(g->n_links + 1, sizeof(*g->links));
     size_t i;
     json_array_foreach(subjects, i, subject) {
-        g->links[i] = (struct link){.binding = g, .key = subject_key(subject)};
+        g->links[i] = (struct link){.binding = g, .key = subject_key(subject, o->ns)};
         link_subject(b, &g->links[i]);
     }
     map_put(&b->bindings, key, g);

@@ -88,9 +88,11 @@ TEST(roles_give_rights_as_long_as_they_are_bound)
                "{\"metadata\":{\"name\":\"b\"},\"roleRef\":" BOUND("Role", "r") ",\"subjects\":[" BOUND(
                    "User",
                    "u") "," BOUND("Group",
-                                  "team") ",{\"kind\":\"ServiceAccount\",\"name\":\"a\",\"namespace\":\"default\"}]}"),
+                                  "team") ",{\"kind\":\"ServiceAccount\",\"name\":\"a\",\"namespace\":\"default\"},"
+                                          "{\"kind\":\"ServiceAccount\",\"name\":\"near\"}]}"),
           201);
     check("u", NULL, "GET", PODS, "allowed");
+    check("system:serviceaccount:default:near", accounts, "GET", PODS, "allowed");
     check("u", NULL, "GET", PODS "/p/log", "allowed");
     check("other", team, "GET", PODS "/p", "allowed");
     check(ACCOUNT, accounts, "GET", PODS, "allowed");

@@ -39,8 +39,9 @@ static const struct {
     {&kind_rolebinding, "{" META ",'roleRef':{'kind':'Role','name':''}}", "roleRef.name", "Required value"},
     {&kind_rolebinding, "{" META "," REF ",'subjects':[{'kind':'Robot','name':'x'}]}", "subjects[0].kind",
      "Unsupported value: \"Robot\": supported values: \"Group\", \"ServiceAccount\", \"User\""},
-    {&kind_rolebinding, "{" META "," REF ",'subjects':[{'kind':'ServiceAccount','name':'x'}]}", "subjects[0].namespace",
-     "Required value"},
+    {&kind_rolebinding, "{" META "," REF ",'subjects':[{'kind':'ServiceAccount','name':'x'}]}", NULL, NULL},
+    {&kind_clusterrolebinding, "{" CLUSTER_META "," REF ",'subjects':[{'kind':'ServiceAccount','name':'x'}]}",
+     "subjects[0].namespace", "Required value"},
     {&kind_rolebinding, "{" META "," REF ",'subjects':[{'kind':'Group','apiGroup':'x','name':'x'}]}",
      "subjects[0].apiGroup", "Unsupported value: \"x\": supported values: \"rbac.authorization.k8s.io\""},
 };
