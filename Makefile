@@ -38,10 +38,11 @@ e2e: all
 	@tools/deps build run test
 	@tools/e2e $(ARGS)
 
-#: make check      include rules, formatting, source rules
-check:
+#: make check      include rules, formatting, source rules, the manual
+check: all
 	@tools/check-includes
 	@tools/check-source
+	@C8S=$(BUILD)/c8s tools/check-manual
 
 #: sudo make bench figures of start-up, memory and latency
 bench: all
