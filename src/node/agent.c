@@ -228,6 +228,7 @@ static void on_sweep(uv_timer_t *t)
                 container_exited(c);
             c->seen_gone = gone && c->f.state == CONTAINER_RUNNING;
         }
+        pod_check_sandbox(p);
         pod_kick(p);
     }
 }

@@ -93,18 +93,34 @@ int holder_start(const char *dir, const char *cgroup_procs, struct err *err)
     return -1;
 }
 
-void holder_kill(const char *dir)
+/* Its process number, 0 when it has ended; false: there was none. */
+static bool recall(const char *path, pid_t *ret)
 {
-    _cleanup_free_ char *path = xasprintf("%s/holder", dir);
     _cleanup_free_ char *text = read_small_file(path, 64);
     char *rest = text ? strchr(text, ' ') : NULL;
     int64_t pid, start;
     if (rest)
         *rest++ = '\0';
     if (!rest || !str_to_i64(text, 2, INT32_MAX, &pid) || !str_to_i64(rest, 1, INT64_MAX, &start))
+        return false;
+    *ret = process_start_time((pid_t)pid) == (uint64_t)start ? (pid_t)pid : 0;
+    return true;
+}
+
+bool holder_lives(const char *dir)
+{
+    _cleanup_free_ char *path = xasprintf("%s/holder", dir);
+    pid_t pid;
+    return !recall(path, &pid) || pid > 0;
+}
+
+void holder_kill(const char *dir)
+{
+    _cleanup_free_ char *path = xasprintf("%s/holder", dir);
+    pid_t pid;
+    if (!recall(path, &pid))
         return;
-    if (process_start_time((pid_t)pid) == (uint64_t)start && kill((pid_t)pid, SIGKILL) == 0)
-        (void)waitpid((pid_t)pid, NULL,
-                      0); /* ours unless an earlier life has started it: then there is none to wait for */
+    if (pid > 0 && kill(pid, SIGKILL) == 0)
+        (void)waitpid(pid, NULL, 0); /* ours unless an earlier life has started it: then there is none to wait for */
     (void)unlink(path);
 }

@@ -117,7 +117,7 @@ static bool plan_ephemeral(const struct plan_pod *p, int64_t now_ms, struct plan
 struct plan plan_next(const struct plan_pod *p, int64_t now_ms)
 {
     struct plan plan = {.step = PLAN_WAIT};
-    if (p->stopping || plan_finished(p))
+    if (p->stopping || p->lost || plan_finished(p))
         return plan_stop(p);
     if (!p->has_sandbox)
         return (struct plan){.step = PLAN_MAKE_SANDBOX};
@@ -133,9 +133,18 @@ struct plan plan_next(const struct plan_pod *p, int64_t now_ms)
     return plan;
 }
 
+/* Init containers may run a second time, in a new sandbox; then the pod has begun long since. */
+static bool has_begun(const struct plan_pod *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (!p->containers[i].init && !p->containers[i].ephemeral && p->containers[i].state != CONTAINER_WAITING)
+            return true;
+    return false;
+}
+
 const char *plan_phase(const struct plan_pod *p)
 {
-    bool running = false, waiting = false, failed = false, ended = false;
+    bool running = false, waiting = false, failed = false, ended = false, begun = has_begun(p);
     if (init_failed(p))
         return "Failed";
     for (size_t i = 0; i < p->n; i++) {
@@ -145,7 +154,7 @@ const char *plan_phase(const struct plan_pod *p)
         if (c->init) {
             bool done = p->initialized || (c->sidecar ? c->state == CONTAINER_RUNNING && c->started
                                                       : c->state == CONTAINER_EXITED && c->exit_code == 0);
-            if (!done && !p->stopping)
+            if (!done && !begun && !p->stopping)
                 return "Pending";
             continue;
         }

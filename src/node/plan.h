@@ -28,6 +28,7 @@ struct plan_container {
 struct plan_pod {
     enum restart_policy policy;
     bool has_sandbox;
+    bool lost;        /* of which something is gone: it has to be removed, and made anew */
     bool stopping;    /* deleted, evicted, past its deadline: nothing is started any more */
     bool initialized; /* containers have been started before: init containers need not run again */
     const struct plan_container *containers; /* init containers first, in order; ephemeral ones last */

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,8 +16,6 @@
 #include "node/agent_impl.h"
 #include "node/files.h"
 #include "node/probes.h"
-#include "node/record.h"
-#include "node/sandbox.h"
 #include "node/volumes.h"
 
 #define FORCED_GRACE_MS 1000 /* a pod that the API has forgotten already */
@@ -82,84 +79,7 @@ struct container *pod_container_by_cid(struct pod *p, const char *cid)
     return NULL;
 }
 
-/* --- an earlier life --- */
-
-/* Without records of its own (a new machine, a reboot) the API's status is what is known of the past. */
-static void recall_from_status(struct container *c, const json_t *doc)
-{
-    const json_t *s = jfind(json_object_get(jget(doc, "status"), container_status_list(&c->f)), "name", c->f.name);
-    const json_t *ended = jget(s, "state.terminated");
-    if (!jstr(s, "containerID"))
-        return;
-    c->f.restart_count = (int)jint(s, "restartCount", 0);
-    if (c->pod->finished_before) {
-        c->f.state = CONTAINER_EXITED;
-        c->f.now = (struct termination){.set = true, .exit_code = (int)jint(ended, "exitCode", 0)};
-        return;
-    }
-    struct termination *t = c->f.ephemeral ? &c->f.now : &c->f.last;
-    *t = (struct termination){.set = true, .exit_code = (int)jint(ended, "exitCode", 137)};
-    t->reason = xstrdup(jstr_or(ended, "reason", "ContainerStatusUnknown"));
-    (void)time_parse(jstr_or(ended, "startedAt", jstr_or(s, "state.running.startedAt", "")), &t->started_usec);
-    (void)time_parse(jstr_or(ended, "finishedAt", ""), &t->finished_usec);
-    if (c->f.ephemeral) /* runs once */
-        c->f.state = CONTAINER_EXITED;
-    else
-        c->f.restart_count++;
-}
-
-/* Takes the container in as it is: still running, or ended while nobody looked. */
-static void recall_record(struct container *c, const struct record *r)
-{
-    bool alive = r->pid > 0 && r->pid_start && process_start_time(r->pid) == r->pid_start;
-    if (c->f.state == CONTAINER_EXITED) { /* an attempt before this one */
-        termination_done(&c->f.last);
-        c->f.last = c->f.now;
-        c->f.now = (struct termination){0};
-    }
-    memcpy(c->f.cid, r->cid, sizeof(c->f.cid));
-    replace_str(&c->f.image, r->image);
-    replace_str(&c->f.image_id, r->image_id);
-    c->f.restart_count = r->attempt;
-    c->f.started_usec = r->started_usec;
-    c->stop_signal = r->stop_signal;
-    if (r->pid == 0) { /* it never ran: another attempt under the same number */
-        c->f.state = CONTAINER_WAITING;
-        c->f.cid[0] = '\0';
-        return;
-    }
-    c->pid = r->pid;
-    c->f.state = CONTAINER_RUNNING;
-    c->pidfd = alive ? (int)syscall(SYS_pidfd_open, r->pid, 0) : -1;
-    c->pod->initialized = c->pod->initialized || !(c->f.init || c->f.ephemeral);
-    if (c->pidfd < 0)
-        container_exited(c);
-}
-
-/* Whether anything is known of it. */
-static bool recall(struct pod *p, const json_t *doc)
-{
-    _cleanup_free_ char *dir = pod_run_path(&p->agent->paths, p->uid, NULL);
-    _cleanup_free_ char *ip_file = pod_run_path(&p->agent->paths, p->uid, "ip");
-    size_t n;
-    struct record *records = records_read(&p->agent->paths, p->uid, &n);
-    if (sandbox_exists(dir) && (p->ips = read_small_file(ip_file, IPS_TEXT_SIZE)))
-        p->sandbox = SANDBOX_READY;
-    for (size_t i = 0; n == 0 && i < p->n; i++)
-        recall_from_status(p->containers[i], doc);
-    for (size_t i = 0; i < n; i++) {
-        struct container *c = pod_container(p, records[i].container);
-        if (c)
-            recall_record(c, &records[i]);
-    }
-    records_free(records, n);
-    for (size_t i = 0; i < p->n; i++) {
-        const json_t *spec = find_container(doc, p->containers[i]->f.name);
-        if (p->containers[i]->f.state == CONTAINER_RUNNING)
-            p->containers[i]->probes = probes_start(p->containers[i], spec);
-    }
-    return n > 0 || p->sandbox == SANDBOX_READY || jget(doc, "status.containerStatuses");
-}
+/* --- life of the struct --- */
 
 /* A pod that is new here may not be welcome. */
 static void admit(struct pod *p, const json_t *doc)
@@ -174,8 +94,6 @@ static void admit(struct pod *p, const json_t *doc)
     pod_end(p, 0, why.reason, message);
     free(why.message);
 }
-
-/* --- life of the struct --- */
 
 static void pod_sync(struct pod *p);
 
@@ -206,7 +124,7 @@ struct pod *pod_new(struct agent *a, struct object *o)
     add_containers(p, doc, "containers");
     add_containers(p, doc, "ephemeralContainers");
     p->disk_limited = pod_has_disk_limits(doc);
-    if (!recall(p, doc) && !p->finished_before && !jstr(doc, "metadata.deletionTimestamp"))
+    if (!pod_recall(p, doc) && !p->finished_before && !jstr(doc, "metadata.deletionTimestamp"))
         admit(p, doc);
     pod_set_object(p, o);
     return p;
@@ -354,7 +272,8 @@ void pod_plan_view(const struct pod *p, const json_t *doc, struct plan_container
                                          .not_before_ms = c->pulling ? INT64_MAX : c->not_before_ms};
     }
     *ret = (struct plan_pod){.policy = restart_policy_of(doc),
-                             .has_sandbox = p->sandbox == SANDBOX_READY,
+                             .has_sandbox = p->sandbox == SANDBOX_READY || p->sandbox == SANDBOX_LOST,
+                             .lost = p->sandbox == SANDBOX_LOST,
                              .stopping = p->stopping,
                              .initialized = p->initialized,
                              .containers = out,
@@ -447,7 +366,9 @@ static bool take_step(struct pod *p, const json_t *doc, const struct plan *plan)
             pod_make_sandbox(p, doc);
         break;
     case PLAN_START:
-        if (pod_has_refs(p, doc))
+        if (c->f.state == CONTAINER_EXITED)
+            pod_check_sandbox(p); /* its end may have been that of what holds them all */
+        if (p->sandbox == SANDBOX_READY && pod_has_refs(p, doc))
             pod_start_container(p, doc, c);
         break;
     case PLAN_STOP:

@@ -32,7 +32,7 @@ struct container {
 };
 
 enum refs_state { REFS_UNKNOWN, REFS_ASKED, REFS_KNOWN };
-enum sandbox_state { SANDBOX_NONE, SANDBOX_READY, SANDBOX_REMOVED };
+enum sandbox_state { SANDBOX_NONE, SANDBOX_READY, SANDBOX_LOST /* and to be made anew */, SANDBOX_REMOVED };
 
 /* How far an ending pod has left its Services. */
 enum leave_state { LEAVE_NOT, LEAVE_LISTED, LEAVE_ASKED /* whether all rules follow */, LEAVE_LINGERS, LEAVE_DONE };
@@ -118,6 +118,13 @@ void pod_services_changed(struct pod *p);
 /* Fills a plan_pod over the caller's array of p->n. */
 void pod_plan_view(const struct pod *p, const json_t *doc, struct plan_container *out, struct plan_pod *ret);
 struct pod_facts pod_facts_of(const struct pod *p);
+
+/* podrecall.c: takes in what an earlier life of the agent, or of the machine, has left of a pod that is new to us.
+ * False: nothing. */
+bool pod_recall(struct pod *p, const json_t *doc);
+/* What held its namespaces is gone: containers end, and a new sandbox is made if the pod goes on. */
+void pod_check_sandbox(struct pod *p);
+void pod_sandbox_was_lost(struct pod *p);
 
 /* podstart.c: steps, as jobs. */
 void pod_make_sandbox(struct pod *p, const json_t *doc);

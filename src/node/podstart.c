@@ -169,8 +169,11 @@ static void remove_done(void *arg)
     struct pod *p = j->pod;
     if (!p->dead) {
         p->job = false;
-        p->sandbox = SANDBOX_REMOVED;
         p->wiped = j->data;
+        if (p->sandbox == SANDBOX_LOST && !p->stopping)
+            pod_sandbox_was_lost(p);
+        else
+            p->sandbox = SANDBOX_REMOVED;
         pod_kick(p);
     }
     pod_unref(p);

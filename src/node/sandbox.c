@@ -99,6 +99,16 @@ bool sandbox_exists(const char *dir)
     return is_pinned(dir, "uts"); /* the last one made */
 }
 
+bool sandbox_is_whole(const char *dir)
+{
+    for (size_t i = 0; i < ARRAY_LEN(pins); i++) {
+        _cleanup_free_ char *path = xasprintf("%s/%s", dir, pins[i].name);
+        if (access(path, F_OK) == 0 && !is_pinned(dir, pins[i].name))
+            return false;
+    }
+    return sandbox_exists(dir) && holder_lives(dir);
+}
+
 int sandbox_make(const struct sandbox_options *o, struct err *err)
 {
     int r = make_dirs(o->dir, 0700);

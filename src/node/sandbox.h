@@ -18,6 +18,8 @@ struct sandbox_options {
 /* Making what is pinned already is fine: the pins stay. */
 int sandbox_make(const struct sandbox_options *o, struct err *err);
 bool sandbox_exists(const char *dir);
+/* Nothing of it has gone since it was made. */
+bool sandbox_is_whole(const char *dir);
 /* Unpins; the namespaces go with their last process. Missing pins are fine. */
 void sandbox_remove(const char *dir);
 

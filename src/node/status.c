@@ -9,7 +9,6 @@
 #include "base/str.h"
 #include "node/spec.h"
 
-#define CONTAINER_ID_SCHEME "c8s://"
 #define NAMES_MAX 4096 /* text of container names in a condition's message */
 
 void replace_str(char **member, const char *text)

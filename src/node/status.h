@@ -5,6 +5,8 @@
 #include "node/plan.h"
 #include "node/runtime.h"
 
+#define CONTAINER_ID_SCHEME "c8s://"
+
 struct termination {
     bool set;
     int exit_code;

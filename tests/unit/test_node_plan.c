@@ -54,6 +54,9 @@ static const struct plan_case cases[] = {
     {"i1c.", RESTART_NEVER, true, false, false, PLAN_REMOVE_SANDBOX, 0, "Failed"},
     {"i.cs", RESTART_ALWAYS, true, false, true, PLAN_WAIT, 0, "Running"},
     {"i.c1", RESTART_ALWAYS, true, false, true, PLAN_START, 1, "Running"},
+    /* a new sandbox runs them again, and the pod goes on being what it is */
+    {"i.c1", RESTART_ALWAYS, true, false, false, PLAN_START, 0, "Running"},
+    {"i0c1", RESTART_NEVER, false, false, true, PLAN_DONE, 0, "Failed"},
     /* a sidecar must have started, then lives beside the others and comes back whatever the policy */
     {"S.c.", RESTART_NEVER, true, false, false, PLAN_START, 0, "Pending"},
     {"Src.", RESTART_NEVER, true, false, false, PLAN_WAIT, 0, "Pending"},
@@ -90,7 +93,11 @@ TEST(the_next_step_follows_from_the_state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct plan_case *c = &cases[i];
         struct plan_container containers[8];
-        struct plan_pod p = {c->policy, c->sandbox, c->stopping, c->initialized, containers, 0};
+        struct plan_pod p = {.policy = c->policy,
+                             .has_sandbox = c->sandbox,
+                             .stopping = c->stopping,
+                             .initialized = c->initialized,
+                             .containers = containers};
         p.n = read_pod(c->containers, containers);
         struct plan plan = plan_next(&p, 1000);
         if (plan.step != c->step || plan.index != c->index)
@@ -104,7 +111,7 @@ TEST(the_next_step_follows_from_the_state)
 TEST(a_back_off_is_waited_for_but_holds_up_no_other)
 {
     struct plan_container two[] = {container('1', false, false), container('.', false, false)};
-    struct plan_pod p = {RESTART_ALWAYS, true, false, true, two, 2};
+    struct plan_pod p = {.policy = RESTART_ALWAYS, .has_sandbox = true, .initialized = true, .containers = two, .n = 2};
     two[0].not_before_ms = 5000;
     struct plan plan = plan_next(&p, 1000);
     T_TRUE(plan.step == PLAN_START && plan.index == 1);
@@ -114,6 +121,17 @@ TEST(a_back_off_is_waited_for_but_holds_up_no_other)
     T_INT(plan.wake_ms, 3000);
     plan = plan_next(&p, 5000);
     T_TRUE(plan.step == PLAN_START && plan.index == 0);
+}
+
+TEST(a_lost_sandbox_is_removed_when_nothing_runs_in_it)
+{
+    struct plan_container one[] = {container('s', false, false)};
+    struct plan_pod p = {
+        .policy = RESTART_ALWAYS, .has_sandbox = true, .lost = true, .initialized = true, .containers = one, .n = 1};
+    T_INT(plan_next(&p, 1000).step, PLAN_STOP);
+    one[0] = container('1', false, false);
+    T_INT(plan_next(&p, 1000).step, PLAN_REMOVE_SANDBOX);
+    T_STR(plan_phase(&p), "Running");
 }
 
 TEST(back_off_doubles_to_five_minutes_and_is_forgotten)
@@ -159,6 +177,7 @@ int main(void)
 {
     RUN(the_next_step_follows_from_the_state);
     RUN(a_back_off_is_waited_for_but_holds_up_no_other);
+    RUN(a_lost_sandbox_is_removed_when_nothing_runs_in_it);
     RUN(back_off_doubles_to_five_minutes_and_is_forgotten);
     RUN(probes_count_in_a_row);
     RUN(probe_numbers_have_defaults);
