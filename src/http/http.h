@@ -71,6 +71,9 @@ struct http_body_handler {
 bool http_body_flows(const struct http_exchange *x);
 int64_t http_body_length(const struct http_exchange *x); /* as announced; -1: unknown */
 void http_body_start(struct http_exchange *x, const struct http_body_handler *h, void *arg);
+/* For a handler that returns before it has asked: what comes until then is kept, and no more than the peer may send
+ * unasked is let come. No effect on bodies that do not flow. */
+void http_body_hold(struct http_exchange *x);
 void http_body_pause(struct http_exchange *x, bool paused); /* back pressure */
 /* All request headers, NULL name ends; for forwarding. */
 const struct http_header *http_headers(const struct http_exchange *x);

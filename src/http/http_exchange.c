@@ -35,7 +35,7 @@ void exchange_forget(struct http_exchange *x)
     x->headers = NULL;
     x->n_headers = 0;
     x->encoded = false;
-    x->body_flows = x->body_paused = false;
+    x->body_flows = x->body_paused = x->body_held = x->body_ended = false;
     x->body_handler = NULL;
     buf_done(&x->body);
     buf_done(&x->added);
@@ -44,6 +44,11 @@ void exchange_forget(struct http_exchange *x)
 
 void exchange_body(struct http_exchange *x, const void *bytes, size_t len)
 {
+    if (x->body_held) {
+        buf_add(&x->body, bytes, len);
+        x->body_ended = !len;
+        return;
+    }
     if (!x->body_handler)
         return;
     if (len) {
@@ -272,6 +277,25 @@ void http_body_start(struct http_exchange *x, const struct http_body_handler *h,
 {
     x->body_handler = h;
     x->body_arg = arg;
+    if (!x->body_held)
+        return;
+    x->body_held = false;
+    if (x->body.len)
+        exchange_body(x, x->body.data, x->body.len);
+    if (x->body_ended)
+        exchange_body(x, NULL, 0);
+    else
+        http_body_pause(x, false);
+}
+
+void http_body_hold(struct http_exchange *x)
+{
+    if (!x->body_flows)
+        return;
+    if (!x->body.max)
+        buf_init(&x->body, HTTP_BODY_MAX);
+    x->body_held = true;
+    http_body_pause(x, true);
 }
 
 void http_body_pause(struct http_exchange *x, bool paused)

@@ -67,6 +67,7 @@ struct http_exchange {
     size_t n_headers;
     struct buf body;
     bool body_flows, body_paused; /* handed out before its end */
+    bool body_held, body_ended;   /* nobody has asked for it yet; and all of it is there */
     int64_t body_length;
     const struct http_body_handler *body_handler;
     void *body_arg;

@@ -1,14 +1,12 @@
-/* DELETE: of one object and of a collection. An object goes at once unless something holds it: finalizers, a
- * pod's time to stop, a namespace's contents. Then it is marked with a deletionTimestamp, and the last one to let go
- * removes it. Rules: apiserver pkg/registry/rest/delete.go (BeforeDelete), pkg/registry/core/pod/strategy.go
- * (CheckGracefulDelete). */
+/* DELETE of one object. It goes at once unless something holds it: finalizers, a pod's time to stop, a namespace's
+ * contents. Then it is marked with a deletionTimestamp, and the last one to let go removes it. Rules: apiserver
+ * pkg/registry/rest/delete.go (BeforeDelete), pkg/registry/core/pod/strategy.go (CheckGracefulDelete). */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/str.h"
 #include "http/http.h"
-#include "server/filter.h"
 #include "server/delete.h"
 #include "server/webhooks.h"
 
@@ -236,98 +234,5 @@ void handle_delete(struct request *r)
         request_reply_status(r, status);
     else
         delete_object(r, &o, NULL, NULL);
-    delete_options_done(&o);
-}
-
-/* --- collections --- */
-
-/* Answers when the last of its deletions is durable, with the list of what was deleted. */
-struct collection {
-    struct request *r;
-    struct page page;
-    size_t waiting;
-    json_t *failure; /* the first Status that is none of "gone meanwhile" */
-};
-
-static void collection_step(struct collection *c)
-{
-    if (--c->waiting)
-        return;
-    if (c->failure)
-        request_reply_status(c->r, c->failure);
-    else
-        request_reply_page(c->r, &c->page);
-    page_done(&c->page);
-    free(c);
-}
-
-static void on_one_deleted(void *arg, struct object *obj, bool deleted, const struct err *err)
-{
-    struct collection *c = arg;
-    (void)obj, (void)deleted;
-    if (err && !c->failure)
-        c->failure = status_new(STATUS_INTERNAL, "Internal error occurred: %s", err->msg);
-    collection_step(c);
-}
-
-static bool gather(void *arg, struct object *o)
-{
-    struct page *p = arg;
-    p->objs = xrealloc(p->objs, (p->n + 1) * sizeof(struct object *));
-    p->objs[p->n++] = object_ref(o);
-    return true;
-}
-
-static void delete_member(struct collection *c, const struct object *seen, const struct delete_options *o)
-{
-    struct server *s = c->r->server;
-    struct alloc_change change = {0};
-    struct object *old = store_latest(s->store, seen->kind, seen->ns, seen->name);
-    _cleanup_json_ json_t *refused = old ? check_protected(old) : NULL;
-    if (!old || refused)
-        return;
-    bool gone;
-    _cleanup_json_ json_t *doc = decide(old, o, &gone);
-    _cleanup_json_ json_t *old_doc = object_json(old);
-    if (o->dry_run || (!gone && json_equal(doc, old_doc)))
-        return;
-    if (gone)
-        release_numbers(s, seen->kind, old_doc, &change);
-    c->waiting++;
-    json_t *status = submit(s, seen->kind, doc, gone, &change, on_one_deleted, c);
-    if (status) {
-        c->waiting--;
-        if (c->failure)
-            json_decref(status);
-        else
-            c->failure = status;
-    }
-}
-
-void handle_delete_collection(struct request *r)
-{
-    struct delete_options o = {0};
-    struct filter f = {0};
-    struct err err;
-    json_t *status = delete_options_read(r, r->body, &o);
-    if (!status && filter_parse(r->kind, r->query, &f, &err) < 0)
-        status = status_new(STATUS_BAD_REQUEST, "%s", err.msg);
-    if (status) {
-        request_reply_status(r, status);
-        delete_options_done(&o);
-        return;
-    }
-    struct collection *c = NEW(struct collection);
-    *c = (struct collection){.r = r, .page = {.rv = store_rv(r->server->store), .remaining = -1}, .waiting = 1};
-    struct page all = {0};
-    store_each(r->server->store, r->kind, r->kind->namespaced ? r->what.ns : "", NULL, NULL, gather, &all);
-    for (size_t i = 0; i < all.n; i++)
-        if (filter_matches(&f, all.objs[i])) {
-            gather(&c->page, all.objs[i]);
-            delete_member(c, all.objs[i], &o);
-        }
-    page_done(&all);
-    collection_step(c);
-    filter_done(&f);
     delete_options_done(&o);
 }

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "http/http.h"
 #include "server/authz.h"
+#include "server/subject.h"
 
 #define V_CONNECT (V_GET | V_CREATE)
 #define V_PROXY (V_GET | V_CREATE | V_UPDATE | V_PATCH | V_DELETE)
@@ -40,21 +41,21 @@ static const struct handler handlers[] = {
     {"approval", V_GET, &kind_certificatesigningrequest, BODY_NONE, false, handle_get},
     {"approval", V_UPDATE, &kind_certificatesigningrequest, BODY_OBJECT, false, handle_update_approval},
     {"approval", V_PATCH, &kind_certificatesigningrequest, BODY_PATCH, false, handle_patch_approval},
-    {"binding", V_CREATE, &kind_pod, BODY_OBJECT, false, handle_bind},
+    {"binding", V_CREATE, &kind_pod, BODY_OBJECT, false, handle_bind, &subject_binding},
     {"ephemeralcontainers", V_GET, &kind_pod, BODY_NONE, false, handle_get},
     {"ephemeralcontainers", V_UPDATE, &kind_pod, BODY_OBJECT, false, handle_update_ephemeral},
     {"ephemeralcontainers", V_PATCH, &kind_pod, BODY_PATCH, false, handle_patch_ephemeral},
-    {"eviction", V_CREATE, &kind_pod, BODY_OBJECT, false, handle_evict},
-    {"token", V_CREATE, &kind_serviceaccount, BODY_OBJECT, false, handle_token_request},
+    {"eviction", V_CREATE, &kind_pod, BODY_OBJECT, false, handle_evict, &subject_eviction},
+    {"token", V_CREATE, &kind_serviceaccount, BODY_OBJECT, false, handle_token_request, &subject_token},
     {"rules", V_UPDATE, &kind_node, BODY_NONE, false, handle_put_rules},
     {"rules", V_GET, &kind_node, BODY_NONE, false, handle_await_rules},
     {"log", V_GET, &kind_pod, BODY_NONE, true, handle_log},
-    {"exec", V_CONNECT, &kind_pod, BODY_NONE, true, handle_exec},
-    {"attach", V_CONNECT, &kind_pod, BODY_NONE, true, handle_attach},
-    {"portforward", V_CONNECT, &kind_pod, BODY_NONE, true, handle_port_forward},
-    {"proxy", V_PROXY, &kind_pod, BODY_NONE, true, handle_proxy_pod},
-    {"proxy", V_PROXY, &kind_service, BODY_NONE, true, handle_proxy_service},
-    {"proxy", V_PROXY, &kind_node, BODY_NONE, true, handle_proxy_node},
+    {"exec", V_CONNECT, &kind_pod, BODY_NONE, true, handle_exec, &subject_exec},
+    {"attach", V_CONNECT, &kind_pod, BODY_NONE, true, handle_attach, &subject_attach},
+    {"portforward", V_CONNECT, &kind_pod, BODY_NONE, true, handle_port_forward, &subject_portforward},
+    {"proxy", V_PROXY, &kind_pod, BODY_NONE, true, handle_proxy_pod, &subject_pod_proxy},
+    {"proxy", V_PROXY, &kind_service, BODY_NONE, true, handle_proxy_service, &subject_service_proxy},
+    {"proxy", V_PROXY, &kind_node, BODY_NONE, true, handle_proxy_node, &subject_node_proxy},
 };
 
 static bool serves(const struct handler *h, const struct kind *k, const char *subresource)
@@ -207,7 +208,8 @@ json_t *request_begin(struct request *r)
 
 void request_handle(struct request *r)
 {
-    r->handler->run(r);
+    if (!subject_review(r))
+        r->handler->run(r);
 }
 
 void request_free(struct request *r)

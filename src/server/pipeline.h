@@ -84,6 +84,7 @@ struct handler {
     enum body_use takes;
     bool connects; /* needs an HTTP exchange and answers it itself */
     request_fn *run;
+    const struct webhook_type *subject; /* what webhooks are asked about before it runs (subject.h); NULL: nothing */
 };
 
 struct server {
@@ -151,7 +152,8 @@ request_fn handle_update, handle_update_status, handle_finalize;        /* updat
 request_fn handle_update_ephemeral;                                     /* update.c */
 request_fn handle_patch, handle_patch_status, handle_patch_ephemeral;   /* patch.c */
 request_fn handle_update_approval, handle_patch_approval;               /* update.c, patch.c */
-request_fn handle_delete, handle_delete_collection;                     /* delete.c */
+request_fn handle_delete;                                               /* delete.c */
+request_fn handle_delete_collection;                                    /* delete_collection.c */
 request_fn handle_evict;                                                /* evict.c */
 request_fn handle_get_scale, handle_update_scale, handle_patch_scale;   /* scale.c */
 request_fn handle_bind;                                                 /* bind.c */
@@ -163,6 +165,8 @@ request_fn handle_log, handle_exec, handle_attach, handle_port_forward; /* agent
 request_fn handle_metrics;                                              /* metrics.c */
 request_fn handle_proxy_pod, handle_proxy_service, handle_proxy_node;   /* proxy.c */
 void metrics_orphan(struct server *s); /* the server goes: the agents' answers are for nobody */
+/* What follows the subresource in the path of such a request, percent-encoded: "" or "/…". proxy.c */
+const char *proxy_path(const struct request *r);
 /* Whether the body of such a request is passed on as it comes. An http_streams_fn; proxy.c */
 bool proxy_streams(void *server, const char *target);
 

@@ -197,8 +197,7 @@ static json_t *find_node(const struct request *r, const struct place *p, struct 
 
 /* --- passing on --- */
 
-/* What follows the subresource in the path, as it was sent: "" or "/…". */
-static const char *path_behind(const struct request *r)
+const char *proxy_path(const struct request *r)
 {
     const char *s = r->path;
     for (int n = *r->what.ns ? 7 : 5; n && *s; n--) /* api, v1[, namespaces, NS], plural, NAME, proxy */
@@ -226,7 +225,7 @@ static void proxy(struct request *r, const char *noun, find_fn *find)
 {
     struct place place = {0};
     struct relay_target to = {0};
-    const char *path = path_behind(r);
+    const char *path = proxy_path(r);
     json_t *status = place_parse(r->what.name, &place)
                          ? find(r, &place, &to)
                          : status_new(STATUS_BAD_REQUEST, "invalid %s request \"%s\"", noun, r->what.name);

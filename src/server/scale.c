@@ -1,4 +1,6 @@
-/* The scale subresource: autoscaling/v1 Scale as a window on spec.replicas of any kind that has one. */
+/* See scale.h. */
+#include "server/scale.h"
+
 #include <string.h>
 
 #include "base/buf.h"
@@ -93,7 +95,9 @@ static const struct column columns[] = {
 /* What a Scale looks like as a Table; it is no resource of its own. */
 static const struct kind kind_scale = {.group = "autoscaling", .version = "v1", .kind = "Scale", .columns = columns};
 
-static json_t *scale_of(const struct kind *k, const json_t *doc)
+const struct webhook_type scale_type = {"autoscaling", "v1", "Scale"};
+
+json_t *scale_of(const struct kind *k, const json_t *doc)
 {
     static const char *const shown[] = {"metadata.name", "metadata.namespace", "metadata.uid",
                                         "metadata.resourceVersion", "metadata.creationTimestamp"};
@@ -123,7 +127,7 @@ void handle_get_scale(struct request *r)
         request_reply_status(r, not_found_status(r->kind, r->what.name));
 }
 
-static json_t *check_scale(const struct request *r, const json_t *scale)
+static json_t *check_scale(const json_t *scale, const char *name)
 {
     struct status_causes causes = {0};
     const json_t *replicas = jget(scale, "spec.replicas");
@@ -138,21 +142,29 @@ static json_t *check_scale(const struct request *r, const json_t *scale)
         causes_add(&causes, CAUSE_INVALID, "spec.replicas", replicas, "must be greater than or equal to 0");
     else if (n > INT32_MAX)
         causes_add(&causes, CAUSE_INVALID, "spec.replicas", replicas, "must be a 32-bit integer");
-    json_t *status = causes_any(&causes) ? status_invalid("autoscaling", "Scale", r->what.name, &causes) : NULL;
+    json_t *status = causes_any(&causes) ? status_invalid("autoscaling", "Scale", name, &causes) : NULL;
     causes_done(&causes);
+    return status;
+}
+
+json_t *scale_put(const struct kind *k, json_t *doc, const json_t *scale)
+{
+    json_t *status = check_scale(scale, jstr_or(doc, "metadata.name", ""));
+    if (!status)
+        jset_int(doc, k->scale->replicas_path, jint(scale, "spec.replicas", 0));
     return status;
 }
 
 /* Writes the number through the window; scale's revision and uid count as preconditions of the object itself. */
 static void put_scale(struct request *r, struct object *old, json_t *old_doc, const json_t *scale)
 {
-    json_t *status = check_scale(r, scale);
+    json_t *doc = json_deep_copy(old_doc);
+    json_t *status = scale_put(r->kind, doc, scale);
     if (status) {
+        json_decref(doc);
         request_reply_status(r, status);
         return;
     }
-    json_t *doc = json_deep_copy(old_doc);
-    jset_int(doc, r->kind->scale->replicas_path, jint(scale, "spec.replicas", 0));
     jset(doc, "metadata.resourceVersion", json_incref(jget(scale, "metadata.resourceVersion")));
     if (*jstr_or(scale, "metadata.uid", ""))
         jset_str(doc, "metadata.uid", jstr(scale, "metadata.uid"));
@@ -173,7 +185,7 @@ void handle_update_scale(struct request *r)
 static void apply_scale(struct request *r, struct object *old)
 {
     char version[API_VERSION_SIZE];
-    json_t *status = check_scale(r, r->body);
+    json_t *status = check_scale(r->body, r->what.name);
     if (status) {
         request_reply_status(r, status);
         return;

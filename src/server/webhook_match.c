@@ -89,11 +89,21 @@ static bool namespace_fits(const json_t *webhook, const struct webhook_question 
     return !q->version->namespaced || label_selector_matches(selector, labels_of(q->namespace));
 }
 
+static bool is_empty(const json_t *selector)
+{
+    return !json_object_size(jget(selector, "matchLabels")) && !json_array_size(jget(selector, "matchExpressions"));
+}
+
+/* What has no metadata, as the options of a connection, is not even matched by the absence of a label. */
+static bool has_labels(const json_t *selector, const json_t *doc)
+{
+    return jget(doc, "metadata") && label_selector_matches(selector, labels_of(doc));
+}
+
 static bool object_fits(const json_t *webhook, const struct webhook_question *q)
 {
     const json_t *selector = jget(webhook, "objectSelector");
-    return (q->doc && label_selector_matches(selector, labels_of(q->doc))) ||
-           (q->old && label_selector_matches(selector, labels_of(q->old)));
+    return is_empty(selector) || has_labels(selector, q->doc) || has_labels(selector, q->old);
 }
 
 const struct kind *webhook_match(const json_t *webhook, const struct webhook_question *q)
@@ -104,18 +114,25 @@ const struct kind *webhook_match(const json_t *webhook, const struct webhook_que
 
 /* --- the question --- */
 
-static json_t *type_of(const struct kind *k, bool resource)
+static json_t *resource_of(const struct kind *k)
 {
-    return json_pack("{s:s, s:s, s:s}", "group", k->group, "version", k->version, resource ? "resource" : "kind",
-                     resource ? k->plural : k->kind);
+    return json_pack("{s:s, s:s, s:s}", "group", k->group, "version", k->version, "resource", k->plural);
 }
 
-static json_t *as_version(const json_t *doc, const struct kind *as)
+static json_t *kind_of(const struct webhook_question *q, const struct kind *k)
+{
+    struct webhook_type own = {k->group, k->version, k->kind};
+    const struct webhook_type *t = q->type ? q->type : &own;
+    return json_pack("{s:s, s:s, s:s}", "group", t->group, "version", t->version, "kind", t->kind);
+}
+
+static json_t *shown(const struct webhook_question *q, const json_t *doc, const struct kind *as)
 {
     if (!doc)
         return json_null();
     json_t *copy = json_deep_copy(doc);
-    kind_from_stored(as, copy);
+    if (!q->type)
+        kind_from_stored(as, copy);
     return copy;
 }
 
@@ -134,7 +151,11 @@ static json_t *options_of(const struct webhook_question *q)
     const char *kind = streq(q->operation, "CREATE")   ? "CreateOptions"
                        : streq(q->operation, "DELETE") ? "DeleteOptions"
                                                        : "UpdateOptions";
-    json_t *options = json_pack("{s:s, s:s}", "kind", kind, "apiVersion", "meta.k8s.io/v1");
+    if (streq(q->operation, "CONNECT"))
+        return json_null();
+    json_t *options = json_is_object(q->options) ? json_deep_copy(q->options) : json_object();
+    jset_str(options, "kind", kind);
+    jset_str(options, "apiVersion", "meta.k8s.io/v1");
     if (q->dry_run)
         jset(options, "dryRun", json_pack("[s]", "All"));
     return options;
@@ -143,10 +164,10 @@ static json_t *options_of(const struct webhook_question *q)
 json_t *webhook_review(const json_t *webhook, const struct kind *as, const struct webhook_question *q, const char *uid)
 {
     json_t *request = json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:o}", "uid", uid, "kind",
-                                type_of(as, false), "resource", type_of(as, true), "requestKind",
-                                type_of(q->version, false), "requestResource", type_of(q->version, true), "operation",
-                                q->operation, "userInfo", user_info(q->user), "object", as_version(q->doc, as),
-                                "oldObject", as_version(q->old, as), "dryRun", q->dry_run, "options", options_of(q));
+                                kind_of(q, as), "resource", resource_of(as), "requestKind", kind_of(q, q->version),
+                                "requestResource", resource_of(q->version), "operation", q->operation, "userInfo",
+                                user_info(q->user), "object", shown(q, q->doc, as), "oldObject", shown(q, q->old, as),
+                                "dryRun", q->dry_run, "options", options_of(q));
     if (*q->name)
         jset_str(request, "name", q->name);
     if (*q->ns)

@@ -6,12 +6,19 @@
 #include "kinds/kind.h"
 #include "server/authn.h"
 
+/* What a request carries when that is no object of the kind it is sent to: a Binding, a Scale, PodExecOptions. */
+struct webhook_type {
+    const char *group, *version, *kind;
+};
+
 struct webhook_question {
-    const char *operation;       /* "CREATE", "UPDATE", "DELETE" */
-    const struct kind *version;  /* as it was asked for */
-    const char *ns, *name, *sub; /* "" where absent */
-    const json_t *namespace;     /* document of the namespace, or NULL */
-    const json_t *doc, *old;     /* as they are kept; NULL where there is none */
+    const char *operation;           /* "CREATE", "UPDATE", "DELETE", "CONNECT" */
+    const struct kind *version;      /* as it was asked for */
+    const char *ns, *name, *sub;     /* "" where absent */
+    const json_t *namespace;         /* document of the namespace, or NULL */
+    const struct webhook_type *type; /* of doc and old; NULL: `version`, and they are as they are kept */
+    const json_t *doc, *old;         /* NULL where there is none */
+    const json_t *options;           /* DeleteOptions as they came, or NULL */
     const struct user *user;
     bool dry_run;
 };

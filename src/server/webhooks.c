@@ -9,6 +9,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "json/patch.h"
+#include "server/scale.h"
 #include "server/webhook_call.h"
 #include "server/webhook_match.h"
 
@@ -28,7 +29,9 @@ struct review {
     struct request *r;
     const char *operation;
     enum update_part part;
+    const struct webhook_type *type;            /* of doc, when it is not of the request's kind */
     json_t *doc, *old_doc, *namespace, *result; /* result: as it would be written */
+    json_t *scale, *old_scale;                  /* doc and old_doc, seen through the scale subresource */
     uint64_t seen_rv;
     struct hook *mutating, *validating;
     size_t n_mutating, n_validating, at, waiting;
@@ -61,6 +64,8 @@ static void review_free(struct review *v)
     json_decref(v->old_doc);
     json_decref(v->namespace);
     json_decref(v->result);
+    json_decref(v->scale);
+    json_decref(v->old_scale);
     free(v);
 }
 
@@ -90,10 +95,16 @@ static void finish(struct review *v)
 
 /* --- one question --- */
 
-static struct webhook_question question_of(const struct review *v, const json_t *doc)
+static bool is_scale(const struct review *v)
+{
+    return !v->type && streq(v->r->what.subresource, "scale");
+}
+
+/* What is asked about doc; it borrows from the review, until the next question. */
+static struct webhook_question question_of(struct review *v, const json_t *doc)
 {
     const struct request *r = v->r;
-    return (struct webhook_question){
+    struct webhook_question q = {
         .operation = v->operation,
         .version = r->version,
         .ns = r->kind->namespaced          ? r->what.ns
@@ -102,10 +113,19 @@ static struct webhook_question question_of(const struct review *v, const json_t 
         .name = *r->what.name ? r->what.name : jstr_or(doc ? doc : v->old_doc, "metadata.name", ""),
         .sub = r->what.subresource,
         .namespace = v->namespace,
+        .type = v->type,
         .doc = doc,
         .old = v->old_doc,
+        .options = r->verb == V_DELETE ? r->body : NULL,
         .user = r->user,
         .dry_run = r->dry_run};
+    if (is_scale(v)) {
+        json_decref(v->scale);
+        q.type = &scale_type;
+        q.doc = v->scale = scale_of(r->kind, doc);
+        q.old = v->old_scale ? v->old_scale : (v->old_scale = scale_of(r->kind, v->old_doc));
+    }
+    return q;
 }
 
 /* Reads an answer, or makes of its absence what the failurePolicy says. */
@@ -167,7 +187,7 @@ static json_t *decide(struct review *v)
 {
     struct alloc_change change = {0};
     v->result = v->doc ? json_deep_copy(v->doc) : NULL;
-    json_t *status = v->result ? admit_decide(v->r, v->result, v->old_doc, v->part, &change) : NULL;
+    json_t *status = v->result && !v->type ? admit_decide(v->r, v->result, v->old_doc, v->part, &change) : NULL;
     alloc_rollback(&change);
     return status;
 }
@@ -179,10 +199,10 @@ static void validate(struct review *v)
         refuse(v, status);
         return;
     }
-    struct webhook_question q = question_of(v, v->result);
     v->waiting = 1; /* ourselves */
     for (size_t i = 0; i < v->n_validating; i++) {
         struct hook *h = &v->validating[i];
+        struct webhook_question q = question_of(v, v->result);
         h->as = webhook_match(h->webhook, &q);
         if (!h->as)
             continue;
@@ -197,28 +217,37 @@ static void validate(struct review *v)
 
 static void mutate_next(struct review *v);
 
-/* The patch is for the version that the webhook was asked about. */
-static json_t *patch(struct review *v, struct hook *h)
+/* Of a patched object, as it was seen, the document as it is kept. */
+static json_t *take_object(const struct review *v, const struct hook *h, json_t *doc)
 {
-    struct err err;
-    _cleanup_json_ json_t *seen = json_deep_copy(v->doc);
-    kind_from_stored(h->as, seen);
-    _cleanup_json_ json_t *shared = json_patch_apply(seen, h->answer.patch, &err);
-    if (!shared)
-        return status_new(STATUS_INTERNAL, "Internal error occurred: %s", err.msg);
-    json_t *doc = json_deep_copy(shared);
     json_t *ignored = NULL; /* unknown fields are the webhook's business */
     json_t *status = schema_decode(h->as, doc, VALIDATION_IGNORE, &ignored);
     json_decref(ignored);
-    if (status) {
-        json_decref(doc);
+    if (status)
         return status;
-    }
     kind_to_stored(h->as, doc);
     schema_default(v->r->rules, doc);
+    return NULL;
+}
+
+/* The patch is for what the webhook was asked about. */
+static json_t *patch(struct review *v, struct hook *h)
+{
+    struct err err;
+    struct webhook_question q = question_of(v, v->doc);
+    _cleanup_json_ json_t *seen = json_deep_copy(q.doc);
+    if (!q.type)
+        kind_from_stored(h->as, seen);
+    _cleanup_json_ json_t *shared = json_patch_apply(seen, h->answer.patch, &err);
+    if (!shared)
+        return status_new(STATUS_INTERNAL, "Internal error occurred: %s", err.msg);
+    _cleanup_json_ json_t *doc = json_deep_copy(is_scale(v) ? v->doc : shared);
+    json_t *status = is_scale(v) ? scale_put(v->r->kind, doc, shared) : v->type ? NULL : take_object(v, h, doc);
+    if (status)
+        return status;
     v->changes += !json_equal(doc, v->doc);
     json_decref(v->doc);
-    v->doc = doc;
+    v->doc = TAKE(doc);
     return NULL;
 }
 
@@ -256,7 +285,7 @@ static void mutate_next(struct review *v)
         ask(h, v->doc, on_mutated);
         return;
     }
-    json_t *status = v->changes && v->doc ? admit_change(v->r, v->doc, v->old_doc, v->part) : NULL;
+    json_t *status = v->changes && v->doc && !v->type ? admit_change(v->r, v->doc, v->old_doc, v->part) : NULL;
     if (status) {
         refuse(v, status);
     } else if (v->changes && !v->again) {
@@ -289,7 +318,7 @@ static bool gather(void *arg, struct object *o)
     return true;
 }
 
-static bool any_matches(const struct review *v)
+static bool any_matches(struct review *v)
 {
     struct webhook_question q = question_of(v, v->doc);
     bool any = false;
@@ -300,26 +329,23 @@ static bool any_matches(const struct review *v)
     return any;
 }
 
-/* Configurations themselves are beyond webhooks, so that a broken one can be taken away. A scale is no object of its
- * own here. */
+/* Configurations themselves are beyond webhooks, so that a broken one can be taken away. */
 static bool is_exempt(const struct request *r)
 {
-    return r->kind == &kind_mutatingwebhook || r->kind == &kind_validatingwebhook ||
-           streq(r->what.subresource, "scale");
+    return r->kind == &kind_mutatingwebhook || r->kind == &kind_validatingwebhook;
 }
 
-bool webhooks_ask(struct request *r, const char *operation, json_t *doc, struct object *old, enum update_part part,
-                  webhooks_resume_fn *resume)
+bool webhooks_any(const struct server *s)
 {
+    return store_count(s->store, &kind_mutatingwebhook, "") + store_count(s->store, &kind_validatingwebhook, "") > 0;
+}
+
+/* v is taken. Returns whether anybody is asked. */
+static bool begin(struct review *v)
+{
+    struct request *r = v->r;
     struct store *store = r->server->store;
-    if (is_exempt(r) ||
-        !(store_count(store, &kind_mutatingwebhook, "") + store_count(store, &kind_validatingwebhook, "")))
-        return false;
-    struct review *v = NEW(struct review);
     const struct object *ns = r->kind->namespaced ? store_latest(store, &kind_namespace, "", r->what.ns) : NULL;
-    *v = (struct review){.r = r, .operation = operation, .part = part, .resume = resume, .seen_rv = old ? old->rv : 0};
-    v->doc = doc ? json_deep_copy(doc) : NULL;
-    v->old_doc = old ? object_json(old) : NULL;
     v->namespace = ns ? object_json(ns) : NULL;
     list_append(&r->server->reviews, &v->link);
     store_each(store, &kind_mutatingwebhook, "", NULL, NULL, gather,
@@ -332,4 +358,28 @@ bool webhooks_ask(struct request *r, const char *operation, json_t *doc, struct 
     }
     mutate_next(v);
     return true;
+}
+
+bool webhooks_ask(struct request *r, const char *operation, json_t *doc, struct object *old, enum update_part part,
+                  webhooks_resume_fn *resume)
+{
+    if (is_exempt(r) || !webhooks_any(r->server))
+        return false;
+    struct review *v = NEW(struct review);
+    *v = (struct review){.r = r, .operation = operation, .part = part, .resume = resume};
+    v->doc = doc ? json_deep_copy(doc) : NULL;
+    v->old_doc = old ? object_json(old) : NULL;
+    v->seen_rv = old ? old->rv : 0;
+    return begin(v);
+}
+
+bool webhooks_ask_about(struct request *r, const char *operation, const struct webhook_type *type, const json_t *doc,
+                        webhooks_resume_fn *resume)
+{
+    if (!webhooks_any(r->server))
+        return false;
+    struct review *v = NEW(struct review);
+    *v = (struct review){.r = r, .operation = operation, .type = type, .resume = resume};
+    v->doc = json_deep_copy(doc);
+    return begin(v);
 }

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from harness import eventually, run
+import test_proxy
+from harness import curl, eventually, run
 
 QUOTA = """
 apiVersion: v1
@@ -156,6 +157,9 @@ class Hook(http.server.BaseHTTPRequestHandler):
         response = {"uid": request["uid"], "allowed": labels.get("admit") != "no"}
         if not response["allowed"]:
             response["status"] = {"message": "labelled so", "code": 403}
+        elif request["kind"]["kind"] == "PodAttachOptions":
+            response = {"uid": request["uid"], "allowed": False,
+                        "status": {"message": f"attaching to pod '{request['name']}' is not allowed"}}
         elif self.path.startswith("/mutate"):
             patch = [{"op": "add", "path": "/metadata/labels", "value": {**labels, "seen": "yes"}}]
             response.update(patchType="JSONPatch", patch=base64.b64encode(json.dumps(patch).encode()).decode(),
@@ -229,6 +233,34 @@ def test_webhook_by_url(kubectl, namespace, hook):
     kubectl("delete", "configmap", "elsewhere", "-n", "default")
     kubectl("delete", "mutatingwebhookconfigurations,validatingwebhookconfigurations", namespace)
     kubectl("create", "-n", namespace, "-f", "-", input=config_map("free", admit="no"))
+
+
+def test_webhooks_for_connections(kubectl, namespace, hook, tmp_path):
+    """What goes through a connection waits for the webhook, the body of a proxied request included."""
+    port, authority = hook
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "echo"},
+           "spec": {"containers": [test_proxy.ECHO_POD], "terminationGracePeriodSeconds": 0}}
+    kubectl("create", "-n", namespace, "-f", "-", input=json.dumps(pod))
+    rules = [{"operations": ["CONNECT"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods/*"]}]
+    client = {"url": f"https://127.0.0.1:{port}/validate", "caBundle": authority}
+    kubectl("apply", "-f", "-",
+            input=configuration("ValidatingWebhookConfiguration", namespace, namespace, client, rules=rules))
+    kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/echo", "--timeout=50s")
+    refusal = kubectl.fails("attach", "-n", namespace, "echo")
+    assert "admission webhook \"hook.example.com\" denied the request: attaching to pod 'echo' is not allowed" in refusal
+    assert kubectl("exec", "-n", namespace, "echo", "--", "echo", "in").strip() == "in"
+    config = kubectl.json("config", "view", "--raw", "--minify")
+    for name, where in (("certificate-authority-data", config["clusters"][0]["cluster"]),
+                        ("client-certificate-data", config["users"][0]["user"]), ("client-key-data", config["users"][0]["user"])):
+        (tmp_path / name).write_bytes(base64.b64decode(where[name]))
+    (tmp_path / "body").write_bytes(b"x" * 1000000)
+    url = f"{config['clusters'][0]['cluster']['server']}/api/v1/namespaces/{namespace}/pods/echo:8000/proxy/in"
+    for version in ("--http1.1", "--http2"):
+        said = curl(url, None, version, "--cacert", tmp_path / "certificate-authority-data", "--cert",
+                    tmp_path / "client-certificate-data", "--key", tmp_path / "client-key-data", "--data-binary",
+                    f"@{tmp_path}/body", "-H", "Expect:")
+        assert said.startswith("POST /in 1000000 "), said
+    kubectl("delete", "validatingwebhookconfiguration", namespace)
 
 
 def test_webhook_by_service(kubectl_new, tmp_path):

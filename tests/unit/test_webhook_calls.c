@@ -13,18 +13,29 @@ static struct {
     char *ca;           /* base64 */
     int asked;          /* questions so far */
     char operation[16]; /* of the last one */
+    char about[80];     /* and what it was about: "deployments/scale Scale" */
     bool silent;        /* does not answer */
+    bool refuses_deletion;
 } hook;
 
 static void answer_review(struct http_exchange *x, const json_t *review)
 {
     const json_t *object = jget(review, "request.object");
     const char *data = jstr_or(object, "data.do", "");
-    json_t *response = json_pack("{s:s, s:b}", "uid", jstr(review, "request.uid"), "allowed", !streq(data, "refuse"));
-    if (streq(data, "refuse"))
+    bool refuses =
+        streq(data, "refuse") || (hook.refuses_deletion && streq(jstr_or(review, "request.operation", ""), "DELETE"));
+    json_t *response = json_pack("{s:s, s:b}", "uid", jstr(review, "request.uid"), "allowed", !refuses);
+    if (refuses)
         jset(response, "status", json_pack("{s:s, s:i}", "message", "not this one", "code", 403));
     if (streq(http_path(x), "/mutate") && streq(data, "change")) {
         static const char ops[] = "[{\"op\":\"add\",\"path\":\"/data/changed\",\"value\":\"yes\"}]";
+        _cleanup_free_ char *patch = base64_encode(ops, strlen(ops));
+        jset_str(response, "patch", patch);
+        jset_str(response, "patchType", "JSONPatch");
+    }
+    if (streq(http_path(x), "/more") && jhas(object, "spec.replicas")) {
+        _cleanup_free_ char *ops = xasprintf("[{\"op\":\"replace\",\"path\":\"/spec/replicas\",\"value\":%d}]",
+                                             (int)jint(object, "spec.replicas", 0) + 1);
         _cleanup_free_ char *patch = base64_encode(ops, strlen(ops));
         jset_str(response, "patch", patch);
         jset_str(response, "patchType", "JSONPatch");
@@ -53,6 +64,8 @@ static void serve(void *arg, struct http_exchange *x)
     T_TRUE(review);
     hook.asked++;
     snprintf(hook.operation, sizeof(hook.operation), "%s", jstr_or(review, "request.operation", ""));
+    snprintf(hook.about, sizeof(hook.about), "%s/%s %s", jstr_or(review, "request.resource.resource", ""),
+             jstr_or(review, "request.subResource", ""), jstr_or(review, "request.object.kind", "-"));
     if (hook.silent)
         http_on_gone(x, forget, NULL);
     else
@@ -113,6 +126,69 @@ TEST(mutating_webhooks_come_first)
     T_STR(text("data.changed"), "yes");
     T_INT(delete (HOOKS "/mutatingwebhookconfigurations/m", NULL), 200);
     T_INT(delete (HOOKS "/validatingwebhookconfigurations/v", NULL), 200);
+}
+
+/* A mutating webhook for everything about the named resources; what it wants is in the configuration's own name. */
+static int configure_for(const char *resources, const char *path)
+{
+    _cleanup_free_ char *body = xasprintf(
+        "{\"metadata\":{\"name\":\"x\"},\"webhooks\":[{\"name\":\"x.test.io\",\"clientConfig\":{\"url\":"
+        "\"https://127.0.0.1:%d%s\",\"caBundle\":\"%s\"},\"rules\":[{\"operations\":[\"*\"],\"apiGroups\":[\"*\"],"
+        "\"apiVersions\":[\"*\"],\"resources\":[%s]}],\"sideEffects\":\"None\",\"admissionReviewVersions\":[\"v1\"]}]}",
+        hook.port, path, hook.ca, resources);
+    return post(HOOKS "/mutatingwebhookconfigurations", body);
+}
+
+#define PODS "/api/v1/namespaces/default/pods"
+#define SCALE "/apis/apps/v1/namespaces/default/deployments/d/scale"
+
+TEST(what_acts_on_an_object_is_asked_about)
+{
+    T_INT(post(PODS, "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}"),
+          201);
+    T_INT(post("/apis/apps/v1/namespaces/default/deployments",
+               "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{"
+               "\"metadata\":"
+               "{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}"),
+          201);
+    T_INT(configure_for("\"pods/*\",\"*/scale\",\"serviceaccounts/token\"", "/more"), 201);
+    T_INT(post(PODS "/p/binding", "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n\"}}"),
+          201);
+    T_STR(hook.about, "pods/binding Binding");
+    T_STR(hook.operation, "CREATE");
+    T_INT(put(SCALE, "{\"spec\":{\"replicas\":3}}"), 200);
+    T_STR(hook.about, "deployments/scale Scale");
+    T_STR(hook.operation, "UPDATE");
+    T_INT((int)jint(answer.doc, "spec.replicas", 0), 4); /* one more than was asked for */
+    T_INT(merge(SCALE, "{\"spec\":{\"replicas\":1}}"), 200);
+    T_INT((int)jint(answer.doc, "spec.replicas", 0), 2);
+    T_INT(get(PODS "/p/exec?command=ls&stdout=true"), 404); /* its node is not there */
+    T_STR(hook.about, "pods/exec PodExecOptions");
+    T_STR(hook.operation, "CONNECT");
+    T_INT(post(PODS "/p/eviction", "{\"metadata\":{\"name\":\"p\"}}"), 201);
+    T_STR(hook.about, "pods/eviction Eviction");
+    T_INT(delete (HOOKS "/mutatingwebhookconfigurations/x", NULL), 200);
+}
+
+TEST(each_of_a_collection_is_asked_about)
+{
+    T_INT(configure_for("\"configmaps\"", "/mutate"), 201);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"m1\",\"labels\":{\"of\":\"us\"}}}"), 201);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"m2\",\"labels\":{\"of\":\"us\"}}}"), 201);
+    int asked = hook.asked;
+    T_INT(delete (CONFIGMAPS "?labelSelector=of%3Dus&dryRun=All", NULL), 200);
+    T_INT(hook.asked, asked + 2);
+    T_INT(get(CONFIGMAPS "/m1"), 200);
+    hook.refuses_deletion = true;
+    T_INT(delete (CONFIGMAPS "?labelSelector=of%3Dus", NULL), 403);
+    T_STR(text("message"), "admission webhook \"x.test.io\" denied the request: not this one");
+    hook.refuses_deletion = false;
+    T_INT(delete (CONFIGMAPS "?labelSelector=of%3Dus", NULL), 200);
+    T_INT((int)json_array_size(jget(answer.doc, "items")), 2);
+    T_STR(hook.operation, "DELETE");
+    T_INT(get(CONFIGMAPS "/m1"), 404);
+    T_INT(get(CONFIGMAPS "/m2"), 404);
+    T_INT(delete (HOOKS "/mutatingwebhookconfigurations/x", NULL), 200);
 }
 
 TEST(silence_is_what_the_policy_says)
@@ -179,6 +255,8 @@ int main(void)
     RUN(a_webhook_to_ask);
     RUN(validating_webhooks_may_refuse);
     RUN(mutating_webhooks_come_first);
+    RUN(what_acts_on_an_object_is_asked_about);
+    RUN(each_of_a_collection_is_asked_about);
     RUN(silence_is_what_the_policy_says);
     RUN(a_stranger_is_not_trusted);
     RUN(configurations_are_checked);
