@@ -22,6 +22,7 @@ struct decoder {
     struct buf wrong; /* why the document is refused */
     json_t *unknown;  /* array of texts; NULL until the first */
     bool list_unknown;
+    const json_t *repeated; /* places that the text named twice; NULL for none */
 };
 
 static json_t *decode_value(struct decoder *d, const struct path *at, const struct field *f, json_t *v);
@@ -203,6 +204,54 @@ static json_t *decode_item(struct decoder *d, const struct path *at, const struc
     return json_is_null(v) ? zero_value(f) : decode_value(d, at, f, v);
 }
 
+static void note(struct decoder *d, const char *what, const char *where)
+{
+    struct buf text = BUF_INIT(TEXT_MAX);
+    if (!d->unknown)
+        d->unknown = json_array();
+    buf_addf(&text, "%s%s%s%s", what, where ? " \"" : "", str_or(where, ""), where ? "\"" : "");
+    if (json_array_size(d->unknown) < UNKNOWN_MAX)
+        json_array_append_new(d->unknown, json_string(buf_str(&text)));
+    buf_done(&text);
+}
+
+static void note_unknown(struct decoder *d, const struct path *at)
+{
+    struct buf where = BUF_INIT(TEXT_MAX);
+    path_print(at, PATH_DECODING, &where);
+    if (d->list_unknown)
+        note(d, "unknown field", buf_str(&where));
+    buf_done(&where);
+}
+
+static void note_repeated(struct decoder *d, const struct path *at)
+{
+    if (!d->list_unknown || !json_is_object(d->repeated))
+        return;
+    struct buf where = BUF_INIT(TEXT_MAX);
+    path_print(at, PATH_DECODING, &where);
+    if (json_object_get(d->repeated, buf_str(&where)))
+        note(d, "duplicate field", buf_str(&where));
+    buf_done(&where);
+}
+
+/* Complaints that stand before all others. YAML's are one when they refuse the document. */
+static void note_lines(struct decoder *d, const json_t *lines, bool as_one)
+{
+    struct buf text = BUF_INIT(TEXT_MAX);
+    size_t i;
+    json_t *line;
+    buf_adds(&text, "yaml: unmarshal errors:");
+    json_array_foreach((json_t *)lines, i, line) {
+        buf_addf(&text, "\n  %s", json_string_value(line));
+        if (!as_one)
+            note(d, json_string_value(line), NULL);
+    }
+    if (as_one)
+        note(d, buf_str(&text), NULL);
+    buf_done(&text);
+}
+
 static void decode_list(struct decoder *d, const struct path *at, const struct field *f, json_t *v)
 {
     size_t i;
@@ -234,21 +283,8 @@ static void decode_map(struct decoder *d, const struct path *at, const struct fi
         json_t *better = decode_item(d, &here, f->sub, item);
         if (better)
             json_object_set_new(v, key, better);
+        note_repeated(d, &here);
     }
-}
-
-static void note_unknown(struct decoder *d, const struct path *at)
-{
-    if (!d->list_unknown || (d->unknown && json_array_size(d->unknown) >= UNKNOWN_MAX))
-        return;
-    struct buf text = BUF_INIT(TEXT_MAX), where = BUF_INIT(TEXT_MAX);
-    path_print(at, PATH_DECODING, &where);
-    buf_addf(&text, "unknown field \"%s\"", buf_str(&where));
-    if (!d->unknown)
-        d->unknown = json_array();
-    json_array_append_new(d->unknown, json_string(buf_str(&text)));
-    buf_done(&where);
-    buf_done(&text);
 }
 
 static bool is_zero(const json_t *v)
@@ -292,6 +328,7 @@ static void decode_members(struct decoder *d, const struct path *at, const struc
         json_t *better = decode_value(d, &here, f, v);
         if (better)
             json_object_set_new(o, name, better);
+        note_repeated(d, &here);
         if ((f->flags & OPT) && is_zero(better ? better : v))
             json_object_del(o, name);
     }
@@ -353,6 +390,11 @@ static void decode_custom(struct decoder *d, const struct path *root, json_t *do
     json_t *m = json_object_get(doc, metadata.name);
     if (m && !json_is_null(m))
         decode_value(d, &here, &metadata, m);
+    const char *place;
+    json_t *ignored;
+    if (d->list_unknown)
+        json_object_foreach((json_t *)d->repeated, place, ignored)
+            note(d, "duplicate field", place);
     if (d->list_unknown && !d->unknown)
         d->unknown = json_array();
     custom_prune(d->kind->schema, doc, d->unknown);
@@ -381,9 +423,18 @@ static json_t *strict_refusal(const struct kind *k, const json_t *unknown)
 
 json_t *schema_decode(const struct kind *k, json_t *doc, enum field_validation mode, json_t **warnings)
 {
+    return schema_decode_repeated(k, doc, mode, NULL, warnings);
+}
+
+json_t *schema_decode_repeated(const struct kind *k, json_t *doc, enum field_validation mode, const json_t *repeated,
+                               json_t **warnings)
+{
     static const struct field document = {.type = F_OBJECT};
-    struct decoder d = {.kind = k, .wrong = BUF_INIT(TEXT_MAX), .list_unknown = mode != VALIDATION_IGNORE};
+    struct decoder d = {
+        .kind = k, .wrong = BUF_INIT(TEXT_MAX), .list_unknown = mode != VALIDATION_IGNORE, .repeated = repeated};
     struct path root = {0};
+    if (json_array_size(repeated) && d.list_unknown)
+        note_lines(&d, repeated, mode == VALIDATION_STRICT);
     if (json_is_object(doc) && k->schema)
         decode_custom(&d, &root, doc);
     else if (json_is_object(doc))

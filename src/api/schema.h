@@ -14,6 +14,11 @@ enum field_validation { VALIDATION_IGNORE, VALIDATION_WARN, VALIDATION_STRICT };
  * (`unknown field "spec.foo"`) to *warnings (an array, made when NULL). Nulls of known members are dropped, quantities
  * and times brought to canonical form. NULL: fine, doc is changed in place. */
 json_t *schema_decode(const struct kind *k, json_t *doc, enum field_validation mode, json_t **warnings);
+/* The same for a document whose text named members more than once, which STRICT and WARN complain about together with
+ * the unknown ones. repeated: an object whose members' names are the places (JSON), or an array of complaints, "line 3:
+ * …" (YAML); NULL for none. */
+json_t *schema_decode_repeated(const struct kind *k, json_t *doc, enum field_validation mode, const json_t *repeated,
+                               json_t **warnings);
 /* Sets defaults: the table's, then k->default_more. */
 void schema_default(const struct kind *k, json_t *doc);
 /* What schema_validate() checks before it asks k->validate. */

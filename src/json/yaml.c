@@ -11,6 +11,8 @@
 
 #define ALIASED_MAX (4 * 1024 * 1024) /* bytes, roughly, that all aliases together may repeat */
 #define NODE_COST 16                  /* of them, for a value as such */
+#define DUPLICATES_MAX 100            /* as for JSON (duplicates.c) */
+#define NAME_SHOWN_MAX 200
 
 struct reader {
     yaml_parser_t parser;
@@ -18,6 +20,7 @@ struct reader {
     struct map anchors; /* name -> finished value; owned */
     size_t aliased;
     int depth;
+    json_t **duplicates; /* where they are told; NULL: they are errors */
     struct err *err;
 };
 
@@ -163,16 +166,28 @@ static bool collect_merge(struct reader *r, json_t *merged, json_t *value)
     return false;
 }
 
+static bool may_repeat(struct reader *r, const char *key)
+{
+    if (!r->duplicates) {
+        fail(r, "key \"%s\" already set in map", key);
+        return false;
+    }
+    if (!*r->duplicates)
+        *r->duplicates = json_array();
+    if (json_array_size(*r->duplicates) < DUPLICATES_MAX)
+        json_array_append_new(*r->duplicates, json_sprintf("line %zu: key \"%.*s\" already set in map",
+                                                           r->event.start_mark.line + 1, NAME_SHOWN_MAX, key));
+    return true;
+}
+
 static bool read_member(struct reader *r, json_t *map, json_t *merged)
 {
     bool merges;
     _cleanup_free_ char *key = read_key(r, &merges);
     if (!key)
         return false;
-    if (!merges && json_object_get(map, key)) {
-        fail(r, "key \"%s\" already set in map", key);
+    if (!merges && json_object_get(map, key) && !may_repeat(r, key))
         return false;
-    }
     _cleanup_json_ json_t *value = advance(r) ? read_node(r) : NULL;
     if (!value)
         return false;
@@ -243,9 +258,9 @@ static void unref_value(void *value)
     json_decref(value);
 }
 
-json_t *yaml_parse(const char *text, size_t len, struct err *err)
+static json_t *parse(const char *text, size_t len, json_t **ret_duplicates, struct err *err)
 {
-    struct reader r = {.err = err};
+    struct reader r = {.duplicates = ret_duplicates, .err = err};
     if (!yaml_parser_initialize(&r.parser))
         abort(); /* only out of memory */
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
@@ -254,5 +269,19 @@ json_t *yaml_parse(const char *text, size_t len, struct err *err)
     yaml_event_delete(&r.event);
     yaml_parser_delete(&r.parser);
     map_done_with(&r.anchors, unref_value);
+    return doc;
+}
+
+json_t *yaml_parse(const char *text, size_t len, struct err *err)
+{
+    return parse(text, len, NULL, err);
+}
+
+json_t *yaml_parse_last(const char *text, size_t len, json_t **ret_duplicates, struct err *err)
+{
+    *ret_duplicates = NULL;
+    json_t *doc = parse(text, len, ret_duplicates, err);
+    if (!doc)
+        json_decref(TAKE(*ret_duplicates));
     return doc;
 }

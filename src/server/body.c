@@ -8,6 +8,7 @@
 #include "json/duplicates.h"
 #include "json/yaml.h"
 #include "kinds/fields.h"
+#include "server/write.h"
 
 /* --- bodies that are no object of the kind they are sent to --- */
 
@@ -84,9 +85,10 @@ static json_t *parse(const struct request *r, const struct shape *shape, const c
 {
     switch (r->body_type) {
     case BODY_YAML:
-        return yaml_parse(bytes, len, err);
+        return yaml_parse_last(bytes, len, ret_duplicates, err);
     case BODY_APPLY_PATCH: /* YAML has not all of JSON's escapes */
-        return len && *bytes == '{' ? jparse(bytes, len, err) : yaml_parse(bytes, len, err);
+        return len && *bytes == '{' ? jparse_last(bytes, len, ret_duplicates, err)
+                                    : yaml_parse_last(bytes, len, ret_duplicates, err);
     case BODY_PROTOBUF:
         return protobuf_decode(shape->type, shape->fields, bytes, len, err);
     default:
@@ -94,29 +96,54 @@ static json_t *parse(const struct request *r, const struct shape *shape, const c
     }
 }
 
-/* duplicates: places where the body names a member twice; the last has counted. */
-static json_t *check_duplicates(struct request *r, const struct shape *shape, const json_t *duplicates)
+/* What YAML's reader says is told as it is, places in JSON are put into words. */
+static bool is_yaml(const struct request *r, const char *bytes, size_t len)
+{
+    return r->body_type == BODY_YAML || (r->body_type == BODY_APPLY_PATCH && len && *bytes != '{');
+}
+
+static json_t *strict_refusal(const struct request *r, const struct shape *shape, bool yaml, const char *text)
+{
+    const char *before = yaml ? "yaml: unmarshal errors:\n  " : "";
+    if (r->handler->takes == BODY_PATCH && yaml)
+        return status_new(STATUS_BAD_REQUEST, "error strict decoding YAML: error converting YAML to JSON: %s%s", before,
+                          text);
+    if (r->handler->takes == BODY_PATCH)
+        return status_new(STATUS_BAD_REQUEST, "strict decoding error: %s", text);
+    return status_new(STATUS_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s%s",
+                      shape->kind, r->version ? r->version->version : "v1", shape->kind, before, text);
+}
+
+/* For bodies that nobody decodes by a kind's table, patches among them. duplicates: what the body names twice; the last
+ * has counted. */
+static json_t *check_duplicates(struct request *r, const struct shape *shape, const json_t *duplicates, bool yaml)
 {
     struct buf text = BUF_INIT(DUPLICATES_TEXT_MAX);
     size_t i;
-    json_t *place;
-    json_array_foreach((json_t *)duplicates, i, place) {
-        _cleanup_free_ char *complaint = xasprintf("duplicate field \"%s\"", json_string_value(place));
-        buf_addf(&text, "%s%s", i ? ", " : "", complaint);
-        if (r->validation == VALIDATION_WARN && !r->warnings)
-            r->warnings = json_array();
+    json_t *duplicate;
+    json_array_foreach((json_t *)duplicates, i, duplicate) {
+        const char *what = json_string_value(duplicate);
+        _cleanup_free_ char *said = yaml ? xstrdup(what) : xasprintf("duplicate field \"%s\"", what);
+        buf_addf(&text, "%s%s", !i ? "" : yaml ? "\n  " : ", ", said);
         if (r->validation == VALIDATION_WARN)
-            json_array_append_new(r->warnings, json_string(complaint));
+            warn_once(&r->warnings, said);
     }
-    json_t *status =
-        r->validation != VALIDATION_STRICT ? NULL
-        : r->handler->takes == BODY_PATCH
-            ? status_new(STATUS_BAD_REQUEST, "strict decoding error: %s", buf_str(&text))
-            : status_new(STATUS_BAD_REQUEST,
-                         "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s", shape->kind,
-                         r->version ? r->version->version : "v1", shape->kind, buf_str(&text));
+    json_t *status = r->validation == VALIDATION_STRICT ? strict_refusal(r, shape, yaml, buf_str(&text)) : NULL;
     buf_done(&text);
     return status;
+}
+
+/* For whoever decodes the body: as api/schema.h wants it. */
+static json_t *repeated_members(json_t *duplicates, bool yaml)
+{
+    size_t i;
+    json_t *place;
+    if (yaml)
+        return json_incref(duplicates);
+    json_t *places = json_object();
+    json_array_foreach(duplicates, i, place)
+        json_object_set_new(places, json_string_value(place), json_true());
+    return places;
 }
 
 json_t *read_body(struct request *r, const char *content_type, const char *bytes, size_t len)
@@ -134,8 +161,12 @@ json_t *read_body(struct request *r, const char *content_type, const char *bytes
     const struct shape *shape = expected_shape(r, &own, type);
     _cleanup_json_ json_t *duplicates = NULL;
     r->body = parse(r, shape, bytes, len, &duplicates, &err);
+    if (r->body && duplicates && !patch && shape == &own)
+        r->repeated = repeated_members(duplicates, is_yaml(r, bytes, len));
+    else if (r->body && duplicates)
+        return check_duplicates(r, shape, duplicates, is_yaml(r, bytes, len));
     if (r->body)
-        return duplicates ? check_duplicates(r, shape, duplicates) : NULL;
+        return NULL;
     if (patch)
         return status_new(STATUS_BAD_REQUEST, "error decoding %s: %s",
                           r->body_type == BODY_APPLY_PATCH ? "YAML" : "patch", err.msg);

@@ -78,7 +78,7 @@ static void reply_document(struct request *r, int code, json_t *doc)
 {
     char *text = jprint(doc), seconds[24];
     snprintf(seconds, sizeof(seconds), "%lld", (long long)jint(doc, "details.retryAfterSeconds", 0));
-    if (code == 429 && !streq(seconds, "0"))
+    if (code >= 400 && !streq(seconds, "0"))
         http_add_header(r->exchange, "Retry-After", seconds);
     reply_text(r, code, text, strlen(text));
 }

@@ -85,6 +85,8 @@ static json_t *find_handler(struct request *r)
             continue;
         known = true;
         bool listed = *h->subresource || (r->kind->verbs & r->verb);
+        if (streq(r->method, "HEAD") && !streq(h->subresource, "proxy"))
+            continue; /* as upstream: only what is passed on knows it */
         if ((h->verbs & r->verb) && listed && fits_name(r) && (!h->connects || r->exchange)) {
             r->handler = h;
             return NULL;
@@ -217,6 +219,7 @@ void request_free(struct request *r)
     list_remove(&r->link);
     request_path_done(&r->what);
     json_decref(r->body);
+    json_decref(r->repeated);
     json_decref(r->warnings);
     free(r->method);
     free(r->path);

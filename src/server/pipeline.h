@@ -65,7 +65,8 @@ struct request {
 
     /* The door fills in, when handler->takes says so: */
     enum body_type body_type;
-    json_t *body; /* NULL: none was sent */
+    json_t *body;     /* NULL: none was sent */
+    json_t *repeated; /* members that it named twice, as in api/schema.h, for whoever decodes it; or NULL */
 
     /* The handler fills in: */
     json_t *warnings; /* array of texts, or NULL */

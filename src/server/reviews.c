@@ -9,7 +9,7 @@ json_t *review_decode(struct request *r)
 {
     json_t *status = check_body_type(r->kind, r->body);
     if (!status)
-        status = schema_decode(r->kind, r->body, r->validation, &r->warnings);
+        status = schema_decode_repeated(r->kind, r->body, r->validation, r->repeated, &r->warnings);
     return status ? status : check_identity(r, r->body);
 }
 

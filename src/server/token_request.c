@@ -21,7 +21,7 @@ static json_t *decode(struct request *r)
 {
     json_t *status = check_body_type(&kind_tokenrequest, r->body);
     if (!status)
-        status = schema_decode(&kind_tokenrequest, r->body, r->validation, &r->warnings);
+        status = schema_decode_repeated(&kind_tokenrequest, r->body, r->validation, r->repeated, &r->warnings);
     if (!status)
         status = check_identity(r, r->body);
     if (!status)

@@ -30,7 +30,7 @@ json_t *read_document(struct request *r, json_t *doc)
 {
     json_t *status = check_body_type(r->version, doc);
     if (!status)
-        status = schema_decode(r->version, doc, r->validation, &r->warnings);
+        status = schema_decode_repeated(r->version, doc, r->validation, r->repeated, &r->warnings);
     if (status || r->version == r->kind)
         return status;
     kind_to_stored(r->version, doc);

@@ -210,6 +210,48 @@ TEST(of_members_named_twice_the_last_counts)
                                        "strict decoding error: duplicate field \"metadata.name\"");
 }
 
+/* In the order of the text; a member that is unknown is not also a duplicate. YAML says it in its own words, first. */
+TEST(strict_complaints_come_together)
+{
+    T_INT(post(MAPS "?fieldValidation=Strict", "{\"metadata\":{\"name\":\"s\",\"dup\":1,\"dup\":2,\"labels\":{\"a\":"
+                                               "\"b\",\"a\":\"c\"}},\"dota\":{},\"data\":{},"
+                                               "\"data\":{}}"),
+          400);
+    T_STR(jstr(answer.doc, "message"),
+          "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: unknown field "
+          "\"metadata.dup\", duplicate field \"metadata.labels.a\", unknown field \"dota\", duplicate field \"data\"");
+    static const char yaml[] = "metadata:\n  name: yy\ndota: 1\ndata:\n  a: b\n  a: c\n";
+    T_INT(ask_as(world.admin, "POST", MAPS "?fieldValidation=Strict", NULL, "application/yaml", yaml), 400);
+    T_STR(
+        jstr(answer.doc, "message"),
+        "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: yaml: unmarshal errors:\n"
+        "  line 6: key \"a\" already set in map, unknown field \"dota\"");
+    T_INT(ask_as(world.admin, "POST", MAPS "?fieldValidation=Ignore", NULL, "application/yaml", yaml), 201);
+    T_STR(jstr(answer.doc, "data.a"), "c");
+    T_STR(answer.warning, "");
+    T_INT(ask_as(world.admin, "PATCH", MAPS "/yy?fieldManager=m&force=true", NULL, "application/apply-patch+yaml",
+                 "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: b\n  a: d\n"),
+          200);
+    T_STR(answer.warning, "299 - \"line 5: key \\\"a\\\" already set in map\"");
+    T_INT(ask_as(world.admin, "PATCH", MAPS "/yy?fieldManager=m&fieldValidation=Strict", NULL,
+                 "application/apply-patch+yaml", "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: b\n  a: d\n"),
+          400);
+    T_STR(jstr(answer.doc, "message"), "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal "
+                                       "errors:\n  line 5: key \"a\" already set in map");
+}
+
+TEST(methods_that_are_not_allowed)
+{
+    T_INT(ask_as(world.admin, "HEAD", MAPS, NULL, NULL, NULL), 405);
+    T_INT(ask_as(world.admin, "HEAD", "/api/v1/namespaces/default", NULL, NULL, NULL), 405);
+    T_INT(ask_as(world.admin, "HEAD", "/healthz", NULL, NULL, NULL), 200);
+    T_INT(delete ("/api/v1/namespaces", NULL), 405);
+    T_INT(put(MAPS, "{}"), 405);
+    T_INT(get("/apis/authorization.k8s.io/v1/subjectaccessreviews"), 405);
+    T_STR(text("message"), "the server does not allow this method on the requested resource");
+    T_STR(text("reason"), "MethodNotAllowed");
+}
+
 TEST(yaml_is_read_too)
 {
     T_INT(ask_as(world.admin, "POST", MAPS, NULL, "application/yaml",
@@ -587,6 +629,8 @@ int main(void)
     RUN(bodies_that_are_no_objects);
     RUN(unknown_fields_are_warned_of);
     RUN(of_members_named_twice_the_last_counts);
+    RUN(strict_complaints_come_together);
+    RUN(methods_that_are_not_allowed);
     RUN(yaml_is_read_too);
     RUN(anonymous_may_look_at_little);
     RUN(lists_come_in_pages);
