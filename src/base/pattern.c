@@ -52,7 +52,7 @@ bool pattern_valid(const char *pattern, char why[PATTERN_WHY_SIZE])
     return recall(pattern, why) != NULL;
 }
 
-bool pattern_found(const char *pattern, const char *text, size_t len)
+bool pattern_find(const char *pattern, const char *text, size_t len, size_t from, size_t *ret_start, size_t *ret_end)
 {
     pcre2_code *re = recall(pattern, NULL);
     if (!re)
@@ -61,8 +61,20 @@ bool pattern_found(const char *pattern, const char *text, size_t len)
     pcre2_match_data *match = pcre2_match_data_create(1, NULL);
     pcre2_set_match_limit(limits, STEPS_MAX);
     pcre2_set_heap_limit(limits, HEAP_MAX_KB);
-    int n = pcre2_match(re, (PCRE2_SPTR)text, len, 0, 0, match, limits);
+    int n = pcre2_match(re, (PCRE2_SPTR)text, len, from, 0, match, limits);
+    const PCRE2_SIZE *place = pcre2_get_ovector_pointer(match);
+    bool found = n >= 0 && place[0] <= place[1]; /* \K may turn them round */
+    if (found) {
+        *ret_start = place[0];
+        *ret_end = place[1];
+    }
     pcre2_match_data_free(match);
     pcre2_match_context_free(limits);
-    return n >= 0;
+    return found;
+}
+
+bool pattern_found(const char *pattern, const char *text, size_t len)
+{
+    size_t start, end;
+    return pattern_find(pattern, text, len, 0, &start, &end);
 }

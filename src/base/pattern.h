@@ -9,3 +9,5 @@
 bool pattern_valid(const char *pattern, char why[PATTERN_WHY_SIZE]);
 /* Whether the pattern is found anywhere in the text. One that is invalid, or gives up, is not found. */
 bool pattern_found(const char *pattern, const char *text, size_t len);
+/* The same from byte `from` on (where a character begins), telling where. */
+bool pattern_find(const char *pattern, const char *text, size_t len, size_t from, size_t *ret_start, size_t *ret_end);
