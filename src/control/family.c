@@ -17,21 +17,27 @@ void family_start(struct family *f, struct controller *c, const struct kind *kin
     f->pod_digest = pod_states(f->pods);
 }
 
-void family_map_pod(const struct family *f, struct controller *c, struct object *pod)
+void family_map_doc(const struct family *f, struct controller *c, const json_t *pod)
 {
-    _cleanup_json_ json_t *doc = object_json(pod);
-    const json_t *ref = controller_ref(doc);
+    const json_t *ref = controller_ref(pod);
+    const char *ns = jstr_or(pod, "metadata.namespace", "");
     if (ref) {
         if (streq(jstr_or(ref, "kind", ""), f->kind->kind))
-            controller_enqueue(c, pod->ns, jstr_or(ref, "name", ""));
+            controller_enqueue(c, ns, jstr_or(ref, "name", ""));
         return;
     }
     void *cursor = NULL;
-    for (struct object *o; (o = informer_next(f->owners, pod->ns, &cursor));) {
+    for (struct object *o; (o = informer_next(f->owners, ns, &cursor));) {
         _cleanup_json_ json_t *owner = object_json(o);
-        if (label_selector_matches(jget(owner, "spec.selector"), jget(doc, "metadata.labels")))
+        if (label_selector_matches(jget(owner, "spec.selector"), jget(pod, "metadata.labels")))
             controller_enqueue(c, o->ns, o->name);
     }
+}
+
+void family_map_pod(const struct family *f, struct controller *c, struct object *pod)
+{
+    _cleanup_json_ json_t *doc = object_json(pod);
+    family_map_doc(f, c, doc);
 }
 
 const char *member_label(const struct member *m, const char *key)

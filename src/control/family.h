@@ -17,6 +17,7 @@ struct member {
 void family_start(struct family *f, struct controller *c, const struct kind *kind);
 /* Enqueues the pod's owner; of an orphan those that would take it. */
 void family_map_pod(const struct family *f, struct controller *c, struct object *pod);
+void family_map_doc(const struct family *f, struct controller *c, const json_t *pod);
 /* All pods of this owner, finished ones too. Orphans that the selector matches (and that may_take, if given, agrees to)
  * are adopted, own ones that it no longer matches are let go, unless the owner is being deleted. The caller frees. */
 typedef bool may_take_fn(const json_t *owner, const struct object *pod);

@@ -304,6 +304,26 @@ TEST(a_finished_job_expires_and_its_pods_are_free)
     bench_free(b);
 }
 
+TEST(a_successor_of_the_same_name_frees_the_pods_as_well)
+{
+    struct bench *b = bench_new(8);
+    controllers_add(b->cs, &job_controller);
+    b->agent = false;
+    percent_failing = -1;
+    fake_set(
+        b->fake, &kind_pod,
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"a\",\"name\":\"old\",\"finalizers\":["
+        "\"batch.kubernetes.io/job-tracking\"],\"ownerReferences\":[{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\","
+        "\"name\":\"j\",\"uid\":\"of a predecessor\",\"controller\":true}]}}");
+    job(b, "\"completions\":1,\"parallelism\":1,\"backoffLimit\":0");
+    controllers_start(b->cs); /* the deletion happened while the program was away */
+    run(b);
+    _cleanup_json_ json_t *old = fake_json(b->fake, &kind_pod, "a", "old");
+    T_INT(json_array_size(jget(old, "metadata.finalizers")), 0);
+    T_INT(held_pods(b), 1); /* the successor's own */
+    bench_free(b);
+}
+
 TEST(indexes_are_written_in_ranges)
 {
     static const struct {
@@ -337,6 +357,7 @@ int main(void)
     RUN(a_deadline_ends_it_and_pods_go);
     RUN(suspended_and_shrunk_ones_give_their_pods_up_uncounted);
     RUN(a_finished_job_expires_and_its_pods_are_free);
+    RUN(a_successor_of_the_same_name_frees_the_pods_as_well);
     RUN(indexes_are_written_in_ranges);
     return DONE();
 }
