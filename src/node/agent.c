@@ -17,7 +17,7 @@
 #include "node/pod.h"
 
 #define COLLECT_MS 300000 /* between looks at how full the disk is with images */
-#define SWEEP_MS 10000    /* what no event told: containers whose conmon was killed with them */
+#define SWEEP_MS 10000    /* what no event told: containers whose conmon was killed */
 
 /* --- helpers of the room --- */
 
@@ -211,7 +211,27 @@ static void on_exit_file(uv_fs_event_t *w, const char *file, int events, int sta
         check_exits(w->data, file);
 }
 
+/* Nobody writes the log of a container without conmon, nor how it ends: another one takes its place. */
+static void look_for_monitor(struct container *c)
+{
+    if (c->f.state != CONTAINER_RUNNING || c->stop != STOP_NOT || runtime_is_monitored(c->pid))
+        return;
+    _cleanup_json_ json_t *doc = pod_json(c->pod);
+    _cleanup_free_ char *why = xasprintf("Container %s lost its monitor, will be restarted", c->f.name);
+    container_stop(c, doc, 1000 * jint(doc, "spec.terminationGracePeriodSeconds", 30), why);
+}
+
 /* A process that is gone without a file: its conmon was killed. It gets one sweep's time for the file to come. */
+static void look_for_process(struct container *c)
+{
+    bool gone = c->f.state == CONTAINER_RUNNING && c->pidfd >= 0 &&
+                (process_start_time(c->pid) == 0 || /* perhaps nobody reaps it */
+                 (syscall(SYS_pidfd_send_signal, c->pidfd, 0, NULL, 0) < 0 && errno == ESRCH));
+    if (gone && c->seen_gone)
+        container_exited(c);
+    c->seen_gone = gone && c->f.state == CONTAINER_RUNNING;
+}
+
 static void on_sweep(uv_timer_t *t)
 {
     struct agent *a = t->data;
@@ -221,12 +241,8 @@ static void on_sweep(uv_timer_t *t)
     for (struct map_entry *e = NULL; (e = map_next(&a->pods, e));) {
         struct pod *p = e->value;
         for (size_t i = 0; i < p->n; i++) {
-            struct container *c = p->containers[i];
-            bool gone = c->f.state == CONTAINER_RUNNING && c->pidfd >= 0 &&
-                        syscall(SYS_pidfd_send_signal, c->pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
-            if (gone && c->seen_gone)
-                container_exited(c);
-            c->seen_gone = gone && c->f.state == CONTAINER_RUNNING;
+            look_for_monitor(p->containers[i]);
+            look_for_process(p->containers[i]);
         }
         pod_check_sandbox(p);
         pod_kick(p);

@@ -269,6 +269,20 @@ void runtime_exec_spawn(const struct runtime *rt, const char *cid, const char *p
     *s = (struct spawn){.argv = argv, .private_cgroup2 = rt->private_cgroup2};
 }
 
+bool runtime_is_monitored(pid_t pid)
+{
+    char path[64];
+    int parent;
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    _cleanup_free_ char *text = read_small_file(path, 4096);
+    const char *at = text ? strrchr(text, ')') : NULL;
+    if (!at || sscanf(at, ") %*c %d", &parent) != 1)
+        return true; /* it has ended: conmon may still be at its file */
+    snprintf(path, sizeof(path), "/proc/%d/comm", parent);
+    _cleanup_free_ char *name = read_small_file(path, 64);
+    return name && streq(name, "conmon\n");
+}
+
 uint64_t process_start_time(pid_t pid)
 {
     char path[64];

@@ -44,6 +44,8 @@ void runtime_delete(const struct runtime *rt, const char *cid);
 
 /* Exit code and time out of conmon's file; false while there is none. */
 bool runtime_read_exit(const struct runtime *rt, const char *cid, int *ret_code, int64_t *ret_finished_usec);
+/* Is the parent of this first process of a container conmon? */
+bool runtime_is_monitored(pid_t pid);
 /* Was the container ended by the kernel for its memory limit? */
 bool runtime_oom_killed(const char *bundle);
 
