@@ -192,6 +192,9 @@ static void reconcile(struct controller *c, const char *ns, const char *name)
         return;
     }
     _cleanup_json_ json_t *node = object_json(o);
+    if (!map_get(&n->signs, name))
+        controller_event(c, node, "Normal", "RegisteredNode", "Node %s event: Registered Node %s in Controller", name,
+                         name);
     int64_t grace = condition_find(node, "Ready") ? GRACE_MS : STARTUP_GRACE_MS, silent = silent_ms(c, n, name, node);
     if (silent < grace)
         controller_enqueue_after(c, "", name, grace - silent + 1);

@@ -87,6 +87,8 @@ void pulls_start(struct pulls *p, const struct pull_what *what);
 struct nodestatus *nodestatus_new(struct agent *a);
 void nodestatus_free(struct nodestatus *n);
 void nodestatus_changed(struct nodestatus *n); /* readiness may have changed: write now */
+/* An event about the node. */
+void nodestatus_event(const struct agent *a, const char *type, const char *reason, const char *text);
 
 /* refwatch.c: while somebody holds it, a ConfigMap or Secret is watched and its changes told to the pods of its
  * namespace (pod_ref_changed()). kind: as in env.h. */

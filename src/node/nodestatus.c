@@ -62,6 +62,14 @@ static struct node_facts facts_of(const struct nodestatus *n)
         .not_ready = a->podnet ? NULL : "container runtime network not ready: the node has no pod range yet"};
 }
 
+/* As the kubelet names it, with its name for a uid: kubectl looks for both. */
+void nodestatus_event(const struct agent *a, const char *type, const char *reason, const char *text)
+{
+    _cleanup_json_ json_t *node = json_pack("{ss, ss, s{ss, ss}}", "apiVersion", "v1", "kind", "Node", "metadata",
+                                            "name", a->name, "uid", a->name);
+    events_send(a->events, node, NULL, type, reason, "%s", text);
+}
+
 /* --- status --- */
 
 static void on_status_timer(uv_timer_t *t)
@@ -100,6 +108,31 @@ static json_t *status_patch(const json_t *status)
     return json_pack("{so}", "status", patch);
 }
 
+static void tell_changes(const struct nodestatus *n, const json_t *old, const json_t *status)
+{
+    static const struct {
+        const char *type, *value, *reason;
+    } changes[] = {
+        {"MemoryPressure", "False", "NodeHasSufficientMemory"},
+        {"MemoryPressure", "True", "NodeHasInsufficientMemory"},
+        {"DiskPressure", "False", "NodeHasNoDiskPressure"},
+        {"DiskPressure", "True", "NodeHasDiskPressure"},
+        {"PIDPressure", "False", "NodeHasSufficientPID"},
+        {"PIDPressure", "True", "NodeHasInsufficientPID"},
+        {"Ready", "True", "NodeReady"},
+        {"Ready", "False", "NodeNotReady"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+        const json_t *before = jfind(jget(old, "conditions"), "type", changes[i].type);
+        const json_t *now = jfind(jget(status, "conditions"), "type", changes[i].type);
+        if (!streq(jstr_or(now, "status", ""), changes[i].value) ||
+            streq(jstr_or(before, "status", ""), changes[i].value))
+            continue;
+        _cleanup_free_ char *text = xasprintf("Node %s status is now: %s", n->agent->name, changes[i].reason);
+        nodestatus_event(n->agent, "Normal", changes[i].reason, text);
+    }
+}
+
 static void write_status(struct nodestatus *n)
 {
     if (n->status_out) {
@@ -109,6 +142,7 @@ static void write_status(struct nodestatus *n)
     struct node_facts f = facts_of(n);
     json_t *status = node_status(&f, n->old, clock_wall_usec());
     _cleanup_json_ json_t *patch = status_patch(status);
+    tell_changes(n, n->old, status);
     json_decref(n->old);
     n->old = status;
     n->status_out = true;
@@ -127,6 +161,7 @@ void nodestatus_changed(struct nodestatus *n)
 static void registered(struct nodestatus *n)
 {
     n->registered = true;
+    nodestatus_event(n->agent, "Normal", "Starting", "Starting kubelet.");
     write_status(n);
 }
 
@@ -152,6 +187,8 @@ static void on_known(void *arg, int code, const json_t *body)
         uv_timer_start(n->status_timer, on_status_timer, RETRY_MS, 0);
         return;
     }
+    if (!n->old) /* conditions that have not changed since an earlier life keep their times */
+        n->old = json_deep_copy(jget(body, "status"));
     struct node_facts f = facts_of(n);
     _cleanup_json_ json_t *patch = node_refresh(&f, body);
     client_patch(n->agent->client, &kind_node, NULL, n->agent->name, NULL, PATCH_MERGE, patch, on_refreshed, hold(n));

@@ -230,34 +230,12 @@ static void on_timer(uv_timer_t *t)
     begin_round(t->data, 0);
 }
 
-static const struct {
-    const char *with, *without;
-} node_reasons[PRESSURE_N] = {
-    {"NodeHasInsufficientMemory", "NodeHasSufficientMemory"},
-    {"NodeHasDiskPressure", "NodeHasNoDiskPressure"},
-    {"NodeHasInsufficientPID", "NodeHasSufficientPID"},
-};
-
-static json_t *node_reference(const struct agent *a)
-{
-    return json_pack("{ss, ss, s{ss, ss}}", "apiVersion", "v1", "kind", "Node", "metadata", "name", a->name, "uid",
-                     a->name);
-}
-
 static void set_conditions(struct pressure *p, unsigned held)
 {
-    struct agent *a = p->agent;
-    unsigned changed = held ^ p->held;
-    if (!changed)
+    if (held == p->held)
         return;
-    _cleanup_json_ json_t *node = node_reference(a);
     p->held = held;
-    for (size_t i = 0; i < PRESSURE_N; i++) {
-        const char *reason = held & 1U << i ? node_reasons[i].with : node_reasons[i].without;
-        if (changed & 1U << i)
-            events_send(a->events, node, NULL, "Normal", reason, "Node %s status is now: %s", a->name, reason);
-    }
-    nodestatus_changed(a->nodestatus);
+    nodestatus_changed(p->agent->nodestatus);
 }
 
 static bool evict_over_limits(struct pressure_round *round)
@@ -280,8 +258,8 @@ static void evict_one(struct pressure *p, struct pressure_round *round)
     enum eviction_signal signal = eviction_first(round->signals);
     enum eviction_resource starved = eviction_resource_of(signal);
     const char *name = eviction_resource_name(starved);
-    _cleanup_json_ json_t *node = node_reference(p->agent);
-    events_send(p->agent->events, node, NULL, "Warning", "EvictionThresholdMet", "Attempting to reclaim %s", name);
+    _cleanup_free_ char *text = xasprintf("Attempting to reclaim %s", name);
+    nodestatus_event(p->agent, "Warning", "EvictionThresholdMet", text);
     eviction_rank(round->pods, round->n, starved);
     for (size_t i = 0; i < round->n; i++) {
         const struct subject *s = round->pods[i].who;

@@ -22,7 +22,8 @@ def test_the_cluster(kubectl):
     for name in ("default", "kube-system", "kube-public", "kube-node-lease"):
         assert re.search(rf"{name} +Active", namespaces)
     described = kubectl("describe", "node", "k8s-master")
-    for line in (r"PodCIDR: +10\.244\.0\.0/24", r"InternalIP: +172\.28\.128\.10", r"Ready +True", r"Kubelet Version: +v1"):
+    for line in (r"PodCIDR: +10\.244\.0\.0/24", r"InternalIP: +172\.28\.128\.10", r"Ready +True", r"Kubelet Version: +v1",
+                 r"Normal +Starting .* kubelet +Starting kubelet\.", r"NodeReady .*Node k8s-master status is now: NodeReady"):
         assert re.search(line, described), line
 
 
