@@ -19,7 +19,7 @@ static const struct family {
     {"IPv4", AF_INET, "172.28.128.0/24", "172.28.128.1", "172.28.128.%d", "10.244.0.0/16", "10.96.0.0/12",
      "172.28.128.200-172.28.128.250", "10.96.0.1", "10.96.0.10"},
     {"IPv6", AF_INET6, "fd00:172:28:128::/64", "fd00:172:28:128::1", "fd00:172:28:128::%d", "fd00:10:244::/56",
-     "fd00:10:96::/112", NULL, "fd00:10:96::1", "fd00:10:96::a"},
+     "fd00:10:96::/112", "fd00:172:28:128::200-fd00:172:28:128::250", "fd00:10:96::1", "fd00:10:96::a"},
 };
 
 static const struct family *find(const char *name, size_t len)
@@ -47,8 +47,7 @@ static void add(struct addresses *a, const struct family *f)
     append(a->host, f->host);
     append(a->pods, f->pods);
     append(a->services, f->services);
-    if (f->lb_pool)
-        append(a->lb_pool, f->lb_pool);
+    append(a->lb_pool, f->lb_pool);
 }
 
 bool addresses_init(struct addresses *a, const char *names)

@@ -103,12 +103,6 @@ static int keep_out_of_pool(const struct lb_pool *pool, const char *ips, const c
     return 0;
 }
 
-/* IPv4 addresses; a cluster without any has the nodes' own. */
-static const char *usual_pool(const struct addresses *a)
-{
-    return *a->lb_pool ? a->lb_pool : CLUSTER_LB_NONE;
-}
-
 /* Addresses that the host reaches, and that are nobody's yet. */
 static int make_lb_pool(struct cluster *c, const char *text, struct err *err)
 {
@@ -119,8 +113,7 @@ static int make_lb_pool(struct cluster *c, const char *text, struct err *err)
     if (!c->lb_pool)
         return err_wrap(err, "--lb-pool");
     cidrs_parse(c->addresses.network, &lan);
-    const struct cidr *network = cidrs_of(&lan, AF_INET);
-    if (!network || !lb_pool_inside(c->lb_pool, network))
+    if (!lb_pool_inside(c->lb_pool, &lan))
         return err_set(err, 0, "--lb-pool: not all of %s is in %s", text, c->addresses.network);
     for (int i = 0; i < CLUSTER_NODES_MAX; i++) {
         char node[IPS_TEXT_SIZE];
@@ -279,7 +272,7 @@ struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *conf
     addresses_init(&c->addresses, config->ip_families);
     c->nodes = name_nodes(&c->addresses, c->n_nodes);
     c->url = xasprintf("https://%s:%d", ip_url_host(c->nodes[0].ip, host), API_PORT);
-    int result = make_lb_pool(c, config->lb_pool ? config->lb_pool : usual_pool(&c->addresses), err) < 0 ||
+    int result = make_lb_pool(c, config->lb_pool ? config->lb_pool : c->addresses.lb_pool, err) < 0 ||
                          start_network(c, err) < 0 || start_plane(c, err) < 0 ||
                          kubeconfig_write(c->kubeconfig, c->url, &c->plane.pki, err) < 0
                      ? -1

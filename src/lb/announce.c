@@ -118,7 +118,7 @@ static int take_up(struct lb *lb, const char *text, struct err *err)
 {
     struct ip ip;
     ip_parse(text, &ip);
-    if (rtnl_add_addr(lb->rtnl, lb->ifname, &ip, ip_bits(ip.family), err) < 0)
+    if (rtnl_add_guest_addr(lb->rtnl, lb->ifname, &ip, err) < 0)
         return -1;
     map_put(&lb->held, text, lb);
     log_info("node %s announces %s", lb->node_name, text);

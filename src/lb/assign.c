@@ -9,20 +9,22 @@
 #include "lb/status.h"
 
 struct assign {
+    struct lb_common common;
     struct lb_pool *pool;
-    struct informer *services;
-    struct map pending; /* owners that wait for an address, in order */
-    bool filled;        /* the pool knows what the Services have from before */
 };
 
-/* family 0: none. */
-static struct ip address_of(const json_t *service)
+/* Those it has: the first of each family. */
+static struct ips addresses_of(const json_t *service)
 {
-    struct ip ip = {0};
-    const char *text = jstr(json_array_get(jget(service, "status.loadBalancer.ingress"), 0), "ip");
-    if (!text || !ip_parse(text, &ip))
-        ip.family = 0;
-    return ip;
+    struct ips ips = {0};
+    size_t i;
+    json_t *ingress;
+    json_array_foreach(jget(service, "status.loadBalancer.ingress"), i, ingress) {
+        struct ip ip;
+        if (ips.n < FAMILIES_MAX && ip_parse(jstr_or(ingress, "ip", ""), &ip) && !ips_of(&ips, ip.family))
+            ips.ip[ips.n++] = ip;
+    }
+    return ips;
 }
 
 /* --- what a Service asks for --- */
@@ -65,124 +67,130 @@ static void sharing_read(const json_t *service, struct sharing *s)
     s->share = (struct lb_share){annotation(service, allow_shared), s->backends, s->ports, json_array_size(ports)};
 }
 
-/* Text of the address asked for, NULL: none; and the field that it is in. */
-static const char *wish_of(const json_t *service, const char **ret_field)
+/* The addresses asked for, at most one a family, and the field that they are in. */
+static bool read_wish(const json_t *service, struct ips *ret, const char **ret_field, struct err *err)
 {
-    const char *annotated = annotation(service, wanted_ips), *field = jstr_or(service, "spec.loadBalancerIP", "");
+    const char *annotated = annotation(service, wanted_ips),
+               *text = annotated ? annotated : jstr_or(service, "spec.loadBalancerIP", "");
     *ret_field = annotated ? wanted_ips[0] : "spec.loadBalancerIP";
-    return annotated ? annotated : *field ? field : NULL;
-}
-
-/* Before the first address is given away, all that are out are known. */
-static void fill(struct assign *a)
-{
-    void *cursor = NULL;
-    if (a->filled)
-        return;
-    a->filled = true;
-    for (struct object *o; (o = informer_next(a->services, NULL, &cursor));) {
-        _cleanup_json_ json_t *service = object_json(o);
-        _cleanup_free_ char *owner = lb_owner(o->ns, o->name);
-        struct ip ip = address_of(service);
-        _cleanup_(sharing_done) struct sharing sharing;
-        sharing_read(service, &sharing);
-        if (lb_is_ours(service))
-            (void)lb_pool_take(a->pool, &ip, owner, &sharing.share);
-    }
-}
-
-static void give_back(struct controller *c, struct assign *a, const char *owner, const struct ip *keep,
-                      const struct ip *keep_too)
-{
-    if (lb_pool_release(a->pool, owner, keep, keep_too))
-        lb_enqueue_owners(c, &a->pending);
-}
-
-/* The pool's addresses are of IPv4. */
-static bool has_ipv4(const json_t *service)
-{
-    size_t i;
-    json_t *family;
-    json_array_foreach(jget(service, "spec.ipFamilies"), i, family)
-        if (streq(json_string_value(family), "IPv4"))
-            return true;
-    return i == 0;
-}
-
-/* The address the Service shall have; false: none, and err says why. */
-static bool find_address(struct assign *a, const json_t *service, const char *owner, const struct ip *now,
-                         struct ip *ret, struct err *err)
-{
-    const char *field, *wish = wish_of(service, &field);
-    _cleanup_(sharing_done) struct sharing sharing;
-    sharing_read(service, &sharing);
-    if (!has_ipv4(service)) {
-        err_set(err, 0, "the pool has no IPv6 addresses");
-        return false;
-    }
-    if (!wish) {
-        *ret = *now;
-        if (lb_pool_take(a->pool, now, owner, &sharing.share) || lb_pool_next(a->pool, owner, &sharing.share, ret))
-            return true;
-        err_set(err, 0, "all %zu addresses of the pool are in use", lb_pool_size(a->pool));
-        return false;
-    }
-    bool is_address = ip_parse(wish, ret);
-    if (is_address && lb_pool_take(a->pool, ret, owner, &sharing.share))
+    *ret = (struct ips){0};
+    if (!*text || ips_parse(text, ret))
         return true;
-    const char *holder = is_address ? lb_pool_holder(a->pool, ret) : NULL;
-    if (holder)
-        err_set(err, 0, "%s %s is in use by Service %s", field, wish, holder);
-    else
-        err_set(err, 0, "%s %s is not in the pool", field, wish);
+    err_set(err, 0, "%s %s is not in the pool", *ret_field, text);
     return false;
 }
 
-static void reconcile_ours(struct controller *c, struct assign *a, const json_t *service, const char *owner)
+/* --- giving --- */
+
+static void remember(void *state, const json_t *service, const char *owner)
 {
-    struct ip now = address_of(service), ip;
-    struct err err;
-    if (!find_address(a, service, owner, &now, &ip, &err)) {
-        map_put(&a->pending, owner, a);
-        lb_tell_failure(c, service, err.msg);
-        give_back(c, a, owner, &now, NULL);
-        lb_write(c, service, NULL, 0);
-        return;
-    }
-    map_del(&a->pending, owner);
-    give_back(c, a, owner, &ip, &now); /* the old one is free when nobody sees it any more */
-    lb_write(c, service, &ip, 1);
+    struct assign *a = state;
+    const struct ips had = addresses_of(service);
+    _cleanup_(sharing_done) struct sharing sharing;
+    sharing_read(service, &sharing);
+    for (int i = 0; i < had.n; i++)
+        (void)lb_pool_take(a->pool, &had.ip[i], owner, &sharing.share);
 }
+
+static bool take_wish(struct assign *a, const struct ip *ip, const char *field, const char *owner,
+                      const struct lb_share *share, struct err *err)
+{
+    char text[IP_TEXT_SIZE];
+    if (lb_pool_take(a->pool, ip, owner, share))
+        return true;
+    const char *holder = lb_pool_holder(a->pool, ip);
+    if (holder)
+        err_set(err, 0, "%s %s is in use by Service %s", field, ip_format(ip, text), holder);
+    else
+        err_set(err, 0, "%s %s is not in the pool", field, ip_format(ip, text));
+    return false;
+}
+
+/* One of the family, if possible the one it has. */
+static bool take_any(struct assign *a, int family, const struct ips *now, const char *owner,
+                     const struct lb_share *share, struct ip *ret, struct err *err)
+{
+    const struct ip *had = ips_of(now, family);
+    if (had && lb_pool_take(a->pool, had, owner, share)) {
+        *ret = *had;
+        return true;
+    }
+    if (lb_pool_next(a->pool, family, owner, share, ret))
+        return true;
+    size_t size = lb_pool_size(a->pool, family);
+    bool only = size == lb_pool_size(a->pool, AF_INET) + lb_pool_size(a->pool, AF_INET6);
+    err_set(err, 0, "all %zu%s%s addresses of the pool are in use", size, only ? "" : " ",
+            only ? "" : lb_family_name(family));
+    return false;
+}
+
+/* An address of each of its families that the pool has. */
+static bool take_all(struct assign *a, const json_t *service, const char *owner, const struct ips *now, struct ips *ret,
+                     struct err *err)
+{
+    int families[FAMILIES_MAX], n = lb_families(service, families);
+    const char *field;
+    struct ips wish;
+    _cleanup_(sharing_done) struct sharing sharing;
+    sharing_read(service, &sharing);
+    *ret = (struct ips){0};
+    if (!read_wish(service, &wish, &field, err))
+        return false;
+    for (int i = 0; i < n; i++) {
+        const struct ip *wanted = ips_of(&wish, families[i]);
+        struct ip ip = wanted ? *wanted : (struct ip){0};
+        if (!wanted && !lb_pool_size(a->pool, families[i]))
+            continue;
+        if (wanted ? !take_wish(a, wanted, field, owner, &sharing.share, err)
+                   : !take_any(a, families[i], now, owner, &sharing.share, &ip, err))
+            return false;
+        ret->ip[ret->n++] = ip;
+    }
+    if (!ret->n)
+        err_set(err, 0, "the pool has no %s addresses", lb_family_name(families[0]));
+    return ret->n;
+}
+
+static bool find(void *state, const json_t *service, const char *owner, struct ip **ret, size_t *ret_n, bool *freed,
+                 struct err *err)
+{
+    struct assign *a = state;
+    const struct ips now = addresses_of(service);
+    struct ips ips;
+    *freed = lb_pool_release(a->pool, owner, &now, NULL); /* what it has is taken back when nobody sees it any more */
+    bool found = take_all(a, service, owner, &now, &ips, err);
+    if (!found)
+        (void)lb_pool_release(a->pool, owner, &now, NULL);
+    *ret = xmemdup(ips.ip, sizeof(ips.ip));
+    *ret_n = found ? (size_t)ips.n : 0;
+    return found;
+}
+
+static bool release(void *state, const char *owner)
+{
+    return lb_pool_release(((struct assign *)state)->pool, owner, NULL, NULL);
+}
+
+/* --- the controller --- */
 
 static void reconcile(struct controller *c, const char *ns, const char *name)
 {
-    struct assign *a = controller_state(c);
-    struct object *o = informer_get(a->services, ns, name);
-    _cleanup_json_ json_t *service = o ? object_json(o) : NULL;
-    _cleanup_free_ char *owner = lb_owner(ns, name);
-    fill(a);
-    if (service && lb_is_ours(service)) {
-        reconcile_ours(c, a, service, owner);
-        return;
-    }
-    map_del(&a->pending, owner);
-    give_back(c, a, owner, NULL, NULL);
-    if (service && !streq(jstr_or(service, "spec.type", ""), "LoadBalancer"))
-        lb_write(c, service, NULL, 0);
+    static const struct lb_way way = {remember, find, release};
+    lb_reconcile(c, &way, ns, name);
 }
 
 static void *start(struct controller *c)
 {
     struct assign *a = NEW(struct assign);
+    lb_common_init(&a->common, c);
     a->pool = controller_config(c);
-    a->services = controller_informer(c, &kind_service);
     return a;
 }
 
 static void stop(void *state)
 {
     struct assign *a = state;
-    map_done(&a->pending);
+    lb_common_done(&a->common);
     free(a);
 }
 

@@ -13,11 +13,10 @@
 #define SERVICE_NAME "kubernetes.io/service-name"
 
 struct claims {
+    struct lb_common common; /* what is waited for are ports */
     const struct lb_node_ports *reserved;
-    struct informer *services, *nodes, *slices;
-    struct map ports;   /* "80/TCP" -> its owner */
-    struct map waiting; /* owners that want a port of somebody else */
-    bool filled;        /* who had ports in an earlier life has them */
+    struct informer *nodes, *slices;
+    struct map ports; /* "80/TCP" -> its owner */
 };
 
 /* --- ports --- */
@@ -88,19 +87,11 @@ static int claim_ports(struct claims *s, const json_t *service, const char *owne
     return 0;
 }
 
-static void fill(struct claims *s)
+static void remember(void *state, const json_t *service, const char *owner)
 {
-    void *cursor = NULL;
-    if (s->filled)
-        return;
-    s->filled = true;
-    for (struct object *o; (o = informer_next(s->services, NULL, &cursor));) {
-        _cleanup_json_ json_t *service = object_json(o);
-        _cleanup_free_ char *owner = lb_owner(o->ns, o->name);
-        struct err ignored;
-        if (lb_is_ours(service) && jget(service, "status.loadBalancer.ingress"))
-            (void)claim_ports(s, service, owner, &ignored);
-    }
+    struct err ignored;
+    if (jget(service, "status.loadBalancer.ingress"))
+        (void)claim_ports(state, service, owner, &ignored);
 }
 
 /* --- addresses --- */
@@ -129,12 +120,21 @@ static bool has_endpoint(const struct claims *s, const char *ns, const char *nam
     return false;
 }
 
-/* The one that is reached from further away, if there is one. */
-static bool node_address(const json_t *node, struct ip *ret)
+static bool find_address(const json_t *node, const char *type, int family, struct ip *ret)
 {
-    const json_t *list = jget(node, "status.addresses"), *external = jfind(list, "type", "ExternalIP");
-    const char *text = jstr(external ? external : jfind(list, "type", "InternalIP"), "address");
-    return text && ip_parse(text, ret);
+    size_t i;
+    json_t *address;
+    json_array_foreach(jget(node, "status.addresses"), i, address)
+        if (streq(jstr_or(address, "type", ""), type) && ip_parse(jstr_or(address, "address", ""), ret) &&
+            ret->family == family)
+            return true;
+    return false;
+}
+
+/* The one that is reached from further away, if there is one. */
+static bool node_address(const json_t *node, int family, struct ip *ret)
+{
+    return find_address(node, "ExternalIP", family, ret) || find_address(node, "InternalIP", family, ret);
 }
 
 static int by_address(const void *a, const void *b)
@@ -142,63 +142,46 @@ static int by_address(const void *a, const void *b)
     return ip_compare(a, b);
 }
 
-static struct ip *find_addresses(const struct claims *s, const json_t *service, size_t *ret_n)
+static size_t find_addresses(const struct claims *s, const json_t *service, int family, struct ip *ret)
 {
     const char *ns = jstr(service, "metadata.namespace"), *name = jstr(service, "metadata.name");
     bool local = streq(jstr_or(service, "spec.externalTrafficPolicy", ""), "Local");
-    struct ip *ips = xcalloc(informer_count(s->nodes) + 1, sizeof(*ips));
     void *cursor = NULL;
     size_t n = 0;
     for (struct object *o; (o = informer_next(s->nodes, NULL, &cursor));) {
         _cleanup_json_ json_t *node = object_json(o);
-        if (lb_node_serves(node) && (!local || has_endpoint(s, ns, name, o->name)) && node_address(node, &ips[n]))
+        if (lb_node_serves(node) && (!local || has_endpoint(s, ns, name, o->name)) &&
+            node_address(node, family, &ret[n]))
             n++;
     }
-    qsort(ips, n, sizeof(*ips), by_address);
-    *ret_n = n;
-    return ips;
+    qsort(ret, n, sizeof(*ret), by_address);
+    return n;
 }
 
 /* --- the controller --- */
 
-static void release(struct controller *c, struct claims *s, const char *owner, const json_t *keep)
+static bool find(void *state, const json_t *service, const char *owner, struct ip **ret, size_t *ret_n, bool *freed,
+                 struct err *err)
 {
-    if (release_ports(s, owner, keep))
-        lb_enqueue_owners(c, &s->waiting);
+    struct claims *s = state;
+    int families[FAMILIES_MAX], n_families = lb_families(service, families);
+    bool claimed = claim_ports(s, service, owner, err) == 0;
+    *freed = release_ports(s, owner, claimed ? jget(service, "spec.ports") : NULL);
+    *ret = xcalloc(FAMILIES_MAX * informer_count(s->nodes) + 1, sizeof(**ret));
+    for (int i = 0; claimed && i < n_families; i++)
+        *ret_n += find_addresses(s, service, families[i], *ret + *ret_n);
+    return claimed;
 }
 
-static void reconcile_ours(struct controller *c, struct claims *s, const json_t *service, const char *owner)
+static bool release(void *state, const char *owner)
 {
-    struct err err;
-    size_t n;
-    bool claimed = claim_ports(s, service, owner, &err) == 0;
-    if (claimed) {
-        map_del(&s->waiting, owner);
-    } else {
-        lb_tell_failure(c, service, err.msg);
-        map_put(&s->waiting, owner, s);
-    }
-    release(c, s, owner, claimed ? jget(service, "spec.ports") : NULL);
-    struct ip *ips = find_addresses(s, service, &n);
-    lb_write(c, service, ips, claimed ? n : 0);
-    free(ips);
+    return release_ports(state, owner, NULL);
 }
 
 static void reconcile(struct controller *c, const char *ns, const char *name)
 {
-    struct claims *s = controller_state(c);
-    struct object *o = informer_get(s->services, ns, name);
-    _cleanup_json_ json_t *service = o ? object_json(o) : NULL;
-    _cleanup_free_ char *owner = lb_owner(ns, name);
-    fill(s);
-    if (service && lb_is_ours(service)) {
-        reconcile_ours(c, s, service, owner);
-        return;
-    }
-    map_del(&s->waiting, owner);
-    release(c, s, owner, NULL);
-    if (service && !streq(jstr_or(service, "spec.type", ""), "LoadBalancer"))
-        lb_write(c, service, NULL, 0);
+    static const struct lb_way way = {remember, find, release};
+    lb_reconcile(c, &way, ns, name);
 }
 
 /* Nodes change their conditions seldom: their heartbeats are Leases. */
@@ -207,7 +190,7 @@ static void on_node(struct controller *c, struct object *o)
     const struct claims *s = controller_state(c);
     void *cursor = NULL;
     (void)o;
-    for (struct object *service; (service = informer_next(s->services, NULL, &cursor));)
+    for (struct object *service; (service = informer_next(s->common.services, NULL, &cursor));)
         if (strstr(service->bytes, "\"LoadBalancer\""))
             controller_enqueue(c, service->ns, service->name);
 }
@@ -222,8 +205,8 @@ static void on_slice(struct controller *c, struct object *o)
 static void *start(struct controller *c)
 {
     struct claims *s = NEW(struct claims);
+    lb_common_init(&s->common, c);
     s->reserved = controller_config(c);
-    s->services = controller_informer(c, &kind_service);
     s->nodes = controller_informer(c, &kind_node);
     s->slices = controller_informer(c, &kind_endpointslice);
     return s;
@@ -233,7 +216,7 @@ static void stop(void *state)
 {
     struct claims *s = state;
     map_done_with(&s->ports, free);
-    map_done(&s->waiting);
+    lb_common_done(&s->common);
     free(s);
 }
 

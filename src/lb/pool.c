@@ -1,7 +1,6 @@
 /* See pool.h. */
 #include "lb/pool.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -9,8 +8,8 @@
 #include "base/str.h"
 
 struct range {
-    uint32_t first, last; /* host order */
-    size_t at;            /* place of the first in holders */
+    struct ip first, last;
+    size_t at; /* place of the first in holders */
 };
 /* One of an address's holders, the longest first. */
 struct holder {
@@ -27,31 +26,34 @@ struct lb_pool {
 
 static int bad_range(struct err *err, const char *text)
 {
-    return err_set(err, EINVAL, "\"%s\" is no range of IPv4 addresses (FIRST-LAST, ADDRESS/BITS or ADDRESS)", text);
+    return err_set(err, EINVAL, "\"%s\" is no range of addresses (FIRST-LAST, ADDRESS/BITS or ADDRESS)", text);
 }
 
-static bool parse_v4(const char *text, uint32_t *ret)
+static int too_many(struct err *err, const char *text)
 {
-    struct ip ip;
-    if (!ip_parse(text, &ip) || ip.family != AF_INET)
-        return false;
-    *ret = ntohl(ip.v4.s_addr);
-    return true;
+    return err_set(err, EINVAL, "\"%s\" has more than %d addresses", text, LB_POOL_MAX);
+}
+
+static int parse_network(const char *text, struct range *ret, struct err *err)
+{
+    struct cidr c;
+    if (!cidr_parse(text, &c))
+        return bad_range(err, text);
+    int bits = ip_bits(c.ip.family) - c.prefix;
+    if (bits > LB_POOL_BITS)
+        return too_many(err, text);
+    *ret = (struct range){.first = c.ip, .last = cidr_nth(&c, (1u << bits) - 1)};
+    return 0;
 }
 
 static int parse_range(const char *text, struct range *ret, struct err *err)
 {
-    struct cidr c;
     const char *dash = strchr(text, '-');
     _cleanup_free_ char *first = xstrndup(text, dash ? (size_t)(dash - text) : strlen(text));
-    if (strchr(text, '/')) {
-        if (!cidr_parse(text, &c) || c.ip.family != AF_INET || c.prefix == 0)
-            return bad_range(err, text);
-        ret->first = ntohl(c.ip.v4.s_addr);
-        ret->last = ret->first | (c.prefix < 32 ? UINT32_MAX >> c.prefix : 0);
-        return 0;
-    }
-    return parse_v4(first, &ret->first) && parse_v4(dash ? dash + 1 : text, &ret->last) && ret->first <= ret->last
+    if (strchr(text, '/'))
+        return parse_network(text, ret, err);
+    return ip_parse(first, &ret->first) && ip_parse(dash ? dash + 1 : text, &ret->last) &&
+                   ret->first.family == ret->last.family && ip_compare(&ret->first, &ret->last) <= 0
                ? 0
                : bad_range(err, text);
 }
@@ -59,23 +61,22 @@ static int parse_range(const char *text, struct range *ret, struct err *err)
 static int by_first(const void *pa, const void *pb)
 {
     const struct range *a = pa, *b = pb;
-    return a->first < b->first ? -1 : a->first > b->first;
+    return ip_compare(&a->first, &b->first);
 }
 
 static int lay_out(struct lb_pool *p, const char *text, struct err *err)
 {
-    uint64_t size = 0;
     qsort(p->ranges, p->n_ranges, sizeof(*p->ranges), by_first);
     for (size_t i = 0; i < p->n_ranges; i++) {
         struct range *r = &p->ranges[i];
-        if (i > 0 && r->first <= r[-1].last)
+        uint32_t more;
+        if (i > 0 && ip_compare(&r->first, &r[-1].last) <= 0)
             return err_set(err, EINVAL, "\"%s\": an address is in two ranges", text);
-        r->at = (size_t)size;
-        size += (uint64_t)r->last - r->first + 1;
+        if (!ip_distance(&r->first, &r->last, &more) || p->size + more >= LB_POOL_MAX)
+            return too_many(err, text);
+        r->at = p->size;
+        p->size += (size_t)more + 1;
     }
-    if (size > LB_POOL_MAX)
-        return err_set(err, EINVAL, "\"%s\" has more than %d addresses", text, LB_POOL_MAX);
-    p->size = (size_t)size;
     p->holders = xcalloc(p->size, sizeof(*p->holders));
     return 0;
 }
@@ -111,7 +112,7 @@ void lb_pool_free(struct lb_pool *p)
 {
     if (!p)
         return;
-    for (size_t i = 0; i < p->size; i++)
+    for (size_t i = 0; p->holders && i < p->size; i++)
         while (p->holders[i])
             holder_drop(&p->holders[i]);
     free(p->holders);
@@ -119,29 +120,42 @@ void lb_pool_free(struct lb_pool *p)
     free(p);
 }
 
-size_t lb_pool_size(const struct lb_pool *p)
-{
-    return p->size;
-}
-
 /* The address's place, or NULL. */
 static struct holder **place(const struct lb_pool *p, const struct ip *ip)
 {
-    if (ip->family != AF_INET)
-        return NULL;
-    uint32_t n = ntohl(ip->v4.s_addr);
+    uint32_t n;
     for (const struct range *r = p->ranges; r < p->ranges + p->n_ranges; r++)
-        if (n >= r->first && n <= r->last)
-            return &p->holders[r->at + (n - r->first)];
+        if (ip_distance(&r->first, ip, &n) && ip_compare(ip, &r->last) <= 0)
+            return &p->holders[r->at + n];
     return NULL;
 }
 
 static struct ip address_at(const struct lb_pool *p, size_t i)
 {
     const struct range *r = p->ranges;
-    while (i > r->at + (r->last - r->first))
+    while (r + 1 < p->ranges + p->n_ranges && i >= r[1].at)
         r++;
-    return (struct ip){.family = AF_INET, .v4.s_addr = htonl(r->first + (uint32_t)(i - r->at))};
+    return ip_plus(&r->first, (uint32_t)(i - r->at));
+}
+
+/* The places of a family, [*begin, *end): ranges are sorted by family. */
+static void places_of(const struct lb_pool *p, int family, size_t *begin, size_t *end)
+{
+    *begin = *end = 0;
+    for (size_t i = 0; i < p->n_ranges; i++) {
+        if (p->ranges[i].first.family != family)
+            continue;
+        if (*begin == *end)
+            *begin = p->ranges[i].at;
+        *end = i + 1 < p->n_ranges ? p->ranges[i + 1].at : p->size;
+    }
+}
+
+size_t lb_pool_size(const struct lb_pool *p, int family)
+{
+    size_t begin, end;
+    places_of(p, family, &begin, &end);
+    return end - begin;
 }
 
 bool lb_pool_has(const struct lb_pool *p, const struct ip *ip)
@@ -149,10 +163,25 @@ bool lb_pool_has(const struct lb_pool *p, const struct ip *ip)
     return p && place(p, ip);
 }
 
-bool lb_pool_inside(const struct lb_pool *p, const struct cidr *range)
+static struct ip last_of(const struct cidr *network)
 {
-    uint32_t first = ntohl(range->ip.v4.s_addr), last = first | (UINT32_MAX >> range->prefix);
-    return p->ranges[0].first > first && p->ranges[p->n_ranges - 1].last < last;
+    struct ip last = network->ip;
+    for (int bit = network->prefix; bit < ip_bits(last.family); bit++)
+        last.bytes[bit / 8] |= (unsigned char)(0x80 >> bit % 8);
+    return last;
+}
+
+bool lb_pool_inside(const struct lb_pool *p, const struct cidrs *networks)
+{
+    for (const struct range *r = p->ranges; r < p->ranges + p->n_ranges; r++) {
+        const struct cidr *network = cidrs_of(networks, r->first.family);
+        if (!network)
+            return false;
+        const struct ip last = last_of(network);
+        if (ip_compare(&r->first, &network->ip) <= 0 || ip_compare(&r->last, &last) >= 0)
+            return false;
+    }
+    return true;
 }
 
 const char *lb_pool_holder(const struct lb_pool *p, const struct ip *ip)
@@ -223,12 +252,13 @@ static int fitness(struct holder **at, const char *owner, const struct lb_share 
     return *find_holder(at, owner) ? 3 : *at ? 2 : 1;
 }
 
-bool lb_pool_next(struct lb_pool *p, const char *owner, const struct lb_share *share, struct ip *ret)
+bool lb_pool_next(struct lb_pool *p, int family, const char *owner, const struct lb_share *share, struct ip *ret)
 {
-    size_t chosen = 0;
+    size_t chosen = 0, begin, end;
     int best = 0;
+    places_of(p, family, &begin, &end);
     share = share ? share : &alone;
-    for (size_t i = 0; i < p->size && best < 3; i++) {
+    for (size_t i = begin; i < end && best < 3; i++) {
         int good = fitness(&p->holders[i], owner, share);
         if (good <= best)
             continue;
@@ -242,13 +272,20 @@ bool lb_pool_next(struct lb_pool *p, const char *owner, const struct lb_share *s
     return true;
 }
 
-size_t lb_pool_release(struct lb_pool *p, const char *owner, const struct ip *keep, const struct ip *keep_too)
+static bool is_kept(const struct lb_pool *p, struct holder *const *at, const struct ips *keep)
 {
-    struct holder **kept = keep ? place(p, keep) : NULL, **kept_too = keep_too ? place(p, keep_too) : NULL;
+    for (int i = 0; keep && i < keep->n; i++)
+        if (place(p, &keep->ip[i]) == at)
+            return true;
+    return false;
+}
+
+size_t lb_pool_release(struct lb_pool *p, const char *owner, const struct ips *keep, const struct ips *keep_too)
+{
     size_t n = 0;
     for (struct holder **at = p->holders; at < p->holders + p->size; at++) {
         struct holder **its = find_holder(at, owner);
-        if (!*its || at == kept || at == kept_too)
+        if (!*its || is_kept(p, at, keep) || is_kept(p, at, keep_too))
             continue;
         holder_drop(its);
         n++;

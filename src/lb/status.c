@@ -1,6 +1,7 @@
 /* See status.h. */
 #include "lb/status.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -14,21 +15,34 @@ bool lb_is_ours(const json_t *service)
            !jget(service, "metadata.deletionTimestamp");
 }
 
-char *lb_owner(const char *ns, const char *name)
+static char *owner_of(const char *ns, const char *name)
 {
     return xasprintf("%s/%s", ns, name);
 }
 
-void lb_enqueue_owners(struct controller *c, const struct map *owners)
+/* --- families --- */
+
+const char *lb_family_name(int family)
 {
-    for (struct map_entry *e = NULL; (e = map_next(owners, e));) {
-        const char *slash = strchr(e->key, '/');
-        _cleanup_free_ char *ns = xstrndup(e->key, (size_t)(slash - e->key));
-        controller_enqueue(c, ns, slash + 1);
-    }
+    return family == AF_INET6 ? "IPv6" : "IPv4";
 }
 
-void lb_write(struct controller *c, const json_t *service, const struct ip *ips, size_t n)
+int lb_families(const json_t *service, int ret[FAMILIES_MAX])
+{
+    size_t i;
+    json_t *family;
+    int n = 0;
+    json_array_foreach(jget(service, "spec.ipFamilies"), i, family)
+        if (n < FAMILIES_MAX)
+            ret[n++] = streq(str_or(json_string_value(family), ""), "IPv6") ? AF_INET6 : AF_INET;
+    if (!n)
+        ret[n++] = AF_INET; /* of before there were families */
+    return n;
+}
+
+/* --- writing --- */
+
+static void write_addresses(struct controller *c, const json_t *service, const struct ip *ips, size_t n)
 {
     const json_t *before = jget(service, "status.loadBalancer.ingress");
     _cleanup_json_ json_t *ingress = n ? json_array() : json_null();
@@ -45,8 +59,80 @@ void lb_write(struct controller *c, const json_t *service, const struct ip *ips,
         controller_event(c, service, "Normal", "EnsuredLoadBalancer", "Ensured load balancer");
 }
 
-void lb_tell_failure(struct controller *c, const json_t *service, const char *why)
+static void tell_failure(struct controller *c, const json_t *service, const char *why)
 {
     controller_event(c, service, "Warning", "SyncLoadBalancerFailed",
                      "Error syncing load balancer: failed to ensure load balancer: %s", why);
+}
+
+/* --- reconciling --- */
+
+void lb_common_init(struct lb_common *s, struct controller *c)
+{
+    s->services = controller_informer(c, &kind_service);
+}
+
+void lb_common_done(struct lb_common *s)
+{
+    map_done(&s->waiting);
+}
+
+static void fill(struct lb_common *s, const struct lb_way *way)
+{
+    void *cursor = NULL;
+    if (s->filled)
+        return;
+    s->filled = true;
+    for (struct object *o; (o = informer_next(s->services, NULL, &cursor));) {
+        _cleanup_json_ json_t *service = object_json(o);
+        _cleanup_free_ char *owner = owner_of(o->ns, o->name);
+        if (lb_is_ours(service))
+            way->remember(s, service, owner);
+    }
+}
+
+static void wake_waiting(struct controller *c, const struct lb_common *s)
+{
+    for (struct map_entry *e = NULL; (e = map_next(&s->waiting, e));) {
+        const char *slash = strchr(e->key, '/');
+        _cleanup_free_ char *ns = xstrndup(e->key, (size_t)(slash - e->key));
+        controller_enqueue(c, ns, slash + 1);
+    }
+}
+
+static void give(struct controller *c, const struct lb_way *way, const json_t *service, const char *owner)
+{
+    struct lb_common *s = controller_state(c);
+    _cleanup_free_ struct ip *ips = NULL;
+    size_t n = 0;
+    bool freed = false;
+    struct err err;
+    if (way->find(s, service, owner, &ips, &n, &freed, &err)) {
+        map_del(&s->waiting, owner);
+    } else {
+        map_put(&s->waiting, owner, s);
+        tell_failure(c, service, err.msg);
+        n = 0;
+    }
+    if (freed)
+        wake_waiting(c, s);
+    write_addresses(c, service, ips, n);
+}
+
+void lb_reconcile(struct controller *c, const struct lb_way *way, const char *ns, const char *name)
+{
+    struct lb_common *s = controller_state(c);
+    struct object *o = informer_get(s->services, ns, name);
+    _cleanup_json_ json_t *service = o ? object_json(o) : NULL;
+    _cleanup_free_ char *owner = owner_of(ns, name);
+    fill(s, way);
+    if (service && lb_is_ours(service)) {
+        give(c, way, service, owner);
+        return;
+    }
+    map_del(&s->waiting, owner);
+    if (way->release(s, owner))
+        wake_waiting(c, s);
+    if (service && !streq(jstr_or(service, "spec.type", ""), "LoadBalancer"))
+        write_addresses(c, service, NULL, 0);
 }

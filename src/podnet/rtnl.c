@@ -184,8 +184,9 @@ static void put_ip(struct nlmsghdr *m, uint16_t type, const struct ip *ip)
     mnl_attr_put(m, type, (size_t)ip_bits(ip->family) / 8, ip->bytes);
 }
 
+/* lifetimes: of IFA_CACHEINFO; NULL: for ever. */
 static int change_addr(struct rtnl *r, int type, int flags, const char *ifname, const struct ip *ip, int prefix,
-                       int fine, struct err *err)
+                       const struct ifa_cacheinfo *lifetimes, int fine, struct err *err)
 {
     char buffer[MESSAGE_SIZE];
     int index = rtnl_index(r, ifname);
@@ -200,17 +201,26 @@ static int change_addr(struct rtnl *r, int type, int flags, const char *ifname, 
     put_ip(m, IFA_ADDRESS, ip);
     if (ip->family == AF_INET6) /* a single address: IPv4 makes no route of it either */
         mnl_attr_put_u32(m, IFA_FLAGS, IFA_F_NODAD | (prefix == ip_bits(AF_INET6) ? IFA_F_NOPREFIXROUTE : 0));
+    if (lifetimes)
+        mnl_attr_put(m, IFA_CACHEINFO, sizeof(*lifetimes), lifetimes);
     return change(r, m, fine, err, type == RTM_NEWADDR ? "set address of" : "remove address of", ifname);
 }
 
 int rtnl_add_addr(struct rtnl *r, const char *ifname, const struct ip *ip, int prefix, struct err *err)
 {
-    return change_addr(r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifname, ip, prefix, EEXIST, err);
+    return change_addr(r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifname, ip, prefix, NULL, EEXIST, err);
+}
+
+int rtnl_add_guest_addr(struct rtnl *r, const char *ifname, const struct ip *ip, struct err *err)
+{
+    static const struct ifa_cacheinfo deprecated = {.ifa_prefered = 0, .ifa_valid = UINT32_MAX};
+    return change_addr(r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifname, ip, ip_bits(ip->family),
+                       ip->family == AF_INET6 ? &deprecated : NULL, EEXIST, err);
 }
 
 int rtnl_del_addr(struct rtnl *r, const char *ifname, const struct ip *ip, int prefix, struct err *err)
 {
-    return change_addr(r, RTM_DELADDR, 0, ifname, ip, prefix, EADDRNOTAVAIL, err);
+    return change_addr(r, RTM_DELADDR, 0, ifname, ip, prefix, NULL, EADDRNOTAVAIL, err);
 }
 
 int rtnl_add_route(struct rtnl *r, const struct cidr *dst, const struct ip *gateway, const char *ifname,

@@ -23,6 +23,9 @@ int rtnl_set_down(struct rtnl *r, const char *name, struct err *err);
 int rtnl_set_master(struct rtnl *r, const char *name, const char *master, struct err *err);
 /* IPv6 addresses are usable at once: whoever gives them knows that nobody else has them (no duplicate detection). */
 int rtnl_add_addr(struct rtnl *r, const char *ifname, const struct ip *ip, int prefix, struct err *err);
+/* A single address that is answered for, but never chosen as the source of what the machine itself sends: of IPv4 the
+ * interface's first one is, of IPv6 the one that is most like the destination (RFC 6724). */
+int rtnl_add_guest_addr(struct rtnl *r, const char *ifname, const struct ip *ip, struct err *err);
 int rtnl_del_addr(struct rtnl *r, const char *ifname, const struct ip *ip, int prefix,
                   struct err *err); /* missing: fine */
 /* gateway NULL: a link route on ifname; ifname NULL: found by the gateway. Replaces a route to the same destination. */

@@ -172,8 +172,12 @@ def test_ways_from_outside(dual):
         answers(node, {"a", "b"}, None, node_port)
     ingress = eventually(lambda: dual.json("get", "service", "outside")["status"]["loadBalancer"].get("ingress"),
                          "an EXTERNAL-IP")
+    assert kinds(i["ip"] for i in ingress) == ["IPv4", "IPv6"]
     for where in (None, "k8s-master", "k8s-node2"):
-        answers(ingress[0]["ip"], {"a", "b"}, where)
+        for i in ingress:
+            answers(i["ip"], {"a", "b"}, where)
+    holder = next(n for n in ("k8s-master", "k8s-node1", "k8s-node2") if ingress[1]["ip"] in on_node(n, "ip", "-o", "addr", "show", "eth0").stdout)
+    assert " src fd00:172:28:128::1" in on_node(holder, "ip", "route", "get", f"{HOST_LAN6}201").stdout  # a node's own address
 
 
 def test_names(dual):

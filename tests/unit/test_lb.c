@@ -33,16 +33,31 @@ TEST(ranges_are_read_as_people_write_them)
         {"10.0.0.0/30", 4, "10.0.0.0", "10.0.0.4"},
         {"10.0.0.9-10.0.0.10,10.0.0.1", 3, "10.0.0.1", "10.0.0.2"},
         {"255.255.255.254-255.255.255.255", 2, "255.255.255.254", "255.255.255.253"},
+        {"fd00::200-fd00::250", 81, "fd00::200", "fd00::251"},
+        {"fd00::fffe-fd00::1:1", 4, "fd00::fffe", "fd00::1:2"},
+        {"fd00::/112", 65536, "fd00::", "fd00::1:0"},
     };
-    static const char *const bad[] = {
-        "",        "x",         "10.0.0.2-10.0.0.1",          "10.0.0.1-",   "0.0.0.0/0",
-        "fd00::1", "10.0.0.1,", "10.0.0.1,10.0.0.0-10.0.0.4", "10.0.0.0/15", "10.0.0.0/33"};
+    static const char *const bad[] = {"",
+                                      "x",
+                                      "10.0.0.2-10.0.0.1",
+                                      "10.0.0.1-",
+                                      "0.0.0.0/0",
+                                      "10.0.0.1-fd00::1",
+                                      "fd00::/64",
+                                      "fd00::2-fd00::1",
+                                      "fd00::1-fd01::1",
+                                      "10.0.0.1,",
+                                      "10.0.0.1,10.0.0.0-10.0.0.4",
+                                      "10.0.0.0/15",
+                                      "10.0.0.0/33"};
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         struct lb_pool *p = pool_of(good[i].text);
         struct ip ip, beyond = ip_of(good[i].beyond);
         char text[IP_TEXT_SIZE];
-        T_INT(lb_pool_size(p), good[i].size);
-        T_TRUE(lb_pool_next(p, "a/a", NULL, &ip));
+        int family = strchr(good[i].text, ':') ? AF_INET6 : AF_INET;
+        T_INT(lb_pool_size(p, family), good[i].size);
+        T_INT(lb_pool_size(p, family == AF_INET ? AF_INET6 : AF_INET), 0);
+        T_TRUE(lb_pool_next(p, family, "a/a", NULL, &ip));
         T_STR(ip_format(&ip, text), good[i].first);
         T_TRUE(!lb_pool_has(p, &beyond));
         lb_pool_free(p);
@@ -55,16 +70,15 @@ TEST(ranges_are_read_as_people_write_them)
 
 TEST(a_pool_lies_inside_a_network)
 {
-    struct cidr lan;
-    cidr_parse("10.0.0.0/24", &lan);
+    struct cidrs lan;
+    T_TRUE(cidrs_parse("10.0.0.0/24,fd00::/64", &lan));
     static const struct {
         const char *text;
         bool inside;
-    } cases[] = {{"10.0.0.1-10.0.0.254", true},
-                 {"10.0.0.0-10.0.0.3", false},
-                 {"10.0.0.9,10.0.0.255", false},
-                 {"10.0.1.1", false},
-                 {"9.0.0.1,10.0.0.1", false}};
+    } cases[] = {{"10.0.0.1-10.0.0.254", true},     {"10.0.0.0-10.0.0.3", false},
+                 {"10.0.0.9,10.0.0.255", false},    {"10.0.1.1", false},
+                 {"9.0.0.1,10.0.0.1", false},       {"10.0.0.1,fd00::200-fd00::250", true},
+                 {"10.0.0.1,fd00:0:0:1::1", false}, {"fd00::", false}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct lb_pool *p = pool_of(cases[i].text);
         T_INT(lb_pool_inside(p, &lan), cases[i].inside);
@@ -93,7 +107,7 @@ TEST(an_address_has_one_holder)
                 holder[n] = o;
             break;
         case 1:
-            if (!lb_pool_next(p, owner, NULL, &got)) {
+            if (!lb_pool_next(p, AF_INET, owner, NULL, &got)) {
                 for (int i = 0; i < 24; i++)
                     T_TRUE(((i < 1 || i > 8) && i < 20) || (holder[i] && holder[i] != o));
                 break;
@@ -108,7 +122,7 @@ TEST(an_address_has_one_holder)
                 holder[i] = 0;
                 want++;
             }
-            held = lb_pool_release(p, owner, &ip, NULL);
+            held = lb_pool_release(p, owner, &(const struct ips){.ip = {ip}, .n = 1}, NULL);
             T_INT(held, want);
         }
         const char *says = lb_pool_holder(p, &ip);
@@ -348,6 +362,81 @@ TEST(an_address_is_asked_for_by_annotation)
     cluster_free(&c);
 }
 
+static char *addresses(struct cluster *c, const char *name)
+{
+    struct buf b = BUF_INIT(1000);
+    size_t i;
+    json_t *ingress;
+    _cleanup_json_ json_t *doc = fake_json(c->bench->fake, &kind_service, "a", name);
+    json_array_foreach(jget(doc, "status.loadBalancer.ingress"), i, ingress)
+        buf_addf(&b, "%s ", jstr(ingress, "ip"));
+    return buf_take(&b);
+}
+
+static void expect_all(struct cluster *c, const char *name, const char *want)
+{
+    _cleanup_free_ char *got = addresses(c, name);
+    T_STR(str_or(got, ""), want);
+}
+
+#define FAMILIES(list, more) "{\"type\":\"LoadBalancer\",\"ipFamilies\":[" list "]" more "}"
+#define V4 "\"IPv4\""
+#define V6 "\"IPv6\""
+
+TEST(a_service_has_an_address_of_each_family)
+{
+    struct cluster c = cluster_new("10.0.0.1-10.0.0.4,fd00::200-fd00::201", 5);
+    begin(&c);
+    service(&c, "four", FAMILIES(V4, ""), NULL);
+    run(&c);
+    service(&c, "six-first", FAMILIES(V6 "," V4, ""), NULL);
+    run(&c);
+    service(&c, "both", FAMILIES(V4 "," V6, ",\"loadBalancerIP\":\"fd00::201\""), NULL);
+    run(&c);
+    expect_all(&c, "four", "10.0.0.1 ");
+    expect_all(&c, "six-first", "fd00::200 10.0.0.2 ");
+    expect_all(&c, "both", "10.0.0.3 fd00::201 ");
+    service(&c, "late", FAMILIES(V4 "," V6, ""), NULL);
+    run(&c);
+    expect_all(&c, "late", ""); /* one of each or none: half a Service would look whole */
+    T_INT(events(&c, "SyncLoadBalancerFailed", "all 2 IPv6 addresses of the pool are in use"), 1);
+    fake_edit(c.bench->fake, &kind_service, "a", "six-first", "{\"spec\":{\"ipFamilies\":[\"IPv4\"]}}");
+    run(&c);
+    expect_all(&c, "six-first", "10.0.0.2 ");
+    expect_all(&c, "late", "10.0.0.4 fd00::200 ");
+    cluster_free(&c);
+}
+
+TEST(a_pool_of_one_family_serves_what_it_can)
+{
+    struct cluster c = cluster_new("10.0.0.1-10.0.0.4", 6);
+    begin(&c);
+    service(&c, "both", FAMILIES(V6 "," V4, ""), NULL);
+    service(&c, "six", FAMILIES(V6, ""), NULL);
+    run(&c);
+    expect_all(&c, "both", "10.0.0.1 ");
+    expect_all(&c, "six", "");
+    T_INT(events(&c, "SyncLoadBalancerFailed", "the pool has no IPv6 addresses"), 1);
+    cluster_free(&c);
+}
+
+TEST(an_annotation_may_ask_for_both)
+{
+    struct cluster c = cluster_new("10.0.0.1-10.0.0.4,fd00::1-fd00::9", 7);
+    begin(&c);
+    service(&c, "one", FAMILIES(V4 "," V6, ""), NULL);
+    fake_edit(c.bench->fake, &kind_service, "a", "one",
+              "{\"metadata\":{\"annotations\":{\"metallb.io/loadBalancerIPs\":\"10.0.0.3,fd00::7\"}}}");
+    run(&c);
+    expect_all(&c, "one", "10.0.0.3 fd00::7 ");
+    fake_edit(c.bench->fake, &kind_service, "a", "one",
+              "{\"metadata\":{\"annotations\":{\"metallb.io/loadBalancerIPs\":\"10.0.0.3,10.0.0.4\"}}}");
+    run(&c);
+    expect_all(&c, "one", "");
+    T_INT(events(&c, "SyncLoadBalancerFailed", "metallb.io/loadBalancerIPs 10.0.0.3,10.0.0.4 is not in the pool"), 1);
+    cluster_free(&c);
+}
+
 /* --- without a pool --- */
 
 static void set_node(struct cluster *c, const char *name, const char *addresses, bool ready)
@@ -373,23 +462,6 @@ static struct cluster cluster_of_nodes(void)
     controllers_start(c.bench->cs);
     run(&c);
     return c;
-}
-
-static char *addresses(struct cluster *c, const char *name)
-{
-    struct buf b = BUF_INIT(1000);
-    size_t i;
-    json_t *ingress;
-    _cleanup_json_ json_t *doc = fake_json(c->bench->fake, &kind_service, "a", name);
-    json_array_foreach(jget(doc, "status.loadBalancer.ingress"), i, ingress)
-        buf_addf(&b, "%s ", jstr(ingress, "ip"));
-    return buf_take(&b);
-}
-
-static void expect_all(struct cluster *c, const char *name, const char *want)
-{
-    _cleanup_free_ char *got = addresses(c, name);
-    T_STR(str_or(got, ""), want);
 }
 
 #define ON_PORT(n, more) "{\"type\":\"LoadBalancer\",\"ports\":[{\"port\":" #n ",\"protocol\":\"TCP\"}]" more "}"
@@ -440,6 +512,19 @@ TEST(local_services_have_the_nodes_of_their_endpoints)
     bench_free(c.bench);
 }
 
+TEST(nodes_have_addresses_of_both_families)
+{
+    struct cluster c = cluster_of_nodes();
+    set_node(&c, "n1", INTERNAL("10.0.0.11") "," INTERNAL("fd00::11"), true);
+    set_node(&c, "n2", INTERNAL("fd00::12") "," INTERNAL("10.0.0.12"), true);
+    service(&c, "web", ON_PORT(80, ",\"ipFamilies\":[\"IPv6\",\"IPv4\"]"), NULL);
+    service(&c, "six", ON_PORT(81, ",\"ipFamilies\":[\"IPv6\"]"), NULL);
+    run(&c);
+    expect_all(&c, "web", "fd00::11 fd00::12 10.0.0.11 10.0.0.12 ");
+    expect_all(&c, "six", "fd00::11 fd00::12 ");
+    bench_free(c.bench);
+}
+
 int main(void)
 {
     RUN(ranges_are_read_as_people_write_them);
@@ -451,7 +536,11 @@ int main(void)
     RUN(wishes_are_heard);
     RUN(who_agrees_to_shares_an_address);
     RUN(an_address_is_asked_for_by_annotation);
+    RUN(a_service_has_an_address_of_each_family);
+    RUN(a_pool_of_one_family_serves_what_it_can);
+    RUN(an_annotation_may_ask_for_both);
     RUN(without_a_pool_the_nodes_are_the_addresses);
     RUN(local_services_have_the_nodes_of_their_endpoints);
+    RUN(nodes_have_addresses_of_both_families);
     return DONE();
 }

@@ -2,6 +2,7 @@
  * namespaces of the test's own. Needs root. */
 #include <arpa/inet.h>
 #include <net/ethernet.h>
+#include <netinet/icmp6.h>
 #include <netinet/if_ether.h>
 #include <poll.h>
 #include <sched.h>
@@ -22,7 +23,8 @@
 #define RUN_TMP "/run/c8s-test-lb"
 #define N_NODES 3
 static const struct lan_node nodes[N_NODES] = {
-    {"n0", "172.28.128.10"}, {"n1", "172.28.128.11"}, {"n2", "172.28.128.12"}};
+    {"n0", "172.28.128.10,fd00::10"}, {"n1", "172.28.128.11,fd00::11"}, {"n2", "172.28.128.12,fd00::12"}};
+static const char *const node_ips[N_NODES] = {"172.28.128.10", "172.28.128.11", "172.28.128.12"};
 static const char *const names[N_NODES] = {"n0", "n1", "n2"};
 static int node_fds[N_NODES];
 static uv_loop_t loop;
@@ -123,7 +125,7 @@ static void start(int i)
                                      .node_name = names[i],
                                      .ifname = "eth0",
                                      .pool = pool,
-                                     .node_ip = nodes[i].ip,
+                                     .node_ip = node_ips[i],
                                      .lost = on_lost,
                                      .lost_arg = &n_lost[i]};
     lbs[i] = lb_new(&loop, model, node_informer, &config, &err);
@@ -194,6 +196,49 @@ TEST(a_node_that_is_lost_is_relieved)
     T_STR(holder("172.28.128.200"), first);
 }
 
+static int icmp6_socket(void)
+{
+    struct timeval patience = {.tv_sec = 5};
+    int fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    return fd;
+}
+
+static bool hears_advertisement(int fd, const char *text)
+{
+    struct nd_neighbor_advert na;
+    struct in6_addr ip;
+    inet_pton(AF_INET6, text, &ip);
+    while (recv(fd, &na, sizeof(na), 0) > 0)
+        if (na.nd_na_type == ND_NEIGHBOR_ADVERT && memcmp(&na.nd_na_target, &ip, sizeof(ip)) == 0 &&
+            na.nd_na_flags_reserved == ND_NA_FLAG_OVERRIDE)
+            return true;
+    return false;
+}
+
+TEST(ipv6_addresses_are_announced_too)
+{
+    static const char *const both[] = {"172.28.128.202", "fd00::202"};
+    _cleanup_json_ json_t *doc = json_pack("{s:{s:s, s:[s, s], s:[{s:i}]}, s:{s:{s:[{s:s}, {s:s}]}}}", "spec", "type",
+                                           "LoadBalancer", "clusterIPs", "10.96.0.9", "fd00:2::9", "ports", "port", 80,
+                                           "status", "loadBalancer", "ingress", "ip", both[0], "ip", both[1]);
+    model_set_service(model, "a", "both", doc);
+    settle();
+    for (size_t i = 0; i < ARRAY_LEN(both); i++)
+        T_STR(holder(both[i]), chosen(both[i], names, N_NODES));
+    const char *first = holder(both[1]);
+    int icmp = icmp6_socket();
+    set_node(first, false);
+    settle();
+    T_TRUE(hears_advertisement(icmp, both[1]));
+    T_TRUE(*holder(both[1]) && !streq(holder(both[1]), first));
+    close(icmp);
+    set_node(first, true);
+    model_set_service(model, "a", "both", NULL);
+    settle();
+    T_STR(holder(both[1]), "");
+}
+
 TEST(local_follows_the_endpoints)
 {
     set_service("one", "172.28.128.200", "Local");
@@ -254,7 +299,7 @@ TEST(a_silent_node_is_relieved_without_the_api)
     const char *others[N_NODES];
     size_t n = 0;
     for (int i = 0; i < N_NODES; i++)
-        set_node_at(names[i], true, nodes[i].ip);
+        set_node_at(names[i], true, node_ips[i]);
     set_service("one", "172.28.128.200", "Cluster");
     settle();
     int first = index_of(holder("172.28.128.200"));
@@ -289,14 +334,14 @@ TEST(heartbeats_of_strangers_mean_nothing)
 {
     unsigned char bytes[BEAT_SIZE];
     const int routed = 64;
-    set_node_at("n0", true, nodes[0].ip);
-    set_node_at("n1", true, nodes[1].ip);
+    set_node_at("n0", true, node_ips[0]);
+    set_node_at("n1", true, node_ips[1]);
     settle();
     let_them_talk();
     T_INT(n_lost[0], 0);
     lb_pause(lbs[1], true);
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(HEARTBEAT_PORT)};
-    inet_pton(AF_INET, nodes[0].ip, &to.sin_addr);
+    inet_pton(AF_INET, node_ips[0], &to.sin_addr);
     int stranger = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), far;
     {
         NETNS_SCOPE(node_fds[1]);
@@ -341,9 +386,15 @@ TEST(a_new_life_goes_on_where_the_old_one_ended)
 
 static int prepare(struct err *err)
 {
-    const struct lan lan = {"172.28.128.0/24", "172.28.128.1", "10.244.0.0/16", "10.96.0.0/12",
-                            RUN_TMP,           nodes,          N_NODES};
-    if (lan_up(&lan, node_fds, err) < 0 || !(pool = lb_pool_new("172.28.128.200-172.28.128.250", err)))
+    const struct lan lan = {"172.28.128.0/24,fd00::/64",
+                            "172.28.128.1,fd00::1",
+                            "10.244.0.0/16,fd00:1::/56",
+                            "10.96.0.0/12,fd00:2::/112",
+                            RUN_TMP,
+                            nodes,
+                            N_NODES};
+    if (lan_up(&lan, node_fds, err) < 0 ||
+        !(pool = lb_pool_new("172.28.128.200-172.28.128.250,fd00::200-fd00::250", err)))
         return -1;
     uv_loop_init(&loop);
     fake = fake_new(&loop, 1);
@@ -385,6 +436,7 @@ int main(void)
     }
     RUN(one_node_has_each_address);
     RUN(a_node_that_is_lost_is_relieved);
+    RUN(ipv6_addresses_are_announced_too);
     RUN(local_follows_the_endpoints);
     RUN(a_new_life_goes_on_where_the_old_one_ended);
     RUN(a_silent_node_is_relieved_without_the_api);
