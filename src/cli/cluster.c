@@ -58,7 +58,7 @@ struct cluster {
     struct member *nodes;
     int n_nodes;
     bool schedule_on_master;
-    struct eviction_thresholds eviction;
+    struct node_policy policy;
     bool services_known;
     void (*ready)(void *arg);
     void *ready_arg;
@@ -172,7 +172,7 @@ static struct node_config config_of(const struct cluster *c, const struct member
         .key = m->key,
         .client_ca = c->plane.pki.ca_cert,
         .lb_pool = c->lb_pool,
-        .eviction = c->eviction,
+        .policy = &c->policy,
     };
 }
 
@@ -266,7 +266,7 @@ struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *conf
                           .ready_arg = arg,
                           .n_nodes = config->nodes,
                           .schedule_on_master = config->schedule_on_master,
-                          .eviction = config->eviction};
+                          .policy = config->policy};
     c->data_dir = xstrdup(config->data_dir);
     c->kubeconfig = xstrdup(config->kubeconfig);
     addresses_init(&c->addresses, config->ip_families);

@@ -6,7 +6,7 @@
 #include <uv.h>
 
 #include "base/err.h"
-#include "node/eviction.h"
+#include "cli/nodeoptions.h"
 
 #define CLUSTER_NODES_MAX 20 /* each costs a few MB and some start-up time; the LAN has room for more */
 
@@ -17,7 +17,7 @@ struct cluster_config {
     const char *ip_families; /* as addresses_init() takes them */
     const char *lb_pool;     /* for EXTERNAL-IPs of LoadBalancer Services; inside the LAN; NULL: the usual one */
     bool schedule_on_master; /* of several nodes the first takes pods too */
-    struct eviction_thresholds eviction;
+    struct node_policy policy;
 };
 #define CLUSTER_DOMAIN "cluster.local"
 #define CLUSTER_LB_NONE "none" /* as pool: Services get the nodes' addresses */

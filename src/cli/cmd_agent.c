@@ -38,7 +38,7 @@ struct member {
     struct join_paths paths;
     char *user, *data_dir, *serving_cert, *serving_key;
     struct lb_pool *lb_pool;
-    struct eviction_thresholds eviction;
+    struct node_policy policy;
     struct join *join;
     SSL_CTX *tls;
     struct client *client;
@@ -90,7 +90,7 @@ static int become_node(struct member *m, struct err *err)
                                            .client_ca = m->paths.ca,
                                            .labels = no_labels,
                                            .lb_pool = m->lb_pool,
-                                           .eviction = m->eviction};
+                                           .policy = &m->policy};
     m->client = client_https_new(&m->loop, &https);
     if (machine_start(&m->machine, &m->loop, m->client, &machine, err) < 0)
         return -1;
@@ -129,7 +129,7 @@ static int prepare(struct member *m, int *ret_lock, struct err *err)
     const struct agent_options *o = m->options;
     if (!o->server)
         return err_set(err, 0, "--server is missing: https://HOST[:PORT] of the server");
-    if (daemon_check(o->log_level, err) < 0 || node_options_read(&o->node, &m->eviction, err) < 0 ||
+    if (daemon_check(o->log_level, err) < 0 || node_options_read(&o->node, &m->policy, err) < 0 ||
         join_parse_url(o->server, &m->server, err) < 0 ||
         machine_find_place(&m->place, o->node_name, o->node_ip, m->server.ip, err) < 0 || make_paths(m, err) < 0 ||
         (o->lb_pool && !(m->lb_pool = lb_pool_new(o->lb_pool, err))))

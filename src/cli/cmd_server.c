@@ -32,7 +32,7 @@ struct head {
     struct machine_place place;
     char *data_dir, *kubeconfig, *url, *user, *cert, *key;
     struct lb_pool *lb_pool;
-    struct eviction_thresholds eviction;
+    struct node_policy policy;
     struct controlplane plane;
     struct client *client; /* of our node */
     struct machine machine;
@@ -50,7 +50,7 @@ static int start_node(struct head *h, struct err *err)
                                           .client_ca = h->plane.pki.ca_cert,
                                           .labels = labels,
                                           .lb_pool = h->lb_pool,
-                                          .eviction = h->eviction,
+                                          .policy = &h->policy,
                                           .follows_dns_config = true};
     h->client = server_local_client(h->plane.server, h->user, system_nodes);
     return machine_start(&h->machine, &h->loop, h->client, &config, err);
@@ -85,7 +85,7 @@ static void stop(struct head *h)
 static int prepare(struct head *h, int *ret_lock, struct err *err)
 {
     const struct server_options *o = h->options;
-    if (daemon_check(o->log_level, err) < 0 || node_options_read(&o->node, &h->eviction, err) < 0 ||
+    if (daemon_check(o->log_level, err) < 0 || node_options_read(&o->node, &h->policy, err) < 0 ||
         machine_find_place(&h->place, o->node_name, o->node_ip, NULL, err) < 0 ||
         dir_make(o->data_dir, 0755, err) < 0 || (o->lb_pool && !(h->lb_pool = lb_pool_new(o->lb_pool, err))))
         return -1;

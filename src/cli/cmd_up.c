@@ -44,7 +44,7 @@ struct up {
     struct daemon_signals signals;
     uv_timer_t patience;
     char *data_dir, *kubeconfig;
-    struct eviction_thresholds eviction;
+    struct node_policy policy;
     int64_t began_ms;
     int report_fd; /* where the waiting parent of --detach hears of success or failure; -1 in the foreground */
     bool failed;
@@ -104,7 +104,7 @@ static struct cluster_config config_of(const struct up *up)
                                    .ip_families = up->options->ip_families,
                                    .lb_pool = up->options->lb_pool,
                                    .schedule_on_master = up->options->schedule_on_master,
-                                   .eviction = up->eviction};
+                                   .policy = up->policy};
 }
 
 static void own_kubeconfig(const char *path)
@@ -187,8 +187,8 @@ static int prepare(struct up *up, int *ret_lock, struct err *err)
     struct addresses addresses;
     if (!addresses_init(&addresses, up->options->ip_families))
         return err_set(err, 0, "--ip-families takes IPv4, IPv6, IPv4,IPv6 or IPv6,IPv4");
-    if (node_options_read(&up->options->node, &up->eviction, err) < 0 ||
-        daemon_check(up->options->log_level, err) < 0 || dir_make(up->options->data_dir, 0755, err) < 0)
+    if (node_options_read(&up->options->node, &up->policy, err) < 0 || daemon_check(up->options->log_level, err) < 0 ||
+        dir_make(up->options->data_dir, 0755, err) < 0)
         return -1;
     up->data_dir = realpath(up->options->data_dir, NULL);
     if (!up->data_dir || access(up->data_dir, W_OK) < 0)

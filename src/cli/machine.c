@@ -129,7 +129,7 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
                                      .key = config->key,
                                      .client_ca = config->client_ca,
                                      .lb_pool = config->lb_pool,
-                                     .eviction = config->eviction};
+                                     .policy = config->policy};
     const struct peers_config peers = {place->name, place->ip, place->ifname, place->prefix, place->addresses.pods};
     m->client = client;
     m->model = model_new();

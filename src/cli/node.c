@@ -30,7 +30,7 @@ static int start_agent(struct node *n, const struct node_config *config, struct 
         .client_ca = config->client_ca,
         .port = KUBELET_PORT,
         .model = n->model,
-        .eviction = config->eviction,
+        .eviction = config->policy->eviction,
     };
     const struct dns_config dns = {.netns_fd = n->netns_fd,
                                    .ip = n->addresses->dns,
@@ -55,7 +55,8 @@ int node_start(struct node *n, uv_loop_t *loop, struct client *c, struct model *
                        .ifname = xstrdup(config->ifname),
                        .addresses = config->addresses,
                        .netns_fd = config->netns_fd,
-                       .lb_pool = config->lb_pool};
+                       .lb_pool = config->lb_pool,
+                       .policy = config->policy};
     return start_agent(n, config, err);
 }
 
@@ -82,10 +83,15 @@ static void start_proxies(struct node *n)
     n->n_tables = a->n_families;
     for (int i = 0; i < a->n_families; i++) {
         struct table *t = &n->tables[i];
+        const struct nodeport_site site = {n->netns_fd, ips.ip[i], a, n->lb_pool};
+        size_t n_port_ips;
+        _cleanup_free_ struct ip *port_ips = nodeport_addresses_find(&n->policy->nodeports, &site, &n_port_ips);
         char ip[IP_TEXT_SIZE], pod_range[CIDR_TEXT_SIZE], service_range[CIDR_TEXT_SIZE];
         const struct proxy_config proxy = {.netns_fd = n->netns_fd,
                                            .node_name = n->name,
                                            .node_ip = ip_format(&ips.ip[i], ip),
+                                           .port_ips = port_ips,
+                                           .n_port_ips = n_port_ips,
                                            .cluster_cidr = cidr_format(&pods.cidr[i], pod_range),
                                            .service_cidr = cidr_format(&services.cidr[i], service_range),
                                            .dns_ip = i == 0 ? a->dns : "",

@@ -5,6 +5,7 @@
 
 #include "cli/addresses.h"
 #include "client/informer.h"
+#include "cli/nodeoptions.h"
 #include "lb/pool.h"
 #include "node/agent.h"
 #include "service/model.h"
@@ -17,7 +18,7 @@ struct node_config {
     const char *data_dir;
     const char *cert, *key, *client_ca; /* as in agent.h */
     const struct lb_pool *lb_pool;      /* borrowed; NULL: nothing is announced */
-    struct eviction_thresholds eviction;
+    const struct node_policy *policy;   /* borrowed as long as the node is there */
 };
 
 struct node {
@@ -28,6 +29,7 @@ struct node {
     const struct addresses *addresses;
     int netns_fd;
     const struct lb_pool *lb_pool;
+    const struct node_policy *policy;
     struct agent *agent;
     struct dns *dns;
     struct table { /* of Service rules, of one family */

@@ -1,8 +1,10 @@
 /* See nodeoptions.h. */
 #include "cli/nodeoptions.h"
 
-int node_options_read(const struct node_options *o, struct eviction_thresholds *ret, struct err *err)
+int node_options_read(const struct node_options *o, struct node_policy *ret, struct err *err)
 {
-    ret->transition_ms = (int64_t)o->eviction_transition_s * 1000;
-    return eviction_parse(o->eviction_hard, ret, err) < 0 ? err_wrap(err, "--eviction-hard") : 0;
+    ret->eviction.transition_ms = (int64_t)o->eviction_transition_s * 1000;
+    if (eviction_parse(o->eviction_hard, &ret->eviction, err) < 0)
+        return err_wrap(err, "--eviction-hard");
+    return nodeport_addresses_parse(o->nodeport_addresses, &ret->nodeports, err);
 }

@@ -1,11 +1,18 @@
-/* Options of a node that `up`, `server` and `agent` have alike, named as the kubelet's. */
+/* Options of a node that `up`, `server` and `agent` have alike, named as the kubelet's and kube-proxy's. */
 #pragma once
+#include "cli/nodeports.h"
 #include "cli/opts.h"
 #include "node/eviction.h"
 
 struct node_options {
     const char *eviction_hard;
     int eviction_transition_s;
+    const char *nodeport_addresses;
+};
+/* What they say. */
+struct node_policy {
+    struct eviction_thresholds eviction;
+    struct nodeport_addresses nodeports;
 };
 /* Rows of an option table; `type` has a member `node`. */
 #define NODE_OPTIONS(type)                                                                                             \
@@ -16,13 +23,21 @@ struct node_options {
      0,                                                                                                                \
      0,                                                                                                                \
      "when pods have to go, like memory.available<100Mi,nodefs.available<10%"},                                        \
+        {"nodeport-addresses",                                                                                         \
+         "LIST",                                                                                                       \
+         OPT_STR,                                                                                                      \
+         offsetof(type, node.nodeport_addresses),                                                                      \
+         0,                                                                                                            \
+         0,                                                                                                            \
+         "where nodes answer NodePorts: ranges like 192.168.1.0/24, or primary (primary)"},                            \
     {                                                                                                                  \
         "eviction-pressure-transition-period", "SECONDS", OPT_INT, offsetof(type, node.eviction_transition_s), 0,      \
             86400, "how long a node says so after it was last short (300)"                                             \
     }
 #define NODE_OPTIONS_DEFAULT(eviction)                                                                                 \
     {                                                                                                                  \
-        .eviction_hard = (eviction), .eviction_transition_s = EVICTION_TRANSITION_DEFAULT_S                            \
+        .eviction_hard = (eviction), .eviction_transition_s = EVICTION_TRANSITION_DEFAULT_S,                           \
+        .nodeport_addresses = "primary"                                                                                \
     }
 
-int node_options_read(const struct node_options *o, struct eviction_thresholds *ret, struct err *err);
+int node_options_read(const struct node_options *o, struct node_policy *ret, struct err *err);

@@ -138,8 +138,7 @@ static void allow_own(struct maker *m)
     for (size_t i = 0; i < m->plan->n_ranges; i++) {
         if (cidr_covers(&m->plan->ranges[i], &own))
             return;
-        for (size_t k = 0; k < m->site->n_node_ips; k++)
-            node_in_range |= cidr_has(&m->plan->ranges[i], &m->site->node_ips[k]);
+        node_in_range |= cidr_has(&m->plan->ranges[i], &m->site->node_ip);
     }
     if (node_in_range)
         allow(m, &own);

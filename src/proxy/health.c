@@ -15,14 +15,16 @@ struct check {
     char *ns, *name;
     uint16_t port;
     size_t n_local;
-    struct http_server *server; /* NULL: the port could not be opened */
+    struct http_server *server;
 };
 
 struct health {
     uv_loop_t *loop;
     int netns_fd;
-    char *node_name, *ip;
-    int family; /* of ip: a pod with an address of each family is still one pod */
+    char *node_name;
+    int family; /* a pod with an address of each is still one pod */
+    const struct ip *ips;
+    size_t n_ips;
     bool (*proxy_is_healthy)(void *arg);
     void *arg;
     struct map checks; /* by "ns/name" */
@@ -60,8 +62,7 @@ static size_t count_local(const struct svc *svc, const char *node, int family)
 static void check_free(void *p)
 {
     struct check *c = p;
-    if (c->server)
-        http_server_free(c->server);
+    http_server_free(c->server);
     free(c->ns);
     free(c->name);
     free(c);
@@ -70,14 +71,14 @@ static void check_free(void *p)
 static struct check *check_new(struct health *h, const struct svc *svc)
 {
     struct check *c = NEW(struct check);
+    char text[IP_TEXT_SIZE];
     struct err err;
     *c = (struct check){.health = h, .ns = xstrdup(svc->ns), .name = xstrdup(svc->name)};
     c->port = svc->health_check_node_port;
     c->server = http_server_new(h->loop, NULL, answer, c);
-    if (http_server_listen(c->server, h->netns_fd, h->ip, c->port, NULL, &err) < 0) {
-        log_warn("node %s: no health check of Service %s/%s: %s", h->node_name, c->ns, c->name, err.msg);
-        http_server_free(TAKE(c->server));
-    }
+    for (size_t i = 0; i < h->n_ips; i++)
+        if (http_server_listen(c->server, h->netns_fd, ip_format(&h->ips[i], text), c->port, NULL, &err) < 0)
+            log_warn("node %s: no health check of Service %s/%s: %s", h->node_name, c->ns, c->name, err.msg);
     return c;
 }
 
@@ -105,8 +106,9 @@ struct health *health_new(uv_loop_t *loop, const struct health_config *config)
     *h = (struct health){.loop = loop,
                          .netns_fd = config->netns_fd,
                          .node_name = xstrdup(config->node_name),
-                         .ip = xstrdup(config->ip),
-                         .family = strchr(config->ip, ':') ? AF_INET6 : AF_INET,
+                         .family = config->family,
+                         .ips = config->ips,
+                         .n_ips = config->n_ips,
                          .proxy_is_healthy = config->proxy_is_healthy,
                          .arg = config->arg};
     return h;
@@ -118,6 +120,5 @@ void health_free(struct health *h)
         return;
     map_done_with(&h->checks, check_free);
     free(h->node_name);
-    free(h->ip);
     free(h);
 }

@@ -1,5 +1,6 @@
-/* The health checks that outside load balancers ask (externalTrafficPolicy Local): at healthCheckNodePort on the node's
- * address, whether this node has ready endpoints of the Service. Upstream: pkg/proxy/healthcheck/service_health.go. */
+/* The health checks that outside load balancers ask (externalTrafficPolicy Local): at healthCheckNodePort on the
+ * addresses where NodePorts are answered, whether this node has ready endpoints of the Service. Upstream:
+ * pkg/proxy/healthcheck/service_health.go. */
 #pragma once
 #include <uv.h>
 
@@ -9,7 +10,9 @@ struct health;
 struct health_config {
     int netns_fd; /* -1: here */
     const char *node_name;
-    const char *ip;
+    int family;
+    const struct ip *ips; /* outlive it */
+    size_t n_ips;
     bool (*proxy_is_healthy)(void *arg); /* otherwise no node with endpoints is a good one */
     void *arg;
 };

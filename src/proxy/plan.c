@@ -147,7 +147,7 @@ static void add_fronts(struct plan *plan, const struct site *site, const struct 
         {FRONT_CLUSTER, svc->cluster_ips, svc->n_cluster_ips},
         {FRONT_LOAD_BALANCER, svc->lb_ips, svc->n_lb_ips},
         {FRONT_EXTERNAL, svc->external_ips, svc->n_external_ips},
-        {FRONT_NODE, site->node_ips, site->n_node_ips},
+        {FRONT_NODE, site->port_ips, site->n_port_ips},
     };
     for (size_t i = 0; i < svc->n_cluster_ips; i++)
         add_front(plan, site, &(struct front){.kind = FRONT_ADDRESS, .ip = svc->cluster_ips[i]});

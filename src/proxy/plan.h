@@ -9,8 +9,9 @@ struct site {
     int family; /* AF_INET, AF_INET6 */
     const char *node_name;
     const char *node_zone; /* "" */
-    struct ip *node_ips;   /* where NodePorts are answered */
-    size_t n_node_ips;
+    struct ip node_ip;
+    const struct ip *port_ips; /* where NodePorts are answered */
+    size_t n_port_ips;
     struct cidr pods, services;
     struct ip dns;    /* family 0: none */
     struct map avoid; /* nodes whose endpoints get nothing as long as there are others */

@@ -29,8 +29,8 @@ struct job {
 struct proxy {
     uv_timer_t timer; /* 0 ms after a change, longer after a failure */
     char *node_name;
-    struct ip node_ip;
     struct site site;
+    struct ip *port_ips; /* of site */
     struct kernel *kernel;
     struct guard *guard;
     struct ruleset *rules;
@@ -78,6 +78,7 @@ static void destroy_when_idle(struct proxy *p)
     ruleset_free(p->rules);
     kernel_free(p->kernel);
     map_done(&p->site.avoid);
+    free(p->port_ips);
     free(p->node_name);
     free(p);
 }
@@ -211,7 +212,7 @@ bool proxy_settled(const struct proxy *p)
 static int parse_config(struct proxy *p, const struct proxy_config *c, struct err *err)
 {
     struct site *s = &p->site;
-    if (!ip_parse(c->node_ip, &p->node_ip))
+    if (!ip_parse(c->node_ip, &s->node_ip))
         return err_set(err, 0, "proxy: bad node address %s", c->node_ip);
     if (!cidr_parse(c->cluster_cidr, &s->pods))
         return err_set(err, 0, "proxy: bad pod range %s", c->cluster_cidr);
@@ -220,10 +221,13 @@ static int parse_config(struct proxy *p, const struct proxy_config *c, struct er
     if (c->dns_ip && *c->dns_ip && !ip_parse(c->dns_ip, &s->dns))
         return err_set(err, 0, "proxy: bad DNS address %s", c->dns_ip);
     p->node_name = xstrdup(c->node_name);
-    s->family = p->node_ip.family;
+    s->family = s->node_ip.family;
     s->node_name = p->node_name;
-    s->node_ips = &p->node_ip;
-    s->n_node_ips = 1;
+    s->n_port_ips = c->port_ips ? c->n_port_ips : 1;
+    p->port_ips = xcalloc(s->n_port_ips + 1, sizeof(*p->port_ips));
+    for (size_t i = 0; i < s->n_port_ips; i++)
+        p->port_ips[i] = c->port_ips ? c->port_ips[i] : s->node_ip;
+    s->port_ips = p->port_ips;
     return 0;
 }
 
@@ -238,13 +242,20 @@ struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_con
     if (parse_config(p, config, err) < 0 || !(p->kernel = kernel_new(config->netns_fd, p->site.family, err)) ||
         !(p->guard = guard_new(loop, config->netns_fd, p->site.family, TABLE, on_touched, p, err))) {
         kernel_free(p->kernel);
+        free(p->port_ips);
         free(p->node_name);
         free(p);
         return NULL;
     }
     p->rules = ruleset_new(&p->site);
-    p->health = health_new(
-        loop, &(struct health_config){config->netns_fd, p->node_name, config->node_ip, rules_are_applied, p});
+    const struct health_config health = {.netns_fd = config->netns_fd,
+                                         .node_name = p->node_name,
+                                         .family = p->site.family,
+                                         .ips = p->site.port_ips,
+                                         .n_ips = p->site.n_port_ips,
+                                         .proxy_is_healthy = rules_are_applied,
+                                         .arg = p};
+    p->health = health_new(loop, &health);
     p->applied = config->applied;
     p->applied_arg = config->applied_arg;
     p->model = m;

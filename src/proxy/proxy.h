@@ -12,6 +12,8 @@ struct proxy_config {
     int netns_fd; /* -1: here */
     const char *node_name;
     const char *node_ip;
+    const struct ip *port_ips; /* where NodePorts are answered, of node_ip's family; copied; NULL: node_ip */
+    size_t n_port_ips;
     const char *cluster_cidr; /* pods: sources inside are not masqueraded on the way to a ClusterIP */
     const char *service_cidr;
     const char *dns_ip; /* answered on the node itself: left alone, and kept out of conntrack */

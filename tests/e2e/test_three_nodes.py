@@ -84,7 +84,7 @@ def test_scheduling_on_the_master():
         wrong = run(harness.C8S, "up", "--lb-pool", "172.28.128.5-172.28.128.15", "--data-dir", cluster.data, check=False)
         assert wrong.returncode == 1 and "172.28.128.10 is kept for a node" in wrong.stderr
         wrong = run(harness.C8S, "up", "--lb-pool", "many", "--data-dir", cluster.data, check=False)
-        assert wrong.returncode == 1 and '"many" is no range of IPv4 addresses' in wrong.stderr
+        assert wrong.returncode == 1 and '"many" is no range of addresses' in wrong.stderr
         cluster.up("--nodes", "2", "--schedule-on-master", "--lb-pool", "172.28.128.77")
         kubectl = cluster.kubectl("new")
         assert "taints" not in kubectl.json("get", "node", "k8s-master")["spec"]
@@ -117,10 +117,16 @@ def test_scheduling_on_the_master():
         eventually(lambda: curl("http://172.28.128.90:8080").startswith("Served by web-"))
         eventually(lambda: announcers("172.28.128.77", ["k8s-master", "k8s-node1"]) == [], "the old one is nobody's")
         cluster.kill()
-        cluster.up("--nodes", "2", "--schedule-on-master", "--lb-pool", "none")
+        wrong = run(harness.C8S, "up", "--nodeport-addresses", "primary,10.0.0.0/8", "--data-dir", cluster.data, check=False)
+        assert wrong.returncode == 1 and '--nodeport-addresses: "primary" is no range' in wrong.stderr
+        cluster.up("--nodes", "2", "--schedule-on-master", "--lb-pool", "none", "--nodeport-addresses", "10.0.0.0/8,172.28.128.10/32")
         eventually(lambda: re.search(r"web +LoadBalancer +\S+ +172.28.128.10,172.28.128.11 ", kubectl("get", "svc")), "the nodes' own")
         for ip in ("172.28.128.10", "172.28.128.11"):
             eventually(lambda: curl(f"http://{ip}:8080").startswith("Served by web-"), f"{ip} answers")
+        node_port = kubectl.json("get", "service", "web")["spec"]["ports"][0]["nodePort"]
+        assert curl(f"http://172.28.128.10:{node_port}").startswith("Served by web-")
+        refused = run("curl", "-sS", "--max-time", "5", f"http://172.28.128.11:{node_port}", check=False)
+        assert refused.returncode == 7, refused.stderr  # no connection: not one of --nodeport-addresses
         for options, roles, taints in ((["--nodes", "2"], "control-plane", 1), ([], "<none>", 0)):
             cluster.down()
             cluster.up(*options)

@@ -85,7 +85,13 @@ static int free_port(void)
 
 TEST(only_ready_pods_of_the_node_count)
 {
-    const struct health_config config = {-1, "n1", "127.0.0.1", proxy_is_healthy, NULL};
+    const struct ip local = {.family = AF_INET, .bytes = {127, 0, 0, 1}};
+    const struct health_config config = {.netns_fd = -1,
+                                         .node_name = "n1",
+                                         .family = AF_INET,
+                                         .ips = &local,
+                                         .n_ips = 1,
+                                         .proxy_is_healthy = proxy_is_healthy};
     struct health *h = health_new(&loop, &config);
     struct svc_endpoint endpoints[] = {
         {.ready = true, .serving = true, .node = "n1", .port = 1},

@@ -13,9 +13,10 @@ static struct site site;
 
 static void make_site(void)
 {
-    site = (struct site){.family = AF_INET, .node_name = "n1", .node_ips = &node_ip, .n_node_ips = 1};
+    site = (struct site){.family = AF_INET, .node_name = "n1", .port_ips = &node_ip, .n_port_ips = 1};
     T_TRUE(ip_parse("172.28.128.10", &node_ip) && ip_parse("10.96.0.10", &dns_ip));
     T_TRUE(cidr_parse("10.244.0.0/16", &site.pods) && cidr_parse("10.96.0.0/12", &site.services));
+    site.node_ip = node_ip;
     site.dns = dns_ip;
 }
 

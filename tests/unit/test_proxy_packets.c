@@ -421,6 +421,50 @@ TEST(node_ports)
     T_STR(ask(OUTSIDE, SOCK_STREAM, NODE_IP, 30080), "refused");
 }
 
+static void stop(void)
+{
+    proxy_free(proxy);
+    while (uv_run(&loop, UV_RUN_NOWAIT))
+        ;
+}
+
+static void start(const struct proxy_config *with)
+{
+    struct err err;
+    proxy = proxy_new(&loop, model, with, &err);
+    settle();
+}
+
+static void restart(const struct proxy_config *with)
+{
+    stop();
+    start(with);
+}
+
+TEST(node_ports_are_answered_where_they_are_wanted)
+{
+    struct proxy_config elsewhere = config;
+    struct ip second[2] = {0};
+    T_TRUE(ip_parse("172.28.128.11", &second[0]));
+    T_INT(system("ip addr add 172.28.128.11/24 dev eth0"), 0);
+    service(NODEPORT(""));
+    endpoints("ab");
+    T_STR(ask(OUTSIDE, SOCK_STREAM, "172.28.128.11", 30080), "refused"); /* only the primary address */
+    T_STR(ask(NODE, SOCK_STREAM, "127.0.0.1", 30080), "refused");
+    elsewhere.port_ips = second;
+    elsewhere.n_port_ips = 1;
+    restart(&elsewhere);
+    T_STR(TCP(OUTSIDE, "172.28.128.11", 30080), BOTH(GATEWAY));
+    T_STR(ask(OUTSIDE, SOCK_STREAM, NODE_IP, 30080), "refused");
+    elsewhere.n_port_ips = 0;
+    restart(&elsewhere);
+    T_STR(ask(OUTSIDE, SOCK_STREAM, "172.28.128.11", 30080), "refused");
+    T_STR(TCP(POD_CLIENT, VIP, 80), BOTH(CLIENT));
+    T_INT(system("ip addr del 172.28.128.11/24 dev eth0"), 0);
+    restart(&config);
+    T_STR(TCP(OUTSIDE, NODE_IP, 30080), BOTH(GATEWAY));
+}
+
 TEST(external_traffic_policy_local)
 {
     service(NODEPORT(",'externalTrafficPolicy':'Local','externalIPs':['" EXT_IP "']"));
@@ -636,14 +680,11 @@ TEST(tables_of_others_are_left_alone_and_mean_nothing)
 
 TEST(rules_outlive_a_restart)
 {
-    struct err err;
     service(CLUSTER);
     endpoints("b");
-    proxy_free(proxy);
-    while (uv_run(&loop, UV_RUN_NOWAIT))
-        ;
+    stop();
     T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "b<" CLIENT);
-    proxy = proxy_new(&loop, model, &config, &err);
+    start(&config);
     endpoints("a");
     T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "a<" CLIENT);
     T_STR(ask(NODE, SOCK_STREAM, VIP, 80), "a<" GATEWAY);
@@ -728,6 +769,7 @@ int main(void)
     RUN(udp_and_its_flows_follow_the_endpoints);
     RUN(sctp_is_translated_both_ways);
     RUN(node_ports);
+    RUN(node_ports_are_answered_where_they_are_wanted);
     RUN(external_traffic_policy_local);
     RUN(internal_traffic_policy_local);
     RUN(hints_keep_traffic_near);
