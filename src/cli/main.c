@@ -2,11 +2,13 @@
 #include <malloc.h>
 
 #include "cli/commands.h"
+#include "json/pool.h"
 
 int main(int argc, char **argv)
 {
     /* Threads only do short blocking jobs: an arena for each would cost megabytes and win nothing. */
     mallopt(M_ARENA_MAX, 2);
+    json_use_pool();
     const struct command commands[] = {
         command_up,
         command_down,

@@ -129,40 +129,6 @@ bool jdeeper_than(const json_t *j, int levels)
     return false;
 }
 
-json_t *jparse(const char *text, size_t len, struct err *err)
-{
-    json_error_t where;
-    json_t *j = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
-    if (!j) {
-        err_set(err, 0, "line %d, column %d: %s", where.line, where.column, where.text);
-        return NULL;
-    }
-    if (jdeeper_than(j, JSON_DEPTH_MAX)) {
-        json_decref(j);
-        err_set(err, 0, "more than %d levels deep", JSON_DEPTH_MAX);
-        return NULL;
-    }
-    return j;
-}
-
-static char *print(const json_t *j, size_t flags)
-{
-    char *s = json_dumps(j, flags | JSON_COMPACT | JSON_ENCODE_ANY);
-    if (!s)
-        abort(); /* only for a NULL document or out of memory */
-    return s;
-}
-
-char *jprint(const json_t *j)
-{
-    return print(j, 0);
-}
-
-char *jprint_sorted(const json_t *j)
-{
-    return print(j, JSON_SORT_KEYS);
-}
-
 char *jjoin(const json_t *list)
 {
     struct buf text = BUF_INIT(0);

@@ -39,6 +39,8 @@ json_t *jfind(const json_t *array, const char *key, const char *value);
 bool jdeeper_than(const json_t *j, int levels);
 /* Strict RFC 8259 (duplicate member names refused). On failure NULL with line and column in err. */
 json_t *jparse(const char *text, size_t len, struct err *err);
+/* A deep copy; NULL of NULL. */
+json_t *jcopy(const json_t *j);
 /* Compact text in insertion order; the caller frees. */
 char *jprint(const json_t *j);
 /* Compact text with members sorted: equal documents give equal text. The caller frees. */

@@ -170,11 +170,11 @@ static int replace_value(struct patch *p, const char *pointer, json_t *value)
     if (!value_at(p, &at))
         return err_set(p->err, 0, "replace operation does not apply: doc is missing key: %s: missing value", pointer);
     if (!at.in)
-        set_document(p, json_deep_copy(value));
+        set_document(p, jcopy(value));
     else if (at.key)
-        json_object_set_new(at.in, at.key, json_deep_copy(value));
+        json_object_set_new(at.in, at.key, jcopy(value));
     else
-        json_array_set_new(at.in, at.index, json_deep_copy(value));
+        json_array_set_new(at.in, at.index, jcopy(value));
     return 0;
 }
 
@@ -227,7 +227,7 @@ static int copy_value(struct patch *p, const char *from, const char *to)
     p->copied += json_dumpb(v, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
     if (p->copied > GROWTH_MAX)
         return err_set(p->err, 0, "copy operation does not apply: more than %d bytes copied", GROWTH_MAX);
-    return add_value(p, "copy", to, json_deep_copy(v));
+    return add_value(p, "copy", to, jcopy(v));
 }
 
 static int apply_one(struct patch *p, const json_t *operation)
@@ -245,7 +245,7 @@ static int apply_one(struct patch *p, const json_t *operation)
     if (needs_from && !from)
         return err_set(p->err, 0, "%s operation needs a from", op);
     if (streq(op, "add"))
-        return add_value(p, op, path, json_deep_copy(value));
+        return add_value(p, op, path, jcopy(value));
     if (streq(op, "remove"))
         return remove_value(p, op, path);
     if (streq(op, "replace"))
@@ -272,7 +272,7 @@ json_t *json_patch_apply(const json_t *doc, const json_t *ops, struct err *err)
                 json_array_size(ops));
         return NULL;
     }
-    struct patch p = {.doc = json_deep_copy(doc), .err = err};
+    struct patch p = {.doc = jcopy(doc), .err = err};
     json_array_foreach((json_t *)ops, i, op) {
         if (apply_one(&p, op) < 0) {
             json_decref(p.doc);
@@ -285,7 +285,7 @@ json_t *json_patch_apply(const json_t *doc, const json_t *ops, struct err *err)
 json_t *json_merge_patch(const json_t *doc, const json_t *patch)
 {
     if (!json_is_object(patch))
-        return json_deep_copy(patch);
+        return jcopy(patch);
     json_t *merged = json_is_object(doc) ? json_copy((json_t *)doc) : json_object();
     const char *key;
     json_t *v;
