@@ -286,7 +286,7 @@ static json_t *abandoned(const struct apply *a)
 static json_t *merged(const struct apply *a, json_t **ret_status)
 {
     _cleanup_json_ json_t *shared = fields_merge(a->kind, a->live, a->config), *gone = abandoned(a);
-    json_t *doc = json_deep_copy(shared), *warnings = NULL;
+    json_t *doc = jcopy(shared), *warnings = NULL;
     jset(doc, "metadata.managedFields", NULL);
     fields_remove(a->kind, doc, gone);
     *ret_status = schema_decode(a->kind, doc, VALIDATION_IGNORE, &warnings);

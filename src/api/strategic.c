@@ -133,7 +133,7 @@ static json_t *plain_copy(const json_t *v)
         return o;
     }
     if (!json_is_array(v))
-        return json_deep_copy(v);
+        return jcopy(v);
     json_t *list = json_array();
     json_array_foreach((json_t *)v, i, item) {
         bool only_directive = json_is_object(item) && json_object_size(item) == 1 && json_object_get(item, "$patch");
@@ -417,5 +417,5 @@ json_t *strategic_merge(const struct kind *k, const json_t *doc, const json_t *p
         return NULL;
     }
     _cleanup_json_ json_t *merged = merge_map(k->fields, doc, patch, err);
-    return merged ? json_deep_copy(merged) : NULL;
+    return merged ? jcopy(merged) : NULL;
 }

@@ -73,7 +73,7 @@ json_t *merge_diff(const json_t *from, const json_t *to)
     if (json_equal((json_t *)from, (json_t *)to))
         return NULL;
     if (!json_is_object(from) || !json_is_object(to))
-        return json_deep_copy(to);
+        return jcopy(to);
     json_t *patch = json_object(), *value;
     const char *key;
     json_object_foreach((json_t *)from, key, value)
@@ -118,7 +118,7 @@ static void set_list(json_t *obj, const char *path, json_t *list_new)
 
 void patch_owner_out(struct controller *c, const struct kind *k, const json_t *obj, const char *owner_uid)
 {
-    _cleanup_json_ json_t *to = json_deep_copy(obj);
+    _cleanup_json_ json_t *to = jcopy(obj);
     json_t *kept = json_array(), *ref;
     size_t i;
     json_array_foreach(jget(obj, "metadata.ownerReferences"), i, ref)
@@ -130,7 +130,7 @@ void patch_owner_out(struct controller *c, const struct kind *k, const json_t *o
 
 void patch_owner_in(struct controller *c, const struct kind *k, const json_t *obj, const json_t *owner)
 {
-    _cleanup_json_ json_t *to = json_deep_copy(obj);
+    _cleanup_json_ json_t *to = jcopy(obj);
     if (!jget(to, "metadata.ownerReferences"))
         jset(to, "metadata.ownerReferences", json_array());
     json_array_append(jget(to, "metadata.ownerReferences"), (json_t *)owner);
@@ -139,7 +139,7 @@ void patch_owner_in(struct controller *c, const struct kind *k, const json_t *ob
 
 void patch_finalizer_out(struct controller *c, const struct kind *k, const json_t *obj, const char *finalizer)
 {
-    _cleanup_json_ json_t *to = json_deep_copy(obj);
+    _cleanup_json_ json_t *to = jcopy(obj);
     json_t *kept = json_array(), *item;
     size_t i;
     json_array_foreach(jget(obj, "metadata.finalizers"), i, item)

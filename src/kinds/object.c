@@ -11,18 +11,44 @@
 #include "json/pick.h"
 #include "kinds/kind.h"
 
-/* What object_json remembers. Parsed trees are about ten times their bytes, so both limits together keep the memory
- * small: at most 128 KiB of bytes, about 1.3 MB of trees. */
-#define CACHE_SLOTS 32
-#define CACHE_BYTES_MAX (128 * 1024)
+/* What object_json remembers, those asked for last at the end. Parsed trees are about ten times their bytes, so this is
+ * about 2.5 MB of trees at most; and enough for a hundred writes on their way to the disk, whose trees the readers will
+ * ask for. The cache holds a reference to its objects. */
+#define CACHE_BYTES_MAX (256 * 1024)
 
-/* The cache holds a reference to its objects, so an address cannot come to mean another object. */
-static struct {
-    struct object *object;
-    json_t *doc;
-} cache[CACHE_SLOTS];
+static struct list cache = {&cache, &cache};
 static size_t cache_bytes;
-static unsigned cache_hand; /* the slot to be given up next */
+
+struct object *object_ref(struct object *o)
+{
+    __atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
+    return o;
+}
+
+void object_unref(struct object *o)
+{
+    if (o && __atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) == 0)
+        free(o);
+}
+
+static void cache_drop(struct object *o)
+{
+    list_remove(&o->remembered);
+    cache_bytes -= o->len;
+    json_decref(TAKE(o->doc));
+    object_unref(o);
+}
+
+static void cache_add(struct object *o, json_t *doc)
+{
+    if (o->len > CACHE_BYTES_MAX / 4)
+        return;
+    while (cache_bytes + o->len > CACHE_BYTES_MAX)
+        cache_drop(container_of(cache.next, struct object, remembered));
+    object_ref(o)->doc = json_incref(doc);
+    cache_bytes += o->len;
+    list_append(&cache, &o->remembered);
+}
 
 static void add_text(struct buf *b, const char *s)
 {
@@ -134,11 +160,24 @@ static json_t *with_type(const struct kind *kind, const json_t *doc)
     return typed;
 }
 
-struct object *object_new(const struct kind *kind, const json_t *doc)
+static struct object *print_and_build(const struct kind *kind, const json_t *doc, bool remember)
 {
     _cleanup_json_ json_t *typed = with_type(kind, doc);
     _cleanup_free_ char *bytes = jprint(typed);
-    return build(kind, typed, bytes, strlen(bytes));
+    struct object *o = build(kind, typed, bytes, strlen(bytes));
+    if (o && remember)
+        cache_add(o, typed);
+    return o;
+}
+
+struct object *object_new(const struct kind *kind, const json_t *doc)
+{
+    return print_and_build(kind, doc, false);
+}
+
+struct object *object_adopt(const struct kind *kind, const json_t *doc)
+{
+    return print_and_build(kind, doc, true);
 }
 
 struct object *object_from_bytes(const struct kind *kind, const char *bytes, size_t len)
@@ -188,50 +227,19 @@ struct object *object_as(struct object *o, const struct kind *version)
 {
     if (!is_other_version(o, version))
         return object_ref(o);
-    _cleanup_json_ json_t *kept = object_json(o), *doc = json_deep_copy(kept);
+    _cleanup_json_ json_t *kept = object_json(o), *doc = jcopy(kept);
     kind_from_stored(version, doc);
     return object_new(version, doc);
 }
 
-struct object *object_ref(struct object *o)
+json_t *object_json(const struct object *version)
 {
-    __atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
-    return o;
-}
-
-void object_unref(struct object *o)
-{
-    if (o && __atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) == 0)
-        free(o);
-}
-
-static void cache_drop(unsigned slot)
-{
-    if (!cache[slot].object)
-        return;
-    cache_bytes -= cache[slot].object->len;
-    json_decref(cache[slot].doc);
-    object_unref(TAKE(cache[slot].object));
-}
-
-static void cache_add(const struct object *o, json_t *doc)
-{
-    if (o->len > CACHE_BYTES_MAX / 4)
-        return;
-    do {
-        cache_hand = (cache_hand + 1) % CACHE_SLOTS;
-        cache_drop(cache_hand);
-    } while (cache_bytes + o->len > CACHE_BYTES_MAX);
-    cache[cache_hand].object = object_ref((struct object *)o);
-    cache[cache_hand].doc = json_incref(doc);
-    cache_bytes += o->len;
-}
-
-json_t *object_json(const struct object *o)
-{
-    for (unsigned i = 0; i < CACHE_SLOTS; i++)
-        if (cache[i].object == o)
-            return json_incref(cache[i].doc);
+    struct object *o = (struct object *)version; /* what is remembered is no part of it */
+    if (o->doc) {
+        list_remove(&o->remembered);
+        list_append(&cache, &o->remembered);
+        return json_incref(o->doc);
+    }
     struct err err;
     json_t *doc = jparse(o->bytes, o->len, &err);
     if (!doc) /* the bytes were parsed or printed when the object was made */
@@ -242,8 +250,8 @@ json_t *object_json(const struct object *o)
 
 void object_cache_clear(void)
 {
-    for (unsigned i = 0; i < CACHE_SLOTS; i++)
-        cache_drop(i);
+    while (!list_empty(&cache))
+        cache_drop(container_of(cache.next, struct object, remembered));
 }
 
 char *make_object_key(const char *ns, const char *name)

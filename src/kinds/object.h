@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/list.h"
+
 struct kind;
 
 struct object {
@@ -20,11 +22,16 @@ struct object {
     const char *fields; /* the texts of the kind's field labels, in their order, each with its NUL */
     const char *bytes;  /* compact JSON with apiVersion and kind, NUL-terminated */
     size_t len;
+    json_t *doc;            /* object_json's memory; NULL: not remembered */
+    struct list remembered; /* while doc is */
 };
 
 /* Makes a version from a document that has metadata.resourceVersion, name and (where namespaced) namespace set; the
  * document is serialised, not kept. One allocation. */
 struct object *object_new(const struct kind *kind, const json_t *doc);
+/* The same for a document that nobody changes any more: object_json remembers it, so that who reads the version next
+ * need not parse what was just a tree. Main thread only. */
+struct object *object_adopt(const struct kind *kind, const json_t *doc);
 /* From bytes received or stored; NULL when they are not an object with a name and a resourceVersion. Copies. */
 struct object *object_from_bytes(const struct kind *kind, const char *bytes, size_t len);
 /* The same of bytes that an object was made of before and a checksum vouches for: only the header is read, at a

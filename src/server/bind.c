@@ -70,7 +70,7 @@ void handle_bind(struct request *r)
         request_reply_status(r, status);
         return;
     }
-    _cleanup_json_ json_t *doc = json_deep_copy(old_doc);
+    _cleanup_json_ json_t *doc = jcopy(old_doc);
     jset_str(doc, "spec.nodeName", jstr(r->body, "target.name"));
     set_scheduled(doc);
     r->reply = reply_bound;

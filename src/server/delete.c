@@ -142,7 +142,7 @@ static void mark_deleted(const struct kind *k, json_t *doc, int64_t grace_second
 static json_t *decide(const struct object *old, const struct delete_options *o, bool *ret_gone)
 {
     _cleanup_json_ json_t *old_doc = object_json(old);
-    json_t *doc = json_deep_copy(old_doc);
+    json_t *doc = jcopy(old_doc);
     set_propagation(doc, o->propagation);
     mark_deleted(old->kind, doc, grace_of(old->kind, doc, o));
     *ret_gone = deletion_is_due(old->kind, doc);

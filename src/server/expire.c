@@ -46,7 +46,7 @@ static void forget(struct server *s, struct object *o)
     struct alloc_change nothing = {0};
     if (store_latest(s->store, o->kind, o->ns, o->name) != o) /* changed or deleted a moment ago */
         return;
-    _cleanup_json_ json_t *old = object_json(o), *doc = json_deep_copy(old);
+    _cleanup_json_ json_t *old = object_json(o), *doc = jcopy(old);
     json_decref(submit(s, o->kind, doc, true, &nothing, ignore_outcome, NULL));
 }
 

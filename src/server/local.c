@@ -228,7 +228,7 @@ static void local_request(struct client *base, const char *method, const char *p
     call->done = done;
     call->arg = arg;
     call->r.body_type = body_type(content_type);
-    call->r.body = body ? json_deep_copy(body) : NULL;
+    call->r.body = body ? jcopy(body) : NULL;
 }
 
 static void local_list(struct client *base, const struct kind *k, const char *path_and_query, client_list_fn *done,

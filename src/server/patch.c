@@ -38,7 +38,7 @@ json_t *patched(const struct request *r, const struct kind *k, const json_t *doc
             status_new(STATUS_INVALID, "the server rejected our request due to an error in our request: %s", err.msg);
         return NULL;
     }
-    return json_deep_copy(result);
+    return jcopy(result);
 }
 
 static void patch(struct request *r, enum update_part part)

@@ -40,7 +40,7 @@ json_t *submit(struct server *s, const struct kind *k, json_t *doc, bool deletes
     char rv[24];
     snprintf(rv, sizeof(rv), "%llu", (unsigned long long)store_next_rv(s->store));
     jset_str(doc, "metadata.resourceVersion", rv);
-    struct object *obj = object_new(k, doc);
+    struct object *obj = object_adopt(k, doc);
     if (!obj || obj->len > OBJECT_SIZE_MAX) {
         alloc_rollback(change);
         object_unref(obj);

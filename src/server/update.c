@@ -12,7 +12,7 @@
 static void copy_member(json_t *to, const json_t *from, const char *path)
 {
     json_t *value = jget(from, path);
-    jset(to, path, value ? json_deep_copy(value) : NULL);
+    jset(to, path, value ? jcopy(value) : NULL);
 }
 
 /* Optimistic locking: a version that names its revision or uid must be made from the one we have. */
@@ -56,7 +56,7 @@ static json_t *merge_parts(const struct kind *k, json_t *doc, const json_t *old,
             copy_member(doc, old, "spec.finalizers");
         return doc;
     }
-    json_t *merged = json_deep_copy(old);
+    json_t *merged = jcopy(old);
     if (part == UPDATE_APPROVAL) {
         copy_member(merged, doc, "status.conditions");
         copy_member(merged, doc, "metadata.managedFields");
@@ -211,12 +211,12 @@ static void widen_ephemeral(struct request *r, const json_t *old)
     size_t i;
     json_array_foreach(jget(old, "spec.ephemeralContainers"), i, c)
         if (!jfind(added, "name", jstr_or(c, "name", "")))
-            json_array_append_new(list, json_deep_copy(c));
+            json_array_append_new(list, jcopy(c));
     if (json_is_array(added))
         json_array_extend(list, added);
     jset_str(r->body, "kind", "Pod");
     json_object_del(r->body, "ephemeralContainers");
-    jset(r->body, "spec", json_deep_copy(jget(old, "spec")));
+    jset(r->body, "spec", jcopy(jget(old, "spec")));
     jset(r->body, "spec.ephemeralContainers", list);
 }
 

@@ -78,7 +78,7 @@ static struct object *last_matching(const struct object *old, uint64_t rv)
 {
     char text[24];
     _cleanup_json_ json_t *seen = object_json(old);
-    _cleanup_json_ json_t *doc = json_deep_copy(seen);
+    _cleanup_json_ json_t *doc = jcopy(seen);
     snprintf(text, sizeof(text), "%llu", (unsigned long long)rv);
     jset_str(doc, "metadata.resourceVersion", text);
     return object_new(old->kind, doc);
