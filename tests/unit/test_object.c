@@ -117,6 +117,19 @@ TEST(parsed_documents_are_remembered)
     T_INT(o->refs, 1);
 }
 
+/* The tree that a version was printed from is what is read next, type included. */
+TEST(adopted_documents_are_remembered)
+{
+    _cleanup_json_ json_t *doc = json_loads("{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\"}}", 0, NULL);
+    _cleanup_object_ struct object *o = object_adopt(&kind_pod, doc);
+    _cleanup_json_ json_t *read = object_json(o);
+    T_TRUE(jget(read, "metadata") == jget(doc, "metadata"));
+    _cleanup_free_ char *text = jprint(read);
+    T_STR(text, o->bytes);
+    object_cache_clear();
+    T_INT(o->refs, 1);
+}
+
 /* However many are asked for, each answer is its own object's, also when addresses are used again. */
 TEST(the_cache_never_mixes_objects_up)
 {
@@ -151,6 +164,7 @@ int main(void)
     RUN(stored_bytes_give_the_same_header);
     RUN(what_is_no_object);
     RUN(parsed_documents_are_remembered);
+    RUN(adopted_documents_are_remembered);
     RUN(the_cache_never_mixes_objects_up);
     RUN(large_documents_are_not_remembered);
     return DONE();
