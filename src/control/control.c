@@ -23,6 +23,7 @@ const struct controller_def *const all_controllers[] = {
     &disruption_controller,
     &staledisruption_controller,
     &rootca_controller,
+    &flowschema_controller,
     &resourcequota_controller,
     &autoscaler_controller,
     &roleaggregation_controller,

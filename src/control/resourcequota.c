@@ -18,7 +18,7 @@ static bool is_counted(const struct kind *k)
 
 struct quotas {
     struct informer *quotas;
-    const struct kind **kinds; /* that are counted: those there were at the start */
+    const struct kind **kinds; /* that are counted; those of definitions join when they come */
     size_t n_kinds;
 };
 
@@ -97,18 +97,32 @@ static void reconcile(struct controller *c, const char *ns, const char *name)
     patch_status(c, &kind_resourcequota, quota, status);
 }
 
-static void *start(struct controller *c)
+static bool is_followed(const struct quotas *q, const struct kind *k)
 {
-    struct quotas *q = NEW(struct quotas);
-    q->quotas = controller_informer(c, &kind_resourcequota);
+    for (size_t i = 0; i < q->n_kinds; i++)
+        if (q->kinds[i] == k)
+            return true;
+    return false;
+}
+
+/* Kinds that definitions have made are counted from then on, also while they are gone: their struct stays. */
+static void follow(struct controller *c, struct quotas *q)
+{
     for (const struct kind *const *k = all_kinds; *k; k++) {
-        if (!is_counted(*k))
+        if (!is_counted(*k) || is_followed(q, *k))
             continue;
         q->kinds = xrealloc(q->kinds, (q->n_kinds + 1) * sizeof(struct kind *));
         q->kinds[q->n_kinds++] = *k;
         if (*k != &kind_resourcequota)
             informer_on_change(controller_informer(c, *k), on_change, c);
     }
+}
+
+static void *start(struct controller *c)
+{
+    struct quotas *q = NEW(struct quotas);
+    q->quotas = controller_informer(c, &kind_resourcequota);
+    follow(c, q);
     return q;
 }
 
@@ -125,7 +139,14 @@ static void map_quota(struct controller *c, struct object *quota)
     controller_enqueue(c, quota->ns, quota->name);
 }
 
-static const struct controller_watch watches[] = {{&kind_resourcequota, map_quota}, {NULL, NULL}};
+static void map_definition(struct controller *c, struct object *definition)
+{
+    (void)definition;
+    follow(c, controller_state(c));
+}
+
+static const struct controller_watch watches[] = {
+    {&kind_resourcequota, map_quota}, {&kind_customresourcedefinition, map_definition}, {NULL, NULL}};
 
 const struct controller_def resourcequota_controller = {
     .name = "resourcequota-controller",

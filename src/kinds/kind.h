@@ -189,6 +189,7 @@ extern const struct kind kind_ingress_v1beta1, kind_ingress_extensions; /* versi
 extern const struct kind kind_autoscaler, kind_networkpolicy, kind_persistentvolume, kind_persistentvolumeclaim,
     kind_podtemplate, kind_runtimeclass, kind_storageclass, kind_csidriver, kind_csinode, kind_csistoragecapacity,
     kind_volumeattachment;
+extern const struct kind kind_flowschema, kind_prioritylevelconfiguration;
 extern const struct kind kind_nodemetrics, kind_podmetrics, kind_componentstatus, kind_apiservice;
 extern const struct kind kind_autoscaler_v1, kind_endpointslice_v1beta1, kind_event_new, kind_cronjob_v1beta1,
     kind_poddisruptionbudget_v1beta1;

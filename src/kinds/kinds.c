@@ -50,6 +50,8 @@ static const struct kind *const built_in[] = {
     &kind_endpointslice,
     &kind_endpointslice_v1beta1,
     &kind_event_new,
+    &kind_flowschema,
+    &kind_prioritylevelconfiguration,
     &kind_ingressclass,
     &kind_ingress,
     &kind_networkpolicy,

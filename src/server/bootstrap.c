@@ -1,7 +1,7 @@
 /* What every cluster has by itself: four namespaces with their accounts, roles, the CA, the Service of the API and that
- * of DNS, the classes of the Ingresses that it serves and of the volumes that it makes, two priority classes. Written
- * through the same way as everybody's objects, at every start: what is there is kept, what depends on the configuration
- * is brought up to date. */
+ * of DNS, the classes of the Ingresses that it serves and of the volumes that it makes, two priority classes, flow
+ * control. Written through the same way as everybody's objects, at every start: what is there is kept, what depends on
+ * the configuration is brought up to date. */
 #define LOG_AREA "server"
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "kinds/binding.h"
 #include "kinds/ingress.h"
 #include "kinds/priorityclass.h"
+#include "server/flow_defaults.h"
 #include "server/pipeline.h"
 #include "server/rbac_bootstrap.h"
 
@@ -245,6 +246,14 @@ static void ensure_priorities(struct server *s)
                false);
 }
 
+static void ensure_flow_control(struct server *s)
+{
+    const struct kind *k;
+    json_t *doc;
+    for (size_t i = 0; (doc = flow_default(i, &k)); i++)
+        ensure(s, k, doc, false);
+}
+
 /* --- roles --- */
 
 static void write_role(struct server *s, const struct kind *k, json_t *doc_new, bool create)
@@ -262,6 +271,7 @@ int bootstrap(struct server *s, struct err *err)
     ensure_ingress_class(s);
     ensure_storage_class(s);
     ensure_priorities(s);
+    ensure_flow_control(s);
     if (ensure_ca(s, err) < 0)
         return -1;
     if (!store_latest(s->store, &kind_service, "default", "kubernetes") ||

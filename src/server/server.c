@@ -142,6 +142,14 @@ static int make_http(struct server *s, struct err *err)
     return 0;
 }
 
+/* What every cluster has by itself is durable before anybody can ask: rights are read from roles as these become so, and
+ * the very first question of somebody with a role would be refused otherwise. */
+static void await_bootstrap(struct server *s)
+{
+    while (!list_empty(&s->submissions))
+        uv_run(s->loop, UV_RUN_ONCE);
+}
+
 struct server *server_new(uv_loop_t *loop, struct store *store, const struct server_config *config, struct err *err)
 {
     struct server *s = NEW(struct server);
@@ -160,8 +168,10 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     customresources_init(s);
     s->tokens = tokens_new(config->pki ? config->pki->sa_key : NULL, config->cluster_domain, err);
     s->rbac = rbac_new(store);
-    if (s->tokens && make_alloc(s, err) == 0 && make_http(s, err) == 0 && bootstrap(s, err) == 0)
+    if (s->tokens && make_alloc(s, err) == 0 && make_http(s, err) == 0 && bootstrap(s, err) == 0) {
+        await_bootstrap(s);
         return s;
+    }
     server_free(s);
     return NULL;
 }

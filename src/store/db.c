@@ -60,11 +60,21 @@ static const char schema[] =
 /* Rows of before have no sum until they are written again. */
 static const char from_version_1[] = "ALTER TABLE objects ADD COLUMN sum INTEGER";
 
+/* What a person can do something about; SQLite calls a full disk an I/O error as well, depending on the file that met
+ * it. NULL: something else. */
+static const char *disk_trouble(sqlite3 *sql)
+{
+    int code = sqlite3_errcode(sql), system = sqlite3_system_errno(sql);
+    if (code == SQLITE_FULL || system == ENOSPC || system == EDQUOT)
+        return "the disk is full; make room and try again";
+    return code == SQLITE_IOERR ? "the disk fails" : NULL;
+}
+
 static int sql_error(const struct db *db, const char *what, struct err *err)
 {
-    /* The extended code tells a full disk from a failing one; errno is what the system said. */
-    return err_set(err, 0, "%s: %s: %s (%d)", db->path, what, sqlite3_errmsg(db->sql),
-                   sqlite3_extended_errcode(db->sql));
+    const char *why = disk_trouble(db->sql);
+    return err_set(err, 0, "%s%s%s: %s: %s (%d)", str_or(why, ""), why ? ": " : "", db->path, what,
+                   sqlite3_errmsg(db->sql), sqlite3_extended_errcode(db->sql));
 }
 
 int db_lock(const char *path, struct err *err)

@@ -138,6 +138,15 @@ def test_the_tutorial(crontabs):
     assert "someRandomField" not in json.loads(pruned)["spec"]
     assert "someRandomField" in kubectl.fails("create", "-f", "-", input=crontab("third", someRandomField=42))
     assert "CronTab" in kubectl("describe", "ct", "other")
+    kubectl("create", "quota", "tabs", "--hard=count/crontabs.stable.example.com=2")
+    harness.eventually(lambda: kubectl.json("get", "quota", "tabs")["status"].get("used") ==
+                       {"count/crontabs.stable.example.com": "2"})
+    assert "exceeded quota: tabs, requested: count/crontabs.stable.example.com=1" in \
+        kubectl.fails("create", "-f", "-", input=crontab("one-too-many"))
+    kubectl("delete", "ct", "other")
+    harness.eventually(lambda: kubectl.json("get", "quota", "tabs")["status"]["used"] ==
+                       {"count/crontabs.stable.example.com": "1"})
+    kubectl("delete", "quota", "tabs")
     assert "deleted" in kubectl("delete", "crd", "crontabs.stable.example.com", "--timeout=20s")
     assert "could not find the requested resource" in kubectl.fails("get", "--raw",
                                                                    "/apis/stable.example.com/v1/crontabs")

@@ -38,6 +38,33 @@ def test_every_resource_is_explained_and_listed(kubectl, namespace):
         kubectl("-n", namespace, "get", resource)
 
 
+def test_flow_control_is_shown(kubectl_new):
+    """What every cluster has of it, and whether a schema's level is there."""
+    kubectl = kubectl_new
+    rows = {r[0]: r[1:] for r in (line.split() for line in kubectl("get", "prioritylevelconfigurations").splitlines())}
+    assert rows["exempt"][:5] == ["Exempt", "<none>", "<none>", "<none>", "<none>"]
+    assert rows["workload-low"][:5] == ["Limited", "100", "128", "6", "50"]
+    assert rows["catch-all"][:3] == ["Limited", "5", "<none>"]
+
+    def schemas():
+        lines = (line.split() for line in kubectl("get", "flowschemas").splitlines()[1:])
+        return {r[0]: (*r[1:4], r[5]) for r in lines}
+    eventually(lambda: {s[3] for s in schemas().values()} == {"False"}, "no level is missing")
+    assert len(schemas()) == 13
+    assert schemas()["probes"] == ("exempt", "2", "<none>", "False")
+    assert schemas()["kube-scheduler"] == ("workload-high", "800", "ByNamespace", "False")
+    lost = {"apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": "FlowSchema", "metadata": {"name": "lost"},
+            "spec": {"priorityLevelConfiguration": {"name": "nowhere"}, "matchingPrecedence": 1,
+                     "rules": [{"subjects": [{"kind": "User", "user": {"name": "me"}}]}]}}
+    refusal = kubectl.fails("create", "-f", "-", input=json.dumps(lost))
+    assert "only the schema named 'exempt' may have matchingPrecedence 1" in refusal
+    assert "at least one of resourceRules and nonResourceRules has to be non-empty" in refusal
+    lost["spec"] = {"priorityLevelConfiguration": {"name": "nowhere"}}
+    kubectl("create", "-f", "-", input=json.dumps(lost))
+    eventually(lambda: schemas()["lost"] == ("nowhere", "1000", "<none>", "True"))
+    kubectl("delete", "flowschema", "lost")
+
+
 def test_a_cron_job_runs_by_the_clock_and_by_hand(cluster):
     """The CronJob is made by the old kubectl, which knows batch/v1beta1 only."""
     old, new = cluster.kubectl("old"), cluster.kubectl("new")

@@ -58,7 +58,7 @@ def check_full_disk(cluster, kubectl):
     def write_fails():
         return kubectl.run("create", "configmap", "one-too-many", f"--from-literal=v={big}", check=False).stderr
     told = eventually(lambda: [t for t in [write_fails()] if "AlreadyExists" not in t and t][0], "a write that fails")
-    assert "disk is full" in told or "disk I/O error" in told, told
+    assert "Internal error occurred: the disk is full; make room and try again" in told, told
     assert "page-1" in kubectl("get", "configmaps")  # reads go on
     filler.unlink()
     kubectl("delete", "configmap", "one-too-many", "--ignore-not-found")

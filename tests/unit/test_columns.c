@@ -48,6 +48,8 @@ TEST(headings)
          "Name,Status,Volume,Capacity,Access Modes,StorageClass,VolumeAttributesClass,Age,VolumeMode*"},
         {&kind_podtemplate, "Name,Containers,Images,Pod Labels"},
         {&kind_runtimeclass, "Name,Handler,Age"},
+        {&kind_flowschema, "Name,PriorityLevel,MatchingPrecedence,DistinguisherMethod,Age,MissingPL"},
+        {&kind_prioritylevelconfiguration, "Name,Type,NominalConcurrencyShares,Queues,HandSize,QueueLengthLimit,Age"},
         {&kind_storageclass, "Name,Provisioner,ReclaimPolicy,VolumeBindingMode,AllowVolumeExpansion,Age"},
         {&kind_statefulset, "Name,Ready,Age,Containers*,Images*"},
         {&kind_controllerrevision, "Name,Controller,Revision,Age"},
