@@ -142,8 +142,8 @@ static int make_http(struct server *s, struct err *err)
     return 0;
 }
 
-/* What every cluster has by itself is durable before anybody can ask: rights are read from roles as these become so, and
- * the very first question of somebody with a role would be refused otherwise. */
+/* What every cluster has by itself is durable before anybody can ask: rights are read from roles as these become so,
+ * and the very first question of somebody with a role would be refused otherwise. */
 static void await_bootstrap(struct server *s)
 {
     while (!list_empty(&s->submissions))
