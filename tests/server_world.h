@@ -97,7 +97,7 @@ static inline void make_world(void)
 struct reply {
     int code;
     struct buf body;
-    char warning[300];
+    char warning[300], retry_after[24];
     bool done;
     bool may_be_cut; /* the server goes before the answer is complete */
     json_t *doc;
@@ -110,6 +110,8 @@ static inline void on_head(void *arg, int code, const struct http_header *header
     for (; headers->name; headers++)
         if (strcasecmp(headers->name, "Warning") == 0)
             snprintf(r->warning, sizeof(r->warning), "%s", headers->value);
+        else if (strcasecmp(headers->name, "Retry-After") == 0)
+            snprintf(r->retry_after, sizeof(r->retry_after), "%s", headers->value);
 }
 
 static inline void on_data(void *arg, const void *bytes, size_t len)

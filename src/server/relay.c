@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "server/html_links.h"
 
 /* A pod that is not there does not say so. After that, an answer may take as long as it likes: it may be a long poll.
  */
@@ -20,10 +21,13 @@ struct relay {
     struct http_call *call;
     bool answering, answer_paused;
     char *prefix, *host;
+    struct html_links *page; /* the answer is one, and its links are changed; or NULL */
+    bool has_body;           /* the method is not HEAD */
 };
 
 static void relay_free(struct relay *p)
 {
+    html_links_free(p->page);
     free(p->prefix);
     free(p->host);
     free(p);
@@ -119,6 +123,21 @@ static void on_client_drained(void *arg)
     p->answer_paused = false;
 }
 
+static char *page_link(void *arg, const char *link)
+{
+    const struct relay *p = arg;
+    return relay_location(link, p->host, p->prefix);
+}
+
+/* Packed pages are passed on as they are; browsers' requests keep servers from packing them (ask_unpacked). */
+static bool is_page(const struct relay *p, const struct http_header *headers)
+{
+    const char *type = str_or(http_header_find(headers, "Content-Type"), "");
+    size_t len = strcspn(type, "; \t");
+    return p->has_body && len == strlen("text/html") && strncasecmp(type, "text/html", len) == 0 &&
+           strcasecmp(str_or(http_header_find(headers, "Content-Encoding"), "identity"), "identity") == 0;
+}
+
 static void on_head(void *arg, int code, const struct http_header *headers)
 {
     struct relay *p = arg;
@@ -132,16 +151,31 @@ static void on_head(void *arg, int code, const struct http_header *headers)
         if (strncasecmp(h->name, "Access-Control-", strlen("Access-Control-")) != 0)
             http_add_header(p->exchange, h->name, location ? location : h->value);
     }
-    if (length)
+    if (is_page(p, headers))
+        p->page = html_links_new(page_link, p);
+    else if (length)
         str_to_i64(length, 0, INT64_MAX, &n);
     p->answering = true;
     http_stream_start_sized(p->exchange, code, NULL, n);
 }
 
+/* len 0: the rest of it. */
+static void write_page(struct relay *p, const char *bytes, size_t len)
+{
+    struct buf out = BUF_INIT(0); /* a piece that was read, and a prefix for each of its links */
+    html_links_feed(p->page, bytes, len, &out);
+    if (out.len)
+        http_stream_write(p->exchange, out.data, out.len);
+    buf_done(&out);
+}
+
 static void on_data(void *arg, const void *bytes, size_t len)
 {
     struct relay *p = arg;
-    http_stream_write(p->exchange, bytes, len);
+    if (p->page)
+        write_page(p, bytes, len);
+    else
+        http_stream_write(p->exchange, bytes, len);
     if (!p->answer_paused && http_stream_pending(p->exchange) > PENDING_MAX) {
         p->answer_paused = true;
         http_call_pause(p->call, true);
@@ -164,6 +198,13 @@ static void reply_unreachable(struct http_exchange *x, const struct err *err)
     http_reply(x, (int)jint(status, "code", 503), "application/json", text, strlen(text));
 }
 
+static void finish(struct relay *p)
+{
+    if (p->page)
+        write_page(p, NULL, 0);
+    http_stream_end(p->exchange);
+}
+
 static void on_done(void *arg, const struct err *err)
 {
     struct relay *p = arg;
@@ -172,7 +213,7 @@ static void on_done(void *arg, const struct err *err)
     else if (err)
         http_abort(p->exchange); /* a cut answer must not look complete */
     else
-        http_stream_end(p->exchange);
+        finish(p);
     relay_free(p);
 }
 
@@ -202,12 +243,20 @@ static const struct http_call_handler call_handler = {
     .head = on_head, .data = on_data, .upgraded = on_upgraded, .done = on_done, .drained = on_server_drained};
 static const struct http_body_handler body_handler = {.data = on_body, .end = on_body_end};
 
+/* Whoever would read a page gets it unpacked, since its links have to be read on the way. */
+static void ask_unpacked(const struct http_exchange *x, struct http_header *headers)
+{
+    if (lists(http_get_header(x, "Accept"), "text/html") && http_get_header(x, "Accept-Encoding"))
+        set_header(headers, "Accept-Encoding", "identity");
+}
+
 void relay(struct request *r, const struct relay_target *to, const char *target, const char *prefix)
 {
     uv_loop_t *loop = r->server->loop;
     _cleanup_free_ char *method = xstrdup(r->method);
     struct relay *p = NEW(struct relay);
     p->prefix = xstrdup(prefix);
+    p->has_body = !streq(method, "HEAD");
     p->exchange = request_take_exchange(r);
     const char *upgrade = http_get_header(p->exchange, "Upgrade"),
                *before = http_get_header(p->exchange, "X-Forwarded-For");
@@ -216,6 +265,7 @@ void relay(struct request *r, const struct relay_target *to, const char *target,
     _cleanup_free_ char *uri = xasprintf("%s%.*s", prefix, (int)strcspn(target, "?"), target);
     _cleanup_free_ char *from = xasprintf("%s%s%s", str_or(before, ""), before ? ", " : "", http_peer_ip(p->exchange));
     _cleanup_free_ struct http_header *headers = relay_headers(http_headers(p->exchange), upgrades);
+    ask_unpacked(p->exchange, headers);
     set_header(headers, "X-Forwarded-For", from);
     set_header(headers, "X-Forwarded-Uri", uri);
     set_header(headers, "X-Forwarded-Host", p->host);

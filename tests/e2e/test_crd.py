@@ -245,8 +245,17 @@ def test_custom_objects_through_the_python_client(cluster, crontabs):
 def test_custom_resources_outlive_the_process(cluster, crontabs):
     define(crontabs, FULL)
     crontabs("create", "-f", "-", input=crontab(mode="slow"))
+    config.load_kube_config(str(cluster.kubeconfig))
+    api, where = client.CustomObjectsApi(), ("stable.example.com", "v1", "default", "crontabs")
+    before = api.list_namespaced_custom_object(*where)["metadata"]["resourceVersion"]
+    crontabs("label", "ct", "my-new-cron-object", "seen=yes")
     cluster.kill()
     cluster.up()
+    with pytest.raises(ApiException) as expired:  # what happened before is not remembered; who lists again goes on
+        next(watch.Watch().stream(api.list_namespaced_custom_object, *where, resource_version=before, timeout_seconds=10))
+    assert expired.value.status == 410, expired.value
+    again = watch.Watch().stream(api.list_namespaced_custom_object, *where, timeout_seconds=10)
+    assert next(again)["object"]["metadata"]["labels"] == {"seen": "yes"}
     assert crontabs.json("get", "ct", "my-new-cron-object")["spec"]["mode"] == "slow"
     crontabs("patch", "ct", "my-new-cron-object", "--type=merge", "-p", '{"spec": {"replicas": 4}}')
     assert crontabs("get", "ct", "-o", "jsonpath={.items[*].spec.replicas}") == "4"

@@ -2,6 +2,8 @@
 import json
 import pathlib
 
+import yaml
+
 from harness import eventually
 
 EXAMPLES = sorted((pathlib.Path(__file__).parent / "kinds").glob("*.yaml"))
@@ -27,7 +29,38 @@ def test_every_example_is_taken_and_read(kubectl, cluster, namespace, tmp_path):
         assert name in kubectl("-n", namespace, "get", "-f", str(path), "-o", "wide"), path.name
         assert name in kubectl("-n", namespace, "describe", "-f", str(path)), path.name
         kubectl("-n", namespace, "label", "-f", str(path), "seen=yes", "--overwrite")
+        if kubectl.binary != old.binary:
+            check_apply_by_the_server(kubectl, namespace, path)
         kubectl("-n", namespace, "delete", "-f", str(path), "--wait=false")
+
+
+def check_apply_by_the_server(kubectl, namespace, path):
+    """Twice is once: the second changes nothing, not even the revision. `kubectl diff` has nothing to say."""
+    apply = ("-n", namespace, "apply", "--server-side", "--force-conflicts", "-f", str(path))
+    kubectl(*apply)
+    said, changed = [], False
+    for _ in range(5):  # controllers write statuses meanwhile
+        before = kubectl.json("-n", namespace, "get", "-f", str(path), "--show-managed-fields")
+        kubectl(*apply)
+        after = kubectl.json("-n", namespace, "get", "-f", str(path), "--show-managed-fields")
+        changed = before["metadata"]["resourceVersion"] != after["metadata"]["resourceVersion"]
+        said.append((before, after))
+        if not changed:
+            break
+    assert not changed, (path.name, said[-1])
+    assert kubectl("-n", namespace, "diff", "--server-side", "--force-conflicts", "-f", str(path)) == "", path.name
+
+
+def test_no_kind_is_without_an_example(kubectl_new):
+    """Of all that can be created and read; nodes' metrics and reviews cannot be both."""
+    shown = {(e["apiVersion"], e["kind"]) for e in map(yaml.safe_load, (e.read_text() for e in EXAMPLES))}
+    kinds = set()
+    for group in ["/api/v1"] + ["/apis/" + v["groupVersion"] for g in json.loads(kubectl_new("get", "--raw", "/apis"))["groups"]
+                                for v in g["versions"]]:
+        listed = json.loads(kubectl_new("get", "--raw", group))
+        kinds |= {(listed["groupVersion"], r["kind"]) for r in listed["resources"]
+                  if {"create", "get"} <= set(r["verbs"]) and "/" not in r["name"]}
+    assert kinds - shown == set()
 
 
 def test_every_resource_is_explained_and_listed(kubectl, namespace):

@@ -18,6 +18,12 @@ class H(http.server.BaseHTTPRequestHandler):
         if self.path.startswith('/away'):
             self.send_response(302); self.send_header('Location', '/home/'); self.send_header('Content-Length', '0')
             self.end_headers(); return
+        if self.path == '/page':
+            text = b'<a href="/in">in</a><a href="http://elsewhere/x">out</a><img src=rel.png> /in'
+            self.send_response(200); self.send_header('Content-Type', 'text/html; charset=utf-8')
+            self.send_header('Content-Length', str(len(text))); self.end_headers()
+            if self.command != 'HEAD': self.wfile.write(text)
+            return
         text = f'{self.command} {self.path} {n} {self.headers.get("X-Forwarded-Uri")}'.encode()
         self.send_response(200); self.send_header('Content-Length', str(len(text))); self.end_headers()
         if self.command != 'HEAD': self.wfile.write(text)
@@ -70,6 +76,9 @@ def test_pods_services_and_nodes_are_reached(kubectl, served):
     assert "HTTP/1.1 200" in curl(f"{api}{echo}/x", None, "-I")
     assert f"Location: {echo}/home/" in curl(f"{api}{echo}/away", None, "-i")
     assert f"Location: {echo}/?q=1" in curl(f"{api}{echo}?q=1", None, "-i")
+
+    page = curl(f"{api}{echo}/page", None, "--compressed", "-H", "Accept: text/html")
+    assert page == f'<a href="{echo}/in">in</a><a href="http://elsewhere/x">out</a><img src=rel.png> /in'
 
     node = kubectl.json("get", "nodes")["items"][0]["metadata"]["name"]
     assert raw(f"/api/v1/nodes/{node}/proxy/healthz") == "ok"

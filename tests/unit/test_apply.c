@@ -118,6 +118,59 @@ TEST(the_status_has_its_own_door)
     T_INT(apply(DEPLOYMENTS "/none/status?fieldManager=watcher", status), 400); /* another name */
 }
 
+#define CRDS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+#define TABS "/apis/example.org/v1/namespaces/default/tabs"
+
+/* Lists of a schema merge by the keys that it names; conflicts are told by owner as everywhere. */
+TEST(custom_resources_are_applied)
+{
+    T_INT(
+        post(
+            CRDS,
+            "{\"metadata\":{\"name\":\"tabs.example.org\"},\"spec\":{\"group\":\"example.org\",\"scope\":"
+            "\"Namespaced\","
+            "\"names\":{\"plural\":\"tabs\",\"kind\":\"Tab\"},\"versions\":[{\"name\":\"v1\",\"served\":true,"
+            "\"storage\":"
+            "true,\"subresources\":{\"status\":{}},\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\",\"properties\":"
+            "{\"spec\":{\"type\":\"object\",\"properties\":{\"count\":{\"type\":\"integer\"},\"list\":{\"type\":"
+            "\"array\","
+            "\"x-kubernetes-list-type\":\"map\",\"x-kubernetes-list-map-keys\":[\"k\"],\"items\":{\"type\":\"object\","
+            "\"required\":[\"k\"],\"properties\":{\"k\":{\"type\":\"string\"},\"v\":{\"type\":\"string\"}}}}}},"
+            "\"status\":{\"type\":\"object\",\"properties\":{\"done\":{\"type\":\"boolean\"}}}}}}}]}}"),
+        201);
+#define TAB(rest) "apiVersion: example.org/v1\nkind: Tab\nmetadata: {name: t}\n" rest "\n"
+    T_INT(apply(TABS "/t?fieldManager=me", TAB("spec: {count: 1, list: [{k: a, v: x}]}")), 201);
+    _cleanup_free_ char *first = revision();
+    T_INT(apply(TABS "/t?fieldManager=me", TAB("spec: {count: 1, list: [{k: a, v: x}]}")), 200);
+    T_STR(text("metadata.resourceVersion"), first);
+    T_INT(apply(TABS "/t?fieldManager=other", TAB("spec: {list: [{k: b, v: z}]}")), 200);
+    T_INT((int)json_array_size(jget(answer.doc, "spec.list")), 2);
+    T_INT(apply(TABS "/t?fieldManager=other", TAB("spec: {count: 2}")), 409);
+    T_STR(text("message"), "Apply failed with 1 conflict: conflict with \"me\": .spec.count");
+    T_INT(apply(TABS "/t?fieldManager=me", TAB("spec: {count: 1}")), 200);
+    T_JSON(jget(answer.doc, "spec"), "{\"count\":1,\"list\":[{\"k\":\"b\",\"v\":\"z\"}]}");
+    T_INT(apply(TABS "/t/status?fieldManager=watcher", TAB("spec: {count: 9}\nstatus: {done: true}")), 200);
+    T_STR(jstr(entry("watcher"), "subresource"), "status");
+    T_JSON(jget(answer.doc, "status"), "{\"done\":true}");
+    T_INT((int)jint(answer.doc, "spec.count", 0), 1);
+}
+
+TEST(ephemeral_containers_are_applied)
+{
+    static const char *const debugger =
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"},\"spec\":{\"ephemeralContainers\":"
+        "[{\"name\":\"debugger\",\"image\":\"i\"}]}}";
+    T_INT(post("/api/v1/namespaces/default/pods",
+               "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}"),
+          201);
+    T_INT(apply("/api/v1/namespaces/default/pods/p/ephemeralcontainers?fieldManager=me", debugger), 200);
+    T_STR(jstr(json_array_get(jget(answer.doc, "spec.ephemeralContainers"), 0), "name"), "debugger");
+    T_STR(jstr(entry("me"), "subresource"), "ephemeralcontainers");
+    _cleanup_free_ char *first = revision();
+    T_INT(apply("/api/v1/namespaces/default/pods/p/ephemeralcontainers?fieldManager=me", debugger), 200);
+    T_STR(text("metadata.resourceVersion"), first);
+}
+
 TEST(what_cannot_be_applied_is_refused)
 {
     static const struct {
@@ -211,6 +264,8 @@ int main(void)
     RUN(defaults_belong_to_nobody);
     RUN(scaling_takes_the_number_over);
     RUN(the_status_has_its_own_door);
+    RUN(custom_resources_are_applied);
+    RUN(ephemeral_containers_are_applied);
     RUN(what_cannot_be_applied_is_refused);
     RUN(ordinary_writes_are_tracked);
     RUN(parts_of_the_cluster_pay_only_where_somebody_looks);

@@ -1,6 +1,10 @@
 /* server/webhooks.h: requests that wait for webhooks, which are served from the same loop, over HTTPS. */
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "base/file.h"
 #include "base/str.h"
+#include "server/inflight.h"
 #include "server_world.h"
 
 #define HOOKS "/apis/admissionregistration.k8s.io/v1"
@@ -208,6 +212,42 @@ TEST(silence_is_what_the_policy_says)
     hook.silent = false;
 }
 
+/* What hangs counts; others, and who repairs clusters, are served meanwhile. */
+TEST(a_user_with_too_much_under_way_is_told_to_wait)
+{
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    T_INT(post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+               "{\"metadata\":{\"name\":\"alice\"},\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":"
+               "\"ClusterRole\",\"name\":\"cluster-admin\"},\"subjects\":[{\"kind\":\"User\",\"apiGroup\":"
+               "\"rbac.authorization.k8s.io\",\"name\":\"alice\"}]}"),
+          201);
+    hook.silent = true;
+    T_INT(configure("validating", "h", "/validate", ",\"timeoutSeconds\":30"), 201);
+    static struct reply hanging[INFLIGHT_MAX];
+    static struct http_call *calls[INFLIGHT_MAX];
+    int asked = hook.asked;
+    extra_header = (struct http_header){"Impersonate-User", "alice"};
+    for (int i = 0; i < INFLIGHT_MAX; i++)
+        calls[i] = call(&hanging[i], world.admin, "POST", CONFIGMAPS, NULL, "application/json",
+                        "{\"metadata\":{\"generateName\":\"hangs-\"}}");
+    uv_timer_start(&world.alarm, on_alarm, TIME_LIMIT_MS, 0);
+    while (hook.asked < asked + INFLIGHT_MAX)
+        uv_run(&world.loop, UV_RUN_ONCE);
+    uv_timer_stop(&world.alarm);
+    T_INT(get(CONFIGMAPS), 429);
+    T_STR(text("reason"), "TooManyRequests");
+    T_STR(answer.retry_after, "1");
+    extra_header = (struct http_header){0};
+    T_INT(get(CONFIGMAPS), 200);
+    for (int i = 0; i < INFLIGHT_MAX; i++)
+        http_call_cancel(calls[i]);
+    T_INT(delete (HOOKS "/validatingwebhookconfigurations/h", NULL), 200);
+    hook.silent = false;
+}
+
 TEST(a_stranger_is_not_trusted)
 {
     _cleanup_free_ char *ca = hook.ca;
@@ -251,6 +291,7 @@ TEST(the_world_ends)
 
 int main(void)
 {
+    signal(SIGPIPE, SIG_IGN); /* as the program does */
     make_world();
     RUN(a_webhook_to_ask);
     RUN(validating_webhooks_may_refuse);
@@ -258,6 +299,7 @@ int main(void)
     RUN(what_acts_on_an_object_is_asked_about);
     RUN(each_of_a_collection_is_asked_about);
     RUN(silence_is_what_the_policy_says);
+    RUN(a_user_with_too_much_under_way_is_told_to_wait);
     RUN(a_stranger_is_not_trusted);
     RUN(configurations_are_checked);
     RUN(the_world_ends);
