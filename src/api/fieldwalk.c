@@ -4,6 +4,7 @@
 #include "api/fieldshape.h"
 #include "base/str.h"
 #include "json/json.h"
+#include "kinds/fields.h"
 
 /* --- building sets --- */
 
@@ -77,9 +78,18 @@ static json_t *node_of_members(const struct field *f, const json_t *map)
     return node;
 }
 
-/* NULL: a list without items, of which nothing can be owned. */
+/* Templates have metadata even where nobody has said a word of it; who owned it as a whole would take away, by not
+ * repeating it, what the server has put in. */
+static bool is_bare_metadata(const struct field *f, const json_t *value)
+{
+    return f && f->sub == meta_fields && json_is_object(value) && !json_object_size(value);
+}
+
+/* NULL: a list without items, or bare metadata, of which nothing can be owned. */
 static json_t *node_of(const struct field *f, const json_t *value)
 {
+    if (is_bare_metadata(f, value))
+        return NULL;
     switch (field_shape(f, value)) {
     case SHAPE_ITEMS:
         return node_of_items(f, value);
@@ -165,7 +175,7 @@ static bool compare_parts(const struct field *f, const json_t *a, const json_t *
 static struct field_changes compare(const struct field *f, bool named, const json_t *a, const json_t *b)
 {
     struct field_changes c = {0};
-    if (a && b && json_equal(a, b))
+    if (a && b ? json_equal(a, b) : is_bare_metadata(f, b ? b : a))
         return c;
     bool parts = compare_parts(f, a, b, &c);
     bool always_there = named && parts && (f->type == F_OBJECT || f->flags & REQ);

@@ -155,6 +155,26 @@ TEST(custom_resources_are_applied)
     T_INT((int)jint(answer.doc, "spec.count", 0), 1);
 }
 
+#define JOBS "/apis/batch/v1/namespaces/default/jobs"
+#define JOB                                                                                                            \
+    "{\"apiVersion\":\"batch/"                                                                                         \
+    "v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"j\"},\"spec\":{\"suspend\":true,\"template\":{\"spec\":"           \
+    "{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}"
+
+/* The labels by which a Job knows its pods are nobody's, also when who made it client-side goes on server-side. */
+TEST(what_the_server_puts_in_stays)
+{
+    T_INT(post(JOBS "?fieldManager=kubectl-client-side-apply", JOB), 201);
+    json_t *entries = json_deep_copy(jget(answer.doc, "metadata.managedFields"));
+    jset_str(json_array_get(entries, 0), "manager", "kubectl");
+    jset_str(json_array_get(entries, 0), "operation", "Apply");
+    _cleanup_json_ json_t *patch = json_pack("{s:{s:o}}", "metadata", "managedFields", entries);
+    _cleanup_free_ char *body = jprint(patch);
+    T_INT(merge(JOBS "/j", body), 200);
+    T_INT(apply(JOBS "/j?fieldManager=kubectl", JOB), 200);
+    T_STR(jstr(jget(answer.doc, "spec.template.metadata.labels"), "job-name"), "j");
+}
+
 TEST(ephemeral_containers_are_applied)
 {
     static const char *const debugger =
@@ -265,6 +285,7 @@ int main(void)
     RUN(scaling_takes_the_number_over);
     RUN(the_status_has_its_own_door);
     RUN(custom_resources_are_applied);
+    RUN(what_the_server_puts_in_stays);
     RUN(ephemeral_containers_are_applied);
     RUN(what_cannot_be_applied_is_refused);
     RUN(ordinary_writes_are_tracked);
