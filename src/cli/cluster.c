@@ -216,10 +216,12 @@ static void nodes_are_known(void *arg)
 
 static void start_ingress(struct cluster *c)
 {
-    struct ingress_node nodes[CLUSTER_NODES_MAX];
+    struct ingress_node nodes[CLUSTER_NODES_MAX * FAMILIES_MAX];
+    size_t n = 0;
     for (int i = 0; i < c->n_nodes; i++)
-        nodes[i] = (struct ingress_node){c->nodes[i].netns_fd, c->nodes[i].ip};
-    const struct ingress_config config = {c->nodes[0].netns_fd, nodes, (size_t)c->n_nodes, c->addresses.dns, RUN_DIR};
+        for (const char *rest = c->nodes[i].ips; ips_next(&rest, nodes[n].ip); n++)
+            nodes[n].netns_fd = c->nodes[i].netns_fd;
+    const struct ingress_config config = {c->nodes[0].netns_fd, nodes, n, c->addresses.dns, RUN_DIR};
     c->ingress = ingress_new(c->loop, c->plane.manager, c->model, &config);
 }
 

@@ -10,7 +10,7 @@
 struct ingress;
 struct ingress_config {
     int netns_fd;                     /* where HAProxy runs; -1: here */
-    const struct ingress_node *nodes; /* listened on; also what Ingresses get as their status. Texts are borrowed */
+    const struct ingress_node *nodes; /* listened on; also what Ingresses get as their status */
     size_t n_nodes;
     const char *dns;     /* the cluster's, for external names; borrowed */
     const char *run_dir; /* files go into its folder `ingress` */

@@ -1,7 +1,6 @@
 /* See listeners.h. */
 #include "ingress/listeners.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,15 +13,21 @@
 static int open_one(const struct ingress_node *node, uint16_t port, struct err *err)
 {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    struct ip ip;
     int on = 1, fd;
-    if (inet_pton(AF_INET, node->ip, &in.sin_addr) != 1)
+    if (!ip_parse(node->ip, &ip))
         return err_set(err, 0, "%s is not an address", node->ip);
+    bool v6 = ip.family == AF_INET6;
+    in.sin_addr = ip.v4;
+    in6.sin6_addr = ip.v6;
     NETNS_SCOPE(node->netns_fd);
-    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = socket(ip.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-        bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0 && listen(fd, BACKLOG) == 0)
+        bind(fd, v6 ? (struct sockaddr *)&in6 : (struct sockaddr *)&in, v6 ? sizeof(in6) : sizeof(in)) == 0 &&
+        listen(fd, BACKLOG) == 0)
         return fd;
-    err_set(err, errno, "listen on %s:%d", node->ip, port);
+    err_set(err, errno, "listen on %s port %d", node->ip, port);
     if (fd >= 0)
         close(fd);
     return -1;

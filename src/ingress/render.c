@@ -181,16 +181,19 @@ static void add_frontend(struct buf *out, const struct ingress_plan *p, const st
 
 static void add_resolvers(struct buf *out, const struct ingress_plan *p, const char *dns)
 {
+    char host[HOST_TEXT_SIZE];
     bool any = false;
     for (struct map_entry *e = NULL; (e = map_next(&p->backends, e));)
         any |= ((const struct ingress_backend *)e->value)->external != NULL;
     if (any)
-        buf_addf(out, "\nresolvers cluster\n    nameserver dns %s:53\n    accepted_payload_size 1232\n", dns);
+        buf_addf(out, "\nresolvers cluster\n    nameserver dns %s:53\n    accepted_payload_size 1232\n",
+                 ip_url_host(dns, host));
 }
 
 /* Counters by Ingress and Service: backends are named so. Servers are left out, most are free slots. */
 static void add_metrics(struct buf *out, const struct ingress_site *site)
 {
+    char host[HOST_TEXT_SIZE];
     if (site->n_nodes)
         buf_addf(out,
                  "\nfrontend metrics\n"
@@ -198,7 +201,7 @@ static void add_metrics(struct buf *out, const struct ingress_site *site)
                  "    http-request set-query scope=global&scope=frontend&scope=backend\n"
                  "    http-request use-service prometheus-exporter if { path /metrics }\n"
                  "    http-request return status 404\n",
-                 site->nodes[0].ip, METRICS_PORT);
+                 ip_url_host(site->nodes[0].ip, host), METRICS_PORT);
 }
 
 /* To HTTPS: always, where asked; else for the hosts for which the Ingress has TLS. */

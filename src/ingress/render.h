@@ -3,10 +3,10 @@
 #include "ingress/plan.h"
 #include "ingress/slots.h"
 
-/* Where requests come in: ports 80 and 443 of a node. */
+/* Where requests come in: ports 80 and 443 of a node's address. A node has an entry for each family. */
 struct ingress_node {
     int netns_fd; /* -1: here */
-    const char *ip;
+    char ip[IP_TEXT_SIZE];
 };
 
 struct ingress_site {
@@ -25,7 +25,7 @@ struct ingress_files {
     struct ingress_file *files;
     size_t n;
 };
-#define INGRESS_FIRST_FD 3 /* HAProxy inherits its sockets: two for each node, from here on */
+#define INGRESS_FIRST_FD 3 /* HAProxy inherits its sockets: two for each of these, from here on */
 #define INGRESS_CONFIG "haproxy.cfg"
 #define INGRESS_PIDFILE "haproxy.pid" /* the master's, written by itself */
 #define INGRESS_SOCKET "haproxy.sock"

@@ -87,7 +87,9 @@ bool slots_update(struct slots *s, const char *backend, const struct svc_port *p
     struct slot_row *row = map_get(&s->rows, backend);
     size_t all = port ? port->n_endpoints : 0;
     _cleanup_free_ size_t *usable = xcalloc(all + 1, sizeof(*usable));
-    size_t n = port ? svc_usable_endpoints(port, false, "", usable) : 0;
+    /* Of one family, IPv4 before IPv6: a pod with an address of each is one server. */
+    int family = all ? port->endpoints[0].ip.family : 0;
+    size_t n = all ? svc_usable_endpoints_of(port, family, false, "", usable) : 0;
     if (!row)
         map_put(&s->rows, backend, row = NEW(struct slot_row));
     bool same_shape = make_room(row, n);

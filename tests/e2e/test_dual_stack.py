@@ -87,6 +87,8 @@ def test_clusters_where_ipv6_is_first(families):
         eventually(lambda: k("exec", "b", "--", "python3", "-c", ask), "the name, from a pod")
         for where in ("k8s-master", None):
             answers(spec["clusterIP"], {"a", "b"}, where)
+        k("create", "ingress", "six", "--rule=six.example/*=web:80")
+        eventually(lambda: curl(url(f"{HOST_LAN6}11"), None, "-H", "Host: six.example").split()[0] in ("a", "b"), "by Ingress")
     finally:
         print(c.log())
         c.remove()
@@ -178,6 +180,17 @@ def test_ways_from_outside(dual):
             answers(i["ip"], {"a", "b"}, where)
     holder = next(n for n in ("k8s-master", "k8s-node1", "k8s-node2") if ingress[1]["ip"] in on_node(n, "ip", "-o", "addr", "show", "eth0").stdout)
     assert " src fd00:172:28:128::1" in on_node(holder, "ip", "route", "get", f"{HOST_LAN6}201").stdout  # a node's own address
+
+
+def test_ingresses_listen_on_both(dual):
+    put(dual, service("behind", ipFamilyPolicy="PreferDualStack"))
+    dual("create", "ingress", "both", "--rule=both.example/*=behind:80")
+    want = [ip for n in (10, 11, 12) for ip in (f"172.28.128.{n}", f"{HOST_LAN6}{n}")]
+    eventually(lambda: [i["ip"] for i in dual.json("get", "ingress", "both")["status"]["loadBalancer"].get("ingress", [])] == want,
+               "the addresses of all nodes")
+    for ip in want:
+        host = ("-H", "Host: both.example")
+        assert {eventually(lambda ip=ip: curl(url(ip), None, *host).split()[0], f"{ip} answers") for _ in range(9)} <= {"a", "b"}
 
 
 def test_names(dual):

@@ -292,9 +292,10 @@ TEST(text_of_the_configuration)
     struct world w;
     struct buf commands = BUF_INIT(0), all = BUF_INIT(0);
     struct ingress_files files, shape;
-    struct svc_endpoint e[2] = {endpoint("10.244.0.5"), endpoint("fd00::5")};
-    const struct svc_port port = {.name = "", .endpoints = e, .n_endpoints = 2};
-    const struct ingress_node nodes[] = {{-1, "172.28.128.10"}, {-1, "172.28.128.11"}};
+    struct svc_endpoint e[2] = {endpoint("10.244.0.5"), endpoint("fd00::5")}; /* one pod */
+    const struct svc_port port = {.name = "", .endpoints = e, .n_endpoints = 2},
+                          six = {.name = "", .endpoints = e + 1, .n_endpoints = 1};
+    const struct ingress_node nodes[] = {{-1, "172.28.128.10"}, {-1, "fd00:172:28:128::10"}};
     const struct ingress_site site = {nodes, 2, "10.96.0.10", "/run/c8s/ingress", 7};
     make(
         &w, NULL,
@@ -308,7 +309,11 @@ TEST(text_of_the_configuration)
             "proxy-read-timeout':'9'}},'spec':{'tls':[{'hosts':['t.test']}],'rules':[" RULE(
                 "t.test", PATH("/", "Prefix", "o")) "," RULE("p.test", PATH("/", "Prefix", "o")) "]}}"));
     for (struct map_entry *b = NULL; (b = map_next(&w.plan.backends, b));)
-        slots_update(&w.slots, b->key, streq(b->key, "d:a:kubia:80") ? &port : NULL, &commands);
+        slots_update(&w.slots, b->key,
+                     streq(b->key, "d:a:kubia:80") ? &port
+                     : streq(b->key, "d:a:foo:80") ? &six
+                                                   : NULL,
+                     &commands);
     ingress_render(&w.plan, &w.slots, &site, true, &files);
     for (size_t i = 0; i < files.n; i++)
         buf_addf(&all, "=== %s\n%s", files.files[i].name, files.files[i].text);
