@@ -6,13 +6,14 @@
 #include "client/controller.h"
 #include "control/control.h"
 #include "lb/lb.h"
+#include "proxy/healthz.h"
 #include "sched/sched.h"
 
 static const char *const component_groups[] = {"system:authenticated", NULL};
 const char *const system_nodes[] = {"system:nodes", "system:authenticated", NULL};
 
 /* What the nodes answer themselves, pods' health and the Ingress controller aside. */
-static const uint16_t own_ports[] = {API_PORT, KUBELET_PORT};
+static const uint16_t own_ports[] = {API_PORT, KUBELET_PORT, HEALTHZ_PORT};
 static struct lb_node_ports own_node_ports = {own_ports, ARRAY_LEN(own_ports)};
 
 static int start_server(struct controlplane *p, uv_loop_t *loop, const struct controlplane_config *config,

@@ -4,10 +4,12 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "cli/commands.h"
 #include "cli/settings.h"
 #include "dns/dns.h"
 #include "lb/lb.h"
+#include "proxy/healthz.h"
 #include "proxy/proxy.h"
 #include "service/acknowledge.h"
 
@@ -107,8 +109,30 @@ static void start_proxies(struct node *n)
         proxy_pair(n->tables[0].proxy, n->tables[1].proxy);
 }
 
+static bool rules_follow(void *arg)
+{
+    const struct node *n = arg;
+    for (int i = 0; i < n->n_tables; i++)
+        if (!n->tables[i].proxy || !proxy_healthy(n->tables[i].proxy))
+            return false;
+    return true;
+}
+
+static void start_healthz(struct node *n)
+{
+    const struct healthz_config config = {.netns_fd = n->netns_fd,
+                                          .node_name = n->name,
+                                          .v6 = strchr(n->ips, ':') != NULL,
+                                          .rules_follow = rules_follow,
+                                          .arg = n};
+    n->healthz = healthz_new(n->loop, &config);
+    if (n->object)
+        healthz_set_node(n->healthz, n->object);
+}
+
 static void stop_proxies(struct node *n)
 {
+    healthz_free(TAKE(n->healthz));
     for (int i = 0; i < n->n_tables; i++)
         proxy_free(TAKE(n->tables[i].proxy));
 }
@@ -117,6 +141,7 @@ void node_services_known(struct node *n)
 {
     n->acknowledger = acknowledger_new(n->client, n->name);
     start_proxies(n);
+    start_healthz(n);
     dns_set_complete(n->dns);
 }
 
@@ -130,6 +155,18 @@ static void on_lost(void *arg, const char *node, bool lost)
             proxy_avoid(n->tables[i].proxy, node, lost);
 }
 
+static void on_node(void *arg, struct object *old, struct object *obj)
+{
+    struct node *n = arg;
+    (void)old;
+    if (!obj || !streq(obj->name, n->name))
+        return;
+    json_decref(n->object);
+    n->object = object_json(obj);
+    if (n->healthz)
+        healthz_set_node(n->healthz, n->object);
+}
+
 void node_nodes_known(struct node *n, struct informer *nodes)
 {
     char ip[IP_TEXT_SIZE];
@@ -141,6 +178,7 @@ void node_nodes_known(struct node *n, struct informer *nodes)
                                  .lost = on_lost,
                                  .lost_arg = n};
     struct err err;
+    informer_on_change(nodes, on_node, n);
     n->lb = lb_new(n->loop, n->model, nodes, &lb, &err);
     if (!n->lb)
         log_error("node %s announces no load balancers: %s", n->name, err.msg);
@@ -177,5 +215,6 @@ void node_stop(struct node *n)
     free(n->name);
     free(n->ips);
     free(n->ifname);
+    json_decref(n->object);
     *n = (struct node){0};
 }

@@ -38,6 +38,8 @@ struct node {
         uint64_t applied; /* revision of the objects it holds */
     } tables[FAMILIES_MAX];
     int n_tables;
+    struct healthz *healthz;
+    json_t *object;                    /* the Node, as the API has it; NULL: not known yet */
     struct acknowledger *acknowledger; /* says when the rules are those of an ending pod */
     struct lb *lb;
 };

@@ -25,16 +25,21 @@ struct kernel {
 
 static pthread_mutex_t nft_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* A window that conntrack thinks exceeded must not make a packet pass untranslated (kubernetes#74839); where the
- * setting cannot be written, that rare reset is all that is lost. */
-static void be_liberal(void)
+/* A window that conntrack thinks exceeded must not make a packet pass untranslated (kubernetes#74839). A connection
+ * that one side has closed may go on for an hour, one on which nothing comes for a day: kube-proxy's
+ * --conntrack-tcp-timeout-*. Where a setting cannot be written, the kernel's is what there is. */
+static void set_conntrack(void)
 {
-    int fd = open("/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal", O_WRONLY | O_CLOEXEC);
-    if (fd >= 0 && write(fd, "1", 1) < 0) {
-        /* see above */
+    static const struct {
+        const char *name, *value;
+    } settings[] = {{"tcp_be_liberal", "1"}, {"tcp_timeout_close_wait", "3600"}, {"tcp_timeout_established", "86400"}};
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        _cleanup_free_ char *path = xasprintf("/proc/sys/net/netfilter/nf_conntrack_%s", settings[i].name);
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd >= 0 && write(fd, settings[i].value, strlen(settings[i].value)) < 0) {
+            /* see above */
+        }
     }
-    if (fd >= 0)
-        close(fd);
 }
 
 struct kernel *kernel_new(int netns_fd, int family, struct err *err)
@@ -45,7 +50,7 @@ struct kernel *kernel_new(int netns_fd, int family, struct err *err)
     {
         NETNS_SCOPE(k->netns_fd);
         k->nft = nft_ctx_new(NFT_CTX_DEFAULT);
-        be_liberal();
+        set_conntrack();
     }
     if (!k->nft) {
         err_set(err, 0, "nftables: no context");

@@ -231,9 +231,14 @@ static int parse_config(struct proxy *p, const struct proxy_config *c, struct er
     return 0;
 }
 
+bool proxy_healthy(const struct proxy *p)
+{
+    return !p->retry_ms;
+}
+
 static bool rules_are_applied(void *arg)
 {
-    return !((const struct proxy *)arg)->retry_ms;
+    return proxy_healthy(arg);
 }
 
 struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_config *config, struct err *err)

@@ -31,5 +31,7 @@ void proxy_pair(struct proxy *a, struct proxy *b);
 void proxy_avoid(struct proxy *p, const char *node, bool avoid);
 /* The kernel has all that the model has. */
 bool proxy_settled(const struct proxy *p);
+/* The kernel took what it was last given. */
+bool proxy_healthy(const struct proxy *p);
 /* The table is gone afterwards; a missing one is fine. */
 void proxy_teardown(int netns_fd);

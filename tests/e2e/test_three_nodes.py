@@ -337,6 +337,12 @@ def test_node_ports(kubia):
     for where in everywhere():
         for address in NODES.values():
             sees_all(f"http://{address}:30123", pods, where, "You've hit ")
+    for node, address in NODES.items():  # what kube-proxy says of itself
+        assert curl("http://localhost:10249/proxyMode", node) == "nftables"
+        assert '"nodeEligible": true' in curl(f"http://{address}:10256/healthz")
+        kubectl("taint", "node", node, "ToBeDeletedByClusterAutoscaler=1:PreferNoSchedule")
+        eventually(lambda: '"nodeEligible": false' in curl(f"http://{address}:10256/healthz"), f"{node} is not for new traffic")
+        kubectl("taint", "node", node, "ToBeDeletedByClusterAutoscaler-")
     taken = kubectl.fails("create", "service", "nodeport", "another", "--tcp=80:8080", "--node-port=30123")
     assert "spec.ports[0].nodePort: Invalid value: 30123: provided port is already allocated" in taken
     outside = kubectl.fails("create", "service", "nodeport", "another", "--tcp=80:8080", "--node-port=80")

@@ -1,4 +1,6 @@
-/* proxy/health: what is said at a Service's healthCheckNodePort, over loopback. */
+/* proxy/health, proxy/healthz: what is said at a Service's healthCheckNodePort, and of the proxy itself, over the
+ * loopback interface of a namespace of the test's own. Needs root. */
+#include <sched.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -7,7 +9,9 @@
 #include "http/http.h"
 #include "json/json.h"
 #include "proxy/health.h"
+#include "proxy/healthz.h"
 #include "t.h"
+#include "doc.h"
 
 static uv_loop_t loop;
 static bool healthy = true;
@@ -45,16 +49,21 @@ static void on_done(void *arg, const struct err *err)
     ((struct answer *)arg)->done = true;
 }
 
-static struct answer ask(int port)
+static struct answer ask_for(int port, const char *target)
 {
     static const struct http_call_handler handler = {.head = on_head, .data = on_data, .done = on_done};
     const struct http_call_spec spec = {
-        .netns_fd = -1, .ip = "127.0.0.1", .port = port, .method = "GET", .target = "/", .timeout_ms = 10000};
+        .netns_fd = -1, .ip = "127.0.0.1", .port = port, .method = "GET", .target = target, .timeout_ms = 10000};
     struct answer a = {.body = BUF_INIT(0)};
     http_call_start(&loop, &spec, &handler, &a);
     while (!a.done)
         uv_run(&loop, UV_RUN_ONCE);
     return a;
+}
+
+static struct answer ask(int port)
+{
+    return ask_for(port, "/");
 }
 
 static void expect(int port, int code, const char *weight, const char *body)
@@ -127,10 +136,56 @@ TEST(only_ready_pods_of_the_node_count)
     health_free(h);
 }
 
+/* code 0: nobody there; part: of the body. */
+static void says(int port, const char *target, int code, const char *part)
+{
+    struct answer a = ask_for(port, target);
+    T_INT(a.code, code);
+    if (!strstr(buf_str(&a.body), part))
+        T_FAIL("%s: %s", target, buf_str(&a.body));
+    buf_done(&a.body);
+}
+
+TEST(the_proxy_says_how_it_is)
+{
+    const struct healthz_config config = {.netns_fd = -1, .node_name = "n1", .rules_follow = proxy_is_healthy};
+    struct healthz *h = healthz_new(&loop, &config);
+    says(HEALTHZ_PORT, "/healthz", 200, "\"nodeEligible\": true}");
+    says(HEALTHZ_PORT, "/livez", 200, "\"currentTime\": \"2");
+    says(HEALTHZ_PORT, "/", 404, "404");
+    says(PROXY_MODE_PORT, "/proxyMode", 200, "nftables");
+    says(PROXY_MODE_PORT, "/healthz", 200, "ok");
+    says(PROXY_MODE_PORT, "/metrics", 404, "404");
+
+    _cleanup_json_ json_t *tainted = t_doc("{'spec':{'taints':[{'key':'ToBeDeletedByClusterAutoscaler'}]}}"),
+                          *going = t_doc("{'metadata':{'deletionTimestamp':'2026-01-01T00:00:00Z'}}"),
+                          *plain = t_doc("{'spec':{'taints':[{'key':'x'}]}}");
+    healthz_set_node(h, tainted); /* nothing new is to be sent here, though the rules are right */
+    says(HEALTHZ_PORT, "/healthz", 503, "\"nodeEligible\": false}");
+    says(HEALTHZ_PORT, "/livez", 200, "lastUpdated");
+    healthz_set_node(h, going);
+    says(HEALTHZ_PORT, "/healthz", 503, "\"nodeEligible\": false}");
+    healthz_set_node(h, plain);
+    healthy = false;
+    says(HEALTHZ_PORT, "/healthz", 503, "\"nodeEligible\": true}");
+    says(HEALTHZ_PORT, "/livez", 503, "lastUpdated");
+    healthy = true;
+    says(HEALTHZ_PORT, "/healthz", 200, "lastUpdated");
+    healthz_free(h);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    says(HEALTHZ_PORT, "/healthz", 0, "");
+}
+
 int main(void)
 {
+    if (unshare(CLONE_NEWNET) < 0 || system("ip link set lo up") != 0) {
+        perror("test_health needs root and a namespace of its own");
+        return 1;
+    }
     uv_loop_init(&loop);
     RUN(only_ready_pods_of_the_node_count);
+    RUN(the_proxy_says_how_it_is);
     uv_run(&loop, UV_RUN_DEFAULT);
     T_INT(uv_loop_close(&loop), 0);
     return DONE();

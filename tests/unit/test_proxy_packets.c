@@ -295,6 +295,12 @@ TEST(no_endpoints_means_refused)
     T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "refused");
     T_STR(ask(NODE, SOCK_STREAM, VIP, 80), "refused");
     T_STR(ask(OUTSIDE, SOCK_STREAM, VIP, 80), "refused");
+    service(LB(",'externalIPs':['" EXT_IP "']"));
+    settle();
+    for (const char *const *ip = (const char *const[]){LB_IP, EXT_IP, NULL}; *ip; ip++)
+        for (int place = POD_CLIENT; place < N_PLACES; place++)
+            T_STR(ask(place, SOCK_STREAM, *ip, 80), "refused");
+    service(CLUSTER);
     endpoints("b");
     T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "b<" CLIENT);
 }
@@ -563,6 +569,16 @@ TEST(types_change_in_every_direction)
         }
 }
 
+TEST(connections_are_kept_as_long_as_upstream_keeps_them)
+{
+    static const char *const settings[] = {"close_wait 3600", "established 86400"};
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        _cleanup_free_ char *check =
+            xasprintf("set -- %s; [ $(cat /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_$1) = $2 ]", settings[i]);
+        T_INT(system(check), 0);
+    }
+}
+
 TEST(load_balancer_source_ranges)
 {
     service(LB(""));
@@ -774,6 +790,7 @@ int main(void)
     RUN(internal_traffic_policy_local);
     RUN(hints_keep_traffic_near);
     RUN(types_change_in_every_direction);
+    RUN(connections_are_kept_as_long_as_upstream_keeps_them);
     RUN(load_balancer_source_ranges);
     RUN(session_affinity);
     RUN(more_endpoints_than_exact_chains);
