@@ -61,11 +61,15 @@ static bool tolerates(const struct decision *d, const struct sched_node *n, stru
     return true;
 }
 
-/* Usually the not-ready taint speaks first; this is for the moment before it is there. */
+/* What taints say is said already; this is for the moment before they are there. */
 static bool is_ready(const struct decision *d, const struct sched_node *n, struct refusals *why)
 {
-    (void)d;
-    return n->ready || refuse(why, "node(s) were not ready");
+    if (n->ready || jfind(n->taints, "key", "node.kubernetes.io/not-ready") ||
+        jfind(n->taints, "key", "node.kubernetes.io/unreachable"))
+        return true;
+    _cleanup_json_ json_t *taint =
+        json_pack("{s:s, s:s}", "key", "node.kubernetes.io/not-ready", "effect", "NoSchedule");
+    return taint_is_tolerated(taint, tolerations(d->pod)) || refuse(why, "node(s) were not ready");
 }
 
 static bool matches_affinity(const struct decision *d, const struct sched_node *n, struct refusals *why)
