@@ -19,7 +19,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import harness
-from harness import Cluster
+from harness import Cluster, condition
 
 
 IDLE_SECONDS = 20  # long enough for two heartbeats
@@ -137,7 +137,7 @@ def measure_deployments(api, n):
         began = time.monotonic()
         api("POST", "/apis/apps/v1/namespaces/default/deployments", deployment(name, 1))
         for event in next_event:
-            if harness.condition(event["object"], "Ready") == "True":
+            if condition(event["object"], "Ready") == "True":
                 break
         ready.append(milliseconds(began))
         first_answer(ip)
@@ -162,7 +162,7 @@ def measure_services(api, n):
     """create Service for a running pod -> first answer through its ClusterIP."""
     api("POST", "/apis/apps/v1/namespaces/default/deployments", deployment("target", 1))
     events = api.watch("/api/v1/namespaces/default/pods?labelSelector=app%3Dtarget")
-    while harness.condition(next(events)["object"], "Ready") != "True":
+    while condition(next(events)["object"], "Ready") != "True":
         pass
     ip = api("GET", "/api/v1/namespaces/default/pods?labelSelector=app%3Dtarget")["items"][0]["status"]["podIP"]
     first_answer(ip)

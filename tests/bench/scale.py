@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Thousands of pods on simulated nodes: objects without an agent behind them. How many pods a second get a node, and what one more
-Deployment costs when all of them are there."""
+"""Thousands of pods on simulated nodes: objects with a heartbeat and no agent behind them. How many pods a second get a node, and
+what one more Deployment costs, in time and in the server's processor time, when all of them are there."""
 import argparse
 import json
 import threading
@@ -11,16 +11,31 @@ from first_light import Api, Cluster
 
 TAINT = {"key": "simulated", "effect": "NoSchedule"}
 NAMESPACE = "/api/v1/namespaces/default"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+HEARTBEAT_SECONDS = 15  # for each node; without any for 40 s a node is given up
+PATIENCE = 300  # seconds for each step
 
 
-def make_nodes(api, n):
-    for i in range(n):
-        labels = {"kubernetes.io/hostname": f"sim-{i}", "topology.kubernetes.io/zone": f"z{i % 3}", "simulated": "yes"}
+def make_nodes(api, names):
+    for i, name in enumerate(names):
+        labels = {"kubernetes.io/hostname": name, "topology.kubernetes.io/zone": f"z{i % 3}", "simulated": "yes"}
         spec = {"taints": [TAINT], "podCIDR": f"100.{64 + i // 256}.{i % 256}.0/24"}  # outside of what the cluster gives away
-        made = api("POST", "/api/v1/nodes", {"metadata": {"name": f"sim-{i}", "labels": labels}, "spec": spec})
-        made["status"] = {"allocatable": {"cpu": "64", "memory": "256Gi", "pods": "110"},
-                          "conditions": [{"type": "Ready", "status": "True"}]}
-        api("PUT", f"/api/v1/nodes/sim-{i}/status", made)
+        api("POST", "/api/v1/nodes", {"metadata": {"name": name, "labels": labels}, "spec": spec, "status": {
+            "allocatable": {"cpu": "64", "memory": "256Gi", "pods": "110"},
+            "conditions": [{"type": "Ready", "status": "True"}]}})
+
+
+def beat(api, names, stop):
+    """As the kubelets do: every node's lease in turn, evenly over the time."""
+    known = set()
+    while True:
+        for name in names:
+            if stop.wait(HEARTBEAT_SECONDS / len(names)):
+                return
+            now = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())
+            lease = {"metadata": {"name": name}, "spec": {"holderIdentity": name, "leaseDurationSeconds": 40, "renewTime": now}}
+            api("PUT" if name in known else "POST", LEASES + (f"/{name}" if name in known else ""), lease)
+            known.add(name)
 
 
 def deployment(name, replicas):
@@ -31,47 +46,64 @@ def deployment(name, replicas):
     return made
 
 
-def wait_for_nodes(answer, n, prefix):
-    """Reads a watch until n pods of the Deployments have a node."""
-    seen = set()
-    for line in answer:
-        pod = json.loads(line)["object"]
-        if pod["metadata"].get("labels", {}).get("app", "").startswith(prefix) and pod["spec"].get("nodeName"):
-            seen.add(pod["metadata"]["name"])
-            if len(seen) == n:
+class Placed:
+    """Counts pods of the Deployments with a prefix that have a node, from now on."""
+
+    def __init__(self, api, prefix):
+        version = api("GET", f"{NAMESPACE}/pods?limit=1")["metadata"]["resourceVersion"]
+        connection = api.connect()
+        connection.timeout = PATIENCE
+        connection.request("GET", f"{NAMESPACE}/pods?watch=1&resourceVersion={version}")
+        self.events, self.prefix, self.seen = connection.getresponse(), prefix, set()
+
+    def wait(self, n):
+        end = time.monotonic() + PATIENCE
+        for line in self.events:
+            pod = json.loads(line)["object"]
+            if pod["metadata"].get("labels", {}).get("app", "").startswith(self.prefix) and pod["spec"].get("nodeName"):
+                self.seen.add(pod["metadata"]["name"])
+            if len(self.seen) == n:
                 return
+            if time.monotonic() > end:
+                break
+        raise SystemExit(f"{len(self.seen)} of {n} pods got a node within {PATIENCE} s")
 
 
-def timed(api, prefix, deployments, replicas):
-    """Seconds from the first Deployment until the last pod has a node."""
-    version = api("GET", f"{NAMESPACE}/pods?limit=1")["metadata"]["resourceVersion"]
-    connection = api.connect()
-    connection.request("GET", f"{NAMESPACE}/pods?watch=1&resourceVersion={version}")
-    waiting = threading.Thread(target=wait_for_nodes, args=(connection.getresponse(), deployments * replicas, prefix), daemon=True)
-    waiting.start()
-    start = time.monotonic()
+def timed(api, pid, prefix, deployments, replicas):
+    """Seconds from the first Deployment until the last pod has a node, and the server's processor seconds."""
+    placed, used, start = Placed(api, prefix), first_light.cpu_seconds(pid), time.monotonic()
     for i in range(deployments):
         api("POST", "/apis/apps/v1/namespaces/default/deployments", deployment(f"{prefix}-{i}", replicas))
-    waiting.join(600)
-    assert not waiting.is_alive(), "not all pods got a node"
-    return time.monotonic() - start
+    placed.wait(deployments * replicas)
+    return time.monotonic() - start, first_light.cpu_seconds(pid) - used
+
+
+def measure(nodes, pods):
+    cluster, stop = Cluster(), threading.Event()
+    cluster.up()
+    try:
+        api, pid, names = Api(cluster), cluster.pid(), [f"sim-{i}" for i in range(nodes)]
+        make_nodes(api, names)
+        beats = threading.Thread(target=beat, args=(Api(cluster), names, stop), daemon=True)
+        beats.start()
+        seconds, cpu = timed(api, pid, "many", pods // 100, 100)
+        more = [timed(api, pid, f"more{i}", 1, 1) for i in range(10)]
+        memory, _ = first_light.rss_of_cluster(cluster)
+        print(f"{nodes:6} {pods:7} {pods / seconds:12.0f}/s {1e6 * cpu / pods:12.0f} us {1000 * sorted(more)[5][0]:12.1f} ms "
+              f"{1000 * sum(m[1] for m in more) / 10:12.1f} ms {memory:9.1f} MB", flush=True)
+    finally:
+        stop.set()
+        cluster.remove()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--nodes", type=int, default=1000)
+    parser.add_argument("--nodes", type=int, nargs="*", default=[100, 1000])
     parser.add_argument("--pods", type=int, default=10000)
     options = parser.parse_args()
-    cluster = Cluster()
-    cluster.up()
-    try:
-        api = Api(cluster)
-        make_nodes(api, options.nodes)
-        seconds = timed(api, "many", options.pods // 100, 100)
-        print(json.dumps({"nodes": options.nodes, "pods": options.pods, "pods_per_second": round(options.pods / seconds),
-                          "one_more_pod_ms": round(1000 * min(timed(api, f"more{i}", 1, 1) for i in range(5)), 1)}))
-    finally:
-        cluster.remove()
+    print(" nodes    pods   given a node   cpu for each   one more pod  cpu for it       memory")
+    for nodes in options.nodes:
+        measure(nodes, options.pods)
 
 
 if __name__ == "__main__":
