@@ -207,6 +207,51 @@ TEST(on_delete_waits_for_somebody_and_failed_pods_are_replaced)
     bench_free(b);
 }
 
+/* As an agent that can end pods but cannot start the new ones. */
+static void let_pods_go(struct bench *b)
+{
+    struct map_entry *cursor = NULL;
+    for (struct object *o; (o = fake_next(b->fake, &kind_pod, &cursor));) {
+        _cleanup_json_ json_t *pod = object_json(o);
+        if (!jget(pod, "metadata.deletionTimestamp"))
+            continue;
+        _cleanup_object_ struct object *kept = object_ref(o);
+        fake_delete(b->fake, &kind_pod, o->ns, o->name);
+        return;
+    }
+}
+
+TEST(going_back_restarts_nobody_without_need)
+{
+    struct bench *b = cluster(2);
+    static const char *const nodes[] = {"n1", "n2", "n3"};
+    char *uids[ARRAY_LEN(nodes)];
+    for (size_t i = 0; i < ARRAY_LEN(nodes); i++)
+        node(b, nodes[i], "", "");
+    daemon_set(b, "v1", ROLLING("1", "0"), "");
+    run(b);
+    for (size_t i = 0; i < ARRAY_LEN(nodes); i++)
+        uids[i] = xstrdup(pod_on(b, nodes[i])->uid);
+    daemon_set(b, "broken", ROLLING("1", "0"), "");
+    bench_run_with(b, let_pods_go, true);
+    int replaced = 0;
+    for (size_t i = 0; i < ARRAY_LEN(nodes); i++)
+        replaced += !pod_on(b, nodes[i]);
+    T_INT(replaced, 1); /* its successor has no node yet */
+    daemon_set(b, "v1", ROLLING("1", "0"), "");
+    run(b);
+    int kept = 0;
+    for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
+        kept += streq(pod_on(b, nodes[i])->uid, uids[i]);
+        free(uids[i]);
+    }
+    T_INT(kept, 2);
+    _cleanup_json_ json_t *s = status(b);
+    T_INT(jint(s, "updatedNumberScheduled", 0), 3);
+    T_INT(jint(s, "numberAvailable", 0), 3);
+    bench_free(b);
+}
+
 TEST(daemons_get_their_tolerations_and_their_node)
 {
     _cleanup_json_ json_t *template = json_loads("{\"hostNetwork\":true,\"tolerations\":[{\"key\":\"x\"}]}", 0, NULL);
@@ -228,6 +273,7 @@ int main(void)
     RUN(one_pod_on_every_node_that_fits);
     RUN(an_update_stays_within_its_limits);
     RUN(on_delete_waits_for_somebody_and_failed_pods_are_replaced);
+    RUN(going_back_restarts_nobody_without_need);
     RUN(daemons_get_their_tolerations_and_their_node);
     return DONE();
 }

@@ -324,6 +324,27 @@ TEST(a_successor_of_the_same_name_frees_the_pods_as_well)
     bench_free(b);
 }
 
+TEST(pods_are_adopted_and_released)
+{
+    struct bench *b = cluster(11);
+    percent_failing = -1;
+    job(b, "\"completions\":2,\"parallelism\":1,\"backoffLimit\":6");
+    run(b);
+    struct map_entry *cursor = NULL;
+    _cleanup_free_ char *name = xstrdup(fake_next(b->fake, &kind_pod, &cursor)->name);
+    fake_edit(b->fake, &kind_pod, "a", name, "{\"metadata\":{\"ownerReferences\":null}}");
+    run(b);
+    _cleanup_json_ json_t *adopted = fake_json(b->fake, &kind_pod, "a", name);
+    T_STR(jstr(json_array_get(jget(adopted, "metadata.ownerReferences"), 0), "name"), "j");
+    T_INT(fake_count(b->fake, &kind_pod), 1);
+    fake_edit(b->fake, &kind_pod, "a", name, "{\"metadata\":{\"labels\":null}}");
+    run(b);
+    _cleanup_json_ json_t *released = fake_json(b->fake, &kind_pod, "a", name);
+    T_TRUE(!jget(released, "metadata.ownerReferences"));
+    T_INT(fake_count(b->fake, &kind_pod), 2);
+    bench_free(b);
+}
+
 TEST(indexes_are_written_in_ranges)
 {
     static const struct {
@@ -358,6 +379,7 @@ int main(void)
     RUN(suspended_and_shrunk_ones_give_their_pods_up_uncounted);
     RUN(a_finished_job_expires_and_its_pods_are_free);
     RUN(a_successor_of_the_same_name_frees_the_pods_as_well);
+    RUN(pods_are_adopted_and_released);
     RUN(indexes_are_written_in_ranges);
     return DONE();
 }

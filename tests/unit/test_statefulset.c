@@ -135,6 +135,101 @@ TEST(on_delete_waits_and_numbers_may_start_later)
     bench_free(b);
 }
 
+static void set_ready(struct bench *b, const char *name, bool ready)
+{
+    if (ready)
+        bench_make_ready(b, "a", name, "n1", 1);
+    else
+        fake_edit(b->fake, &kind_pod, "a", name,
+                  "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\"}]}}");
+    bench_run(b);
+}
+
+static bool is_there(struct bench *b, const char *name)
+{
+    _cleanup_json_ json_t *pod = fake_json(b->fake, &kind_pod, "a", name);
+    return pod && !jget(pod, "metadata.deletionTimestamp");
+}
+
+TEST(scaling_halts_while_a_pod_is_unwell)
+{
+    struct bench *b = cluster(5);
+    b->agent = false;
+    set(b, 3, "v1", "");
+    bench_run(b);
+    T_INT(fake_count(b->fake, &kind_pod), 1);
+    set_ready(b, "w-0", true);
+    T_INT(fake_count(b->fake, &kind_pod), 2);
+    set_ready(b, "w-0", false);
+    set_ready(b, "w-1", true);
+    T_TRUE(!is_there(b, "w-2"));
+    set_ready(b, "w-0", true);
+    set_ready(b, "w-2", true);
+    T_INT(number(b, "status.readyReplicas"), 3);
+    set_ready(b, "w-0", false);
+    set(b, 1, "v1", "");
+    bench_run(b);
+    T_TRUE(is_there(b, "w-1") && is_there(b, "w-2"));
+    set_ready(b, "w-0", true);
+    T_TRUE(is_there(b, "w-1") && !is_there(b, "w-2"));
+    bench_free(b);
+}
+
+TEST(parallel_ones_wait_for_nobody)
+{
+    struct bench *b = cluster(6);
+    b->agent = false;
+    set(b, 3, "v1", ",\"podManagementPolicy\":\"Parallel\"");
+    bench_run(b);
+    T_TRUE(is_there(b, "w-0") && is_there(b, "w-1") && is_there(b, "w-2"));
+    T_INT(number(b, "status.readyReplicas"), 0);
+    set(b, 1, "v1", ",\"podManagementPolicy\":\"Parallel\"");
+    bench_run(b);
+    T_TRUE(is_there(b, "w-0") && !is_there(b, "w-1") && !is_there(b, "w-2"));
+    bench_free(b);
+}
+
+TEST(the_next_waits_until_this_one_is_available)
+{
+    struct bench *b = cluster(7);
+    set(b, 2, "v1", ",\"minReadySeconds\":30");
+    bench_run(b);
+    T_TRUE(is_there(b, "w-0") && !is_there(b, "w-1"));
+    T_INT(number(b, "status.readyReplicas"), 1);
+    T_INT(number(b, "status.availableReplicas"), 0);
+    bench_now += 31 * 1000000;
+    controllers_tick(b->cs);
+    bench_run(b);
+    T_TRUE(is_there(b, "w-1"));
+    T_INT(number(b, "status.availableReplicas"), 1);
+    bench_free(b);
+}
+
+TEST(evicted_pods_return_and_old_templates_too)
+{
+    struct bench *b = cluster(8);
+    set(b, 2, "v1", "");
+    bench_run(b);
+    _cleanup_json_ json_t *before = fake_json(b->fake, &kind_pod, "a", "w-0");
+    fake_edit(b->fake, &kind_pod, "a", "w-0", "{\"status\":{\"phase\":\"Failed\",\"reason\":\"Evicted\"}}");
+    bench_run(b);
+    _cleanup_json_ json_t *after = fake_json(b->fake, &kind_pod, "a", "w-0");
+    T_TRUE(bench_pod_is_ready(after) && !streq(jstr(before, "metadata.uid"), jstr(after, "metadata.uid")));
+
+    _cleanup_json_ json_t *first = fake_json(b->fake, &kind_statefulset, "a", "w");
+    static const char *const images[] = {"v2", "v3", "v1"};
+    for (size_t i = 0; i < ARRAY_LEN(images); i++) {
+        set(b, 2, images[i], "");
+        bench_run(b);
+        T_STR(image_of(b, "w-0"), images[i]);
+    }
+    _cleanup_json_ json_t *last = fake_json(b->fake, &kind_statefulset, "a", "w");
+    T_STR(jstr(last, "status.updateRevision"), jstr(last, "status.currentRevision"));
+    T_TRUE(jstr(first, "status.updateRevision") != NULL);
+    T_INT(fake_count(b->fake, &kind_controllerrevision), 2); /* the one in use and a history of one */
+    bench_free(b);
+}
+
 #define CLAIMS(policy)                                                                                                 \
     ",\"persistentVolumeClaimRetentionPolicy\":{" policy                                                               \
     "},\"volumeClaimTemplates\":[{\"metadata\":{\"name\":\"data\"},"                                                   \
@@ -189,5 +284,9 @@ int main(void)
     RUN(pods_come_and_go_in_order);
     RUN(a_partition_keeps_the_lower_ones);
     RUN(on_delete_waits_and_numbers_may_start_later);
+    RUN(scaling_halts_while_a_pod_is_unwell);
+    RUN(parallel_ones_wait_for_nobody);
+    RUN(the_next_waits_until_this_one_is_available);
+    RUN(evicted_pods_return_and_old_templates_too);
     return DONE();
 }

@@ -338,6 +338,18 @@ TEST(creation_starts_slowly)
     controller(b, 100);
     bench_run(b);
     T_TRUE(b->fake->refused <= 4); /* a pod, a status, their Events: the first failure stops the burst */
+    b->fake->fail_percent = 50;
+    _cleanup_json_ json_t *failing = NULL;
+    for (int i = 0; i < 50 && !condition(failing, "ReplicaFailure", "status"); i++) {
+        bench_now += 1000000;
+        controllers_tick(b->cs);
+        bench_run(b);
+        json_decref(failing);
+        failing = fake_json(b->fake, &kind_replicationcontroller, "a", "rc");
+    }
+    T_STR(condition(failing, "ReplicaFailure", "status"), "True");
+    T_STR(condition(failing, "ReplicaFailure", "reason"), "FailedCreate");
+    T_STR(condition(failing, "ReplicaFailure", "message"), "no luck");
     b->fake->fail_percent = 0;
     for (int i = 0; i < 20; i++) {
         bench_now += 60 * 1000000;
