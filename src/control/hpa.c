@@ -18,7 +18,7 @@
 
 #define ROUND_MS 15000
 
-enum stage { AT_REST, SCALE_ASKED, SCALE_KNOWN, METRICS_ASKED, METRICS_KNOWN };
+enum stage { AT_REST, SCALE_ASKED, SCALE_KNOWN, METRICS_ASKED, METRICS_KNOWN, RESCALE_ASKED, RESCALE_KNOWN };
 
 struct autoscalers {
     struct controller *controller;
@@ -34,6 +34,10 @@ struct round {
     int code;        /* of the answer about the scale */
     json_t *scale;   /* or the Status */
     json_t *metrics; /* PodMetrics by name */
+    /* What was decided, until the target has taken it or not. */
+    json_t *status; /* of the autoscaler, as it shall be then */
+    int64_t from, to;
+    char *why, *refusal; /* refusal: NULL when it was taken */
     struct hpa_memory memory;
 };
 
@@ -50,6 +54,9 @@ static void round_free(void *p)
     struct round *r = p;
     json_decref(r->scale);
     json_decref(r->metrics);
+    json_decref(r->status);
+    free(r->why);
+    free(r->refusal);
     hpa_memory_done(&r->memory);
     free(r);
 }
@@ -138,6 +145,27 @@ static void ask_metrics(struct autoscalers *all, struct round *r, const json_t *
     client->ops->list(client, &kind_podmetrics, path, on_metrics, question_new(all, doc));
 }
 
+static void on_rescaled(void *arg, int code, const json_t *body)
+{
+    struct question *q = arg;
+    struct round *r = round_of(q, RESCALE_ASKED);
+    if (r) {
+        r->refusal = code == 200 ? NULL : xstrdup(jstr_or(body, "message", "no answer"));
+        r->stage = RESCALE_KNOWN;
+    }
+    question_done(q);
+}
+
+static void ask_rescale(struct autoscalers *all, struct round *r, const json_t *doc)
+{
+    struct client *client = controller_client(all->controller);
+    _cleanup_json_ json_t *patch = json_pack("{s:{s:I}}", "spec", "replicas", (json_int_t)r->to);
+    r->stage = RESCALE_ASKED;
+    client_patch(client, target_kind(doc), jstr(doc, "metadata.namespace"),
+                 jstr_or(doc, "spec.scaleTargetRef.name", ""), "scale", PATCH_MERGE, patch, on_rescaled,
+                 question_new(all, doc));
+}
+
 /* --- the status --- */
 
 struct outcome {
@@ -213,20 +241,6 @@ static bool compute(struct autoscalers *all, const struct round *r, struct outco
     return false;
 }
 
-static void write_scale(struct outcome *o, struct round *r, int64_t from, int64_t to, const char *why)
-{
-    char now[TIME_TEXT_SIZE];
-    _cleanup_json_ json_t *patch = json_pack("{s:{s:I}}", "spec", "replicas", (json_int_t)to);
-    _cleanup_free_ char *message =
-        xasprintf("the HPA controller was able to update the target scale to %lld", (long long)to);
-    controller_patch(o->c, target_kind(o->doc), jstr(o->doc, "metadata.namespace"),
-                     jstr_or(o->doc, "spec.scaleTargetRef.name", ""), "scale", PATCH_MERGE, patch);
-    controller_event(o->c, o->doc, "Normal", "SuccessfulRescale", "New size: %lld; reason: %s", (long long)to, why);
-    set_condition(o, "AbleToScale", true, "SucceededRescale", message);
-    jset_str(o->status, "lastScaleTime", time_format(controller_now_usec(o->c), now));
-    hpa_remember_change(&r->memory, from, to, controller_mono_ms(o->c));
-}
-
 /* By the metrics, as fast as it may go; *ret_why says what moved it. */
 static int64_t follow_metrics(struct autoscalers *all, struct round *r, struct outcome *o, int64_t current,
                               char **ret_why)
@@ -261,27 +275,57 @@ static int64_t desired(struct autoscalers *all, struct round *r, struct outcome 
     return follow_metrics(all, r, o, current, ret_why);
 }
 
+static void report(struct outcome *o)
+{
+    patch_status(o->c, &kind_autoscaler, o->doc, o->status);
+    json_decref(o->status);
+}
+
 static void decide(struct autoscalers *all, struct round *r, const json_t *doc)
 {
     struct outcome o = {all->controller, doc, json_deep_copy(jget(doc, "status"))};
     o.status = o.status ? o.status : json_object();
     if (r->code != 200) {
-        _cleanup_free_ char *why = xstrdup(jstr_or(r->scale, "message", "no answer"));
         fail(&o, "AbleToScale", "FailedGetScale", "the HPA controller was unable to get the target's current scale",
-             why);
-    } else {
-        _cleanup_free_ char *why = NULL;
-        int64_t current = jint(r->scale, "spec.replicas", 0);
-        set_condition(&o, "AbleToScale", true, "SucceededGetScale",
-                      "the HPA controller was able to get the target's current scale");
-        int64_t to = desired(all, r, &o, current, &why);
-        if (to != current)
-            write_scale(&o, r, current, to, why);
-        jset_int(o.status, "currentReplicas", current);
-        jset_int(o.status, "desiredReplicas", to);
+             jstr_or(r->scale, "message", "no answer"));
+        report(&o);
+        return;
     }
-    patch_status(o.c, &kind_autoscaler, doc, o.status);
-    json_decref(o.status);
+    set_condition(&o, "AbleToScale", true, "SucceededGetScale",
+                  "the HPA controller was able to get the target's current scale");
+    free(TAKE(r->why));
+    r->from = jint(r->scale, "spec.replicas", 0);
+    r->to = desired(all, r, &o, r->from, &r->why);
+    jset_int(o.status, "currentReplicas", r->from);
+    if (r->to == r->from) {
+        jset_int(o.status, "desiredReplicas", r->to);
+        report(&o);
+        return;
+    }
+    r->status = o.status;
+    ask_rescale(all, r, doc);
+}
+
+static void conclude(struct autoscalers *all, struct round *r, const json_t *doc)
+{
+    struct outcome o = {all->controller, doc, TAKE(r->status)};
+    _cleanup_free_ char *refusal = TAKE(r->refusal);
+    _cleanup_free_ char *message =
+        refusal ? xasprintf("the HPA controller was unable to update the target scale: %s", refusal)
+                : xasprintf("the HPA controller was able to update the target scale to %lld", (long long)r->to);
+    set_condition(&o, "AbleToScale", !refusal, refusal ? "FailedUpdateScale" : "SucceededRescale", message);
+    if (refusal) {
+        controller_event(o.c, doc, "Warning", "FailedRescale", "New size: %lld; reason: %s; error: %s",
+                         (long long)r->to, r->why, refusal);
+    } else {
+        char now[TIME_TEXT_SIZE];
+        controller_event(o.c, doc, "Normal", "SuccessfulRescale", "New size: %lld; reason: %s", (long long)r->to,
+                         r->why);
+        jset_str(o.status, "lastScaleTime", time_format(controller_now_usec(o.c), now));
+        jset_int(o.status, "desiredReplicas", r->to);
+        hpa_remember_change(&r->memory, r->from, r->to, controller_mono_ms(o.c));
+    }
+    report(&o);
 }
 
 /* --- rounds --- */
@@ -330,6 +374,10 @@ static void reconcile(struct controller *c, const char *ns, const char *name)
     } else if (r->stage == SCALE_KNOWN || r->stage == METRICS_KNOWN) {
         r->stage = AT_REST;
         decide(all, r, doc);
+        controller_enqueue_after(c, ns, name, left > 0 ? left : 0);
+    } else if (r->stage == RESCALE_KNOWN) {
+        r->stage = AT_REST;
+        conclude(all, r, doc);
         controller_enqueue_after(c, ns, name, left > 0 ? left : 0);
     } else if (r->stage == AT_REST && left <= 0) {
         begin(all, r, doc);

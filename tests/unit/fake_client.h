@@ -48,7 +48,7 @@ struct fake_task {
 struct fake {
     struct client client;
     uv_idle_t idle;
-    struct map objects; /* "plural/ns/name" */
+    struct map objects; /* "Kind/ns/name"; PodMetrics and Pods share a plural */
     uint64_t rv;
     struct list tasks, watches;
     int64_t (*now_usec)(void);
@@ -70,7 +70,7 @@ static inline void fake_wake(struct fake *f)
 }
 static inline char *fake_key(const struct kind *k, const char *ns, const char *name)
 {
-    return xasprintf("%s/%s/%s", k->plural, ns ? ns : "", name);
+    return xasprintf("%s/%s/%s", k->kind, ns ? ns : "", name);
 }
 static inline struct object *fake_get(struct fake *f, const struct kind *k, const char *ns, const char *name)
 {

@@ -1,8 +1,10 @@
 /* control: how many pods a measured resource asks for (cases as upstream's replica_calculator_test.go has them), how
  * fast that may be followed, and the controller's rounds. */
+#include "bench.h"
 #include "control/hpametrics.h"
 #include "control/hpapace.h"
 #include "control/hparatio.h"
+#include "control/list.h"
 #include "base/alloc.h"
 #include "base/str.h"
 #include "json/json.h"
@@ -185,6 +187,106 @@ TEST(the_largest_counts_and_failures_are_named)
     json_decref(current);
 }
 
+/* --- rounds --- */
+
+static void put(struct bench *b, const struct kind *k, const char *text)
+{
+    _cleanup_json_ json_t *doc = t_doc(text);
+    _cleanup_free_ char *json = jprint(doc);
+    fake_set(b->fake, k, json);
+}
+
+/* A pod that uses five times what it should, and its target; the fake API answers for a scale with the object itself.
+ */
+static struct bench *loaded_cluster(unsigned seed)
+{
+    struct bench *b = bench_new(seed);
+    controllers_add(b->cs, &autoscaler_controller);
+    put(b, &kind_deployment,
+        "{'metadata':{'namespace':'a','name':'web'},'spec':{'replicas':1},'status':{'selector':'app=web'}}");
+    put(b, &kind_pod,
+        "{'metadata':{'namespace':'a','name':'p','labels':{'app':'web'}},'spec':{'containers':[{'name':'c','resources':"
+        "{'requests':{'cpu':'200m'}}}]},'status':{'phase':'Running','startTime':'2020-01-01T00:00:10Z','conditions':[{"
+        "'type':'Ready','status':'True','lastTransitionTime':'2020-01-01T00:00:20Z'}]}}");
+    put(b, &kind_podmetrics,
+        "{'metadata':{'namespace':'a','name':'p'},'timestamp':'2027-01-15T08:00:00Z','window':'15s','containers':[{"
+        "'name':'c','usage':{'cpu':'500m'}}]}");
+    put(b, &kind_autoscaler,
+        "{'metadata':{'namespace':'a','name':'web'},'spec':{'scaleTargetRef':{'apiVersion':'apps/v1','kind':"
+        "'Deployment','name':'web'},'minReplicas':1,'maxReplicas':3,'metrics':[{'type':'ContainerResource',"
+        "'containerResource':{'name':'cpu','container':'c','target':{'type':'Utilization','averageUtilization':50}}}]}"
+        "}");
+    controllers_start(b->cs);
+    return b;
+}
+
+static const char *condition_of(const json_t *doc, const char *type)
+{
+    static char text[64];
+    const json_t *c = jfind(jget(doc, "status.conditions"), "type", type);
+    snprintf(text, sizeof(text), "%s %s", jstr_or(c, "status", ""), jstr_or(c, "reason", ""));
+    return text;
+}
+
+static size_t events_of(struct bench *b, const char *reason, const char *message)
+{
+    size_t n = 0;
+    struct map_entry *cursor = NULL;
+    for (struct object *o; (o = fake_next(b->fake, &kind_event, &cursor));) {
+        _cleanup_json_ json_t *e = object_json(o);
+        n += streq(jstr_or(e, "reason", ""), reason) && streq(jstr_or(e, "message", ""), message);
+    }
+    return n;
+}
+
+TEST(a_round_scales_and_says_so)
+{
+    for (unsigned seed = 0; seed < 4; seed++) {
+        struct bench *b = loaded_cluster(seed);
+        bench_run(b);
+        _cleanup_json_ json_t *web = fake_json(b->fake, &kind_deployment, "a", "web");
+        _cleanup_json_ json_t *hpa = fake_json(b->fake, &kind_autoscaler, "a", "web");
+        T_INT(jint(web, "spec.replicas", 0), 3);
+        T_INT(jint(hpa, "status.currentReplicas", 0), 1);
+        T_INT(jint(hpa, "status.desiredReplicas", 0), 3);
+        T_TRUE(jstr(hpa, "status.lastScaleTime") != NULL);
+        T_STR(condition_of(hpa, "AbleToScale"), "True SucceededRescale");
+        T_STR(condition_of(hpa, "ScalingActive"), "True ValidMetricFound");
+        T_STR(condition_of(hpa, "ScalingLimited"), "True TooManyReplicas");
+        T_INT(events_of(b, "SuccessfulRescale",
+                        "New size: 3; reason: cpu container resource utilization (percentage of request) above target"),
+              1);
+        bench_free(b);
+    }
+}
+
+/* The target goes when its scale has been read. */
+static void take_the_target_away(struct bench *b)
+{
+    LIST_EACH(it, &b->fake->tasks) {
+        const struct fake_task *t = container_of(it, struct fake_task, link);
+        if (t->applied && strstr(t->path, "/web/scale") && fake_get(b->fake, &kind_deployment, "a", "web"))
+            fake_delete(b->fake, &kind_deployment, "a", "web");
+    }
+}
+
+TEST(a_target_that_does_not_let_itself_be_scaled)
+{
+    for (unsigned seed = 0; seed < 4; seed++) {
+        struct bench *b = loaded_cluster(seed);
+        bench_run_with(b, take_the_target_away, false);
+        _cleanup_json_ json_t *hpa = fake_json(b->fake, &kind_autoscaler, "a", "web");
+        T_STR(condition_of(hpa, "AbleToScale"), "False FailedUpdateScale");
+        T_TRUE(!jget(hpa, "status.lastScaleTime") && !jget(hpa, "status.desiredReplicas"));
+        T_INT(events_of(b, "SuccessfulRescale", ""), 0);
+        T_INT(events_of(b, "FailedRescale",
+                        "New size: 3; reason: cpu container resource utilization (percentage of request) above target; "
+                        "error: not found"),
+              1);
+        bench_free(b);
+    }
+}
+
 int main(void)
 {
     RUN(replicas_follow_usage);
@@ -193,5 +295,7 @@ int main(void)
     RUN(a_period_is_shared_by_its_changes);
     RUN(the_way_down_is_held_up);
     RUN(the_largest_counts_and_failures_are_named);
+    RUN(a_round_scales_and_says_so);
+    RUN(a_target_that_does_not_let_itself_be_scaled);
     return DONE();
 }
