@@ -71,13 +71,13 @@ class Kubectl:
         return subprocess.Popen([self.binary, *map(str, args)], env=self.env, text=True, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, **kw)
 
-    def pods(self, selector):
-        return self.json("get", "pods", "-l", selector)["items"]
+    def pods(self, selector, namespace="default"):
+        return self.json("-n", namespace, "get", "pods", "-l", selector)["items"]
 
-    def ready_pods(self, selector, count):
+    def ready_pods(self, selector, count, namespace="default"):
         """Waits until exactly `count` pods match, all Ready; returns them."""
         def check():
-            pods = self.pods(selector)
+            pods = self.pods(selector, namespace)
             ready = [p for p in pods if condition(p, "Ready") == "True"]
             assert len(pods) == count and len(ready) == count, f"{len(ready)} of {len(pods)} Ready, want {count}"
             return pods or [None]

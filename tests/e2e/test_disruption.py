@@ -74,6 +74,30 @@ def test_a_budget_holds_a_drain(kubectl, namespace, schedulable):
     k("delete", "pdb", "--all")
 
 
+def test_a_drain_asks_before_it_takes_what_does_not_come_back(kubectl, namespace, schedulable):
+    def k(*args, **kw):
+        return kubectl("-n", namespace, *args, **kw)
+    k("create", "-f", "-", input=deployment("data", 1))
+    volume = {"spec": {"template": {"spec": {"volumes": [{"name": "d", "emptyDir": {}}]}}}}
+    k("patch", "deployment", "data", "-p", json.dumps(volume))
+    daemon = json.loads(deployment("each", 1))
+    daemon.update(kind="DaemonSet")
+    del daemon["spec"]["replicas"]
+    k("create", "-f", "-", input=json.dumps(daemon))
+    k("run", "lone", "--image=busybox", "--image-pull-policy=IfNotPresent", "--labels=app=lone", "--", "sleep", "1000000")
+    for what in ("deployment/data", "daemonset/each"):
+        k("rollout", "status", what, "--timeout=50s")
+    k("wait", "pod/lone", "--for=condition=Ready", "--timeout=50s")
+    drain = ("-n", namespace, "drain", NODE, "--pod-selector=app in (data,each,lone)")
+    refused = kubectl.fails(*drain)
+    for why in ("use --ignore-daemonsets", "use --delete-emptydir-data", "use --force"):
+        assert why in refused, refused
+    assert "pod/lone evicted" in k(*drain[2:], "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--grace-period=1", "--timeout=50s")
+    left = k("get", "pods", "--field-selector=status.phase=Running", "-o", "name").split()
+    assert len(left) == 1 and left[0].startswith("pod/each-")
+    eventually(lambda: "1 node(s) were unschedulable" in k("describe", "pods", "-l", "app=data"), "its successor waits")
+
+
 def test_a_budget_that_cannot_be_is_refused(kubectl, namespace):
     both = budget("x", "v1", minAvailable=1, maxUnavailable=1)
     assert "minAvailable and maxUnavailable cannot be both set" in kubectl.fails("-n", namespace, "create", "-f", "-", input=both)

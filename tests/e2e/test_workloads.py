@@ -89,6 +89,42 @@ def test_a_stateful_set_keeps_names_and_order(kubectl, namespace):
     eventually(lambda: kubectl("-n", namespace, "get", "pods", "-o", "name") == "", "no pods are left")
 
 
+def test_a_stateful_set_goes_forth_and_back(kubectl, namespace):
+    """A canary behind a partition, then everybody, then back by revision; a pod that was evicted returns under its name."""
+    def k(*args, **kw):
+        return kubectl("-n", namespace, *args, **kw)
+
+    def versions():
+        return k("get", "pods", "-l", "app=c", "-o", "jsonpath={.items[*].spec.containers[0].env[0].value}").split()
+
+    template = pods_of("c")
+    template["spec"]["containers"][0]["env"] = [{"name": "V", "value": "1"}]
+    spec = {"replicas": 3, "serviceName": "c", "selector": {"matchLabels": {"app": "c"}}, "template": template,
+            "podManagementPolicy": "Parallel", "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}}
+    k("create", "-f", "-", input=manifest("StatefulSet", "c", spec))
+    kubectl.ready_pods("app=c", 3, namespace)
+    k("set", "env", "statefulset/c", "V=2")
+    assert "partitioned roll out complete: 1 new pods have been updated" in k("rollout", "status", "sts/c", "--timeout=50s")
+    assert versions() == ["1", "1", "2"]
+    status = kubectl.json("-n", namespace, "get", "sts", "c")["status"]
+    assert (status["updatedReplicas"], status["currentReplicas"]) == (1, 2) and status["currentRevision"] != status["updateRevision"]
+    k("patch", "sts", "c", "-p", '{"spec":{"updateStrategy":{"rollingUpdate":{"partition":0}}}}')
+    assert "roll out complete: 3 new pods have been updated" in k("rollout", "status", "sts/c", "--timeout=50s")
+    assert versions() == ["2"] * 3
+    history = k("rollout", "history", "sts/c")
+    assert [l.split()[0] for l in history.splitlines() if l[:1].isdigit()] == ["1", "2"]
+    k("rollout", "undo", "sts/c", "--to-revision=1")
+    k("rollout", "status", "sts/c", "--timeout=50s")
+    eventually(lambda: versions() == ["1"] * 3, "back")
+    k("rollout", "restart", "sts/c")
+    k("rollout", "status", "sts/c", "--timeout=50s")
+    eventually(lambda: "kubectl.kubernetes.io/restartedAt" in k("get", "pod", "c-0", "-o", "yaml"), "restarted")
+    before = kubectl.ready_pods("app=c", 3, namespace)[1]["metadata"]["uid"]
+    k("patch", "pod", "c-1", "--subresource=status", "-p", '{"status":{"phase":"Failed","reason":"Evicted"}}') if (
+        "kubectl-old" not in kubectl.binary) else k("delete", "pod", "c-1")
+    eventually(lambda: kubectl.ready_pods("app=c", 3, namespace)[1]["metadata"]["uid"] != before, "c-1 is another one")
+
+
 def test_create_job_in_one_line(kubectl, namespace):
     kubectl("-n", namespace, "create", "job", "hello", "--image=busybox", "--", "echo", "hi")
     kubectl("-n", namespace, "wait", "--for=condition=complete", "job/hello", "--timeout=50s")
