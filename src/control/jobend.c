@@ -43,19 +43,28 @@ static void target_failure(struct job *j, const char *reason, const char *messag
     set_condition(j, "FailureTarget", "True", reason, message);
 }
 
+static int64_t restarts_of(const json_t *pod)
+{
+    static const char *const lists[] = {"status.initContainerStatuses", "status.containerStatuses"};
+    int64_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        size_t k;
+        json_t *s;
+        json_array_foreach(jget(pod, lists[i]), k, s)
+            n += jint(s, "restartCount", 0);
+    }
+    return n;
+}
+
 /* Pods that are restarted in place never fail: their restarts count. */
 static bool restarted_too_often(const struct job *j)
 {
     int64_t limit = jint(j->doc, "spec.backoffLimit", 6), restarts = 0;
     if (!streq(jstr_or(j->doc, "spec.template.spec.restartPolicy", ""), "OnFailure"))
         return false;
-    for (size_t i = 0; i < j->n; i++) {
-        size_t k;
-        json_t *s;
+    for (size_t i = 0; i < j->n; i++)
         if (j->pods[i].role == ROLE_ACTIVE)
-            json_array_foreach(jget(j->pods[i].doc, "status.containerStatuses"), k, s)
-                restarts += jint(s, "restartCount", 0);
-    }
+            restarts += restarts_of(j->pods[i].doc);
     return limit ? restarts >= limit : restarts > 0;
 }
 

@@ -324,6 +324,28 @@ TEST(a_successor_of_the_same_name_frees_the_pods_as_well)
     bench_free(b);
 }
 
+TEST(restarts_in_place_count_as_failures)
+{
+    struct bench *b = cluster(12);
+    percent_failing = -1;
+    job(b, "\"completions\":1,\"parallelism\":1,\"backoffLimit\":2");
+    fake_edit(b->fake, &kind_job, "a", "j", "{\"spec\":{\"template\":{\"spec\":{\"restartPolicy\":\"OnFailure\"}}}}");
+    run(b);
+    struct map_entry *cursor = NULL;
+    _cleanup_free_ char *name = xstrdup(fake_next(b->fake, &kind_pod, &cursor)->name);
+    fake_edit(b->fake, &kind_pod, "a", name, "{\"status\":{\"containerStatuses\":[{\"restartCount\":1}]}}");
+    run(b);
+    _cleanup_json_ json_t *going = fake_json(b->fake, &kind_job, "a", "j");
+    T_STR(condition(going, "FailureTarget", "status"), "");
+    fake_edit(
+        b->fake, &kind_pod, "a", name,
+        "{\"status\":{\"initContainerStatuses\":[{\"restartCount\":1}],\"containerStatuses\":[{\"restartCount\":1}]}}");
+    run(b);
+    _cleanup_json_ json_t *failed = fake_json(b->fake, &kind_job, "a", "j");
+    T_STR(condition(failed, "FailureTarget", "reason"), "BackoffLimitExceeded");
+    bench_free(b);
+}
+
 TEST(pods_are_adopted_and_released)
 {
     struct bench *b = cluster(11);
@@ -379,6 +401,7 @@ int main(void)
     RUN(suspended_and_shrunk_ones_give_their_pods_up_uncounted);
     RUN(a_finished_job_expires_and_its_pods_are_free);
     RUN(a_successor_of_the_same_name_frees_the_pods_as_well);
+    RUN(restarts_in_place_count_as_failures);
     RUN(pods_are_adopted_and_released);
     RUN(indexes_are_written_in_ranges);
     return DONE();
