@@ -40,10 +40,11 @@ def pods(app, mark, command, **more):
 SERVE = "hostname > /tmp/index.html; exec httpd -f -p 80 -h /tmp"
 
 
-def workloads(mark):
-    def thing(api, kind, name, spec):
-        return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": NS}, "spec": spec}
+def thing(api, kind, name, spec):
+    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": NS}, "spec": spec}
 
+
+def workloads(mark):
     def served(name, **spec):
         return {"selector": {"matchLabels": {"app": name}}, "template": pods(name, mark, SERVE), **spec}
 
@@ -229,9 +230,17 @@ class Chaos:
         self.k("delete", "service", "web")
         self.k("expose", "deployment", "web", "--port=80")
 
+    def passing_job(self):
+        """A Job that is deleted before it has done anything, and one of the same name that is as well."""
+        template = pods("passing", self.mark, "sleep 1000", restartPolicy="Never")
+        for cascade in ("background", self.rng.choice(["background", "foreground"])):
+            spec = {"completions": 3, "parallelism": 3, "template": template}
+            self.k("create", "-f", "-", input=json.dumps(thing("batch/v1", "Job", "passing", spec)))
+            self.k("delete", "job", "passing", f"--cascade={cascade}", "--timeout=60s")
+
     def go_on(self, seconds):
         accidents = {self.kill_container: 5, self.kill_monitor: 2, self.kill_server: 3, self.delete_pod: 5, self.scale: 4,
-                     self.roll: 2, self.take_node: 2, self.flush_rules: 1, self.renew_service: 1}
+                     self.roll: 2, self.take_node: 2, self.flush_rules: 1, self.renew_service: 1, self.passing_job: 1}
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             accident = self.rng.choices(list(accidents), list(accidents.values()))[0]
@@ -258,6 +267,7 @@ class Chaos:
         per_app = {}
         for pod in there:
             per_app.setdefault(pod["metadata"]["labels"]["app"], []).append(pod)
+        assert "passing" not in per_app, "pods of deleted Jobs are gone"
         for name, count in {**self.wanted, "ds": 3}.items():
             mine = per_app.get(name, [])
             ready = [p for p in mine if condition(p, "Ready") == "True" and "deletionTimestamp" not in p["metadata"]]
