@@ -25,6 +25,28 @@ static const struct {
     {"node.kubernetes.io/network-unavailable", "NoSchedule", true},
 };
 
+static bool is_about_the_same(const json_t *a, const json_t *b)
+{
+    static const char *const members[] = {"key", "operator", "value", "effect"};
+    for (size_t i = 0; i < ARRAY_LEN(members); i++)
+        if (!streq(jstr_or(a, members[i], ""), jstr_or(b, members[i], "")))
+            return false;
+    return true;
+}
+
+/* Takes the place of one that ends: daemons stay for ever. */
+static void put_toleration(json_t *list, json_t *t)
+{
+    bool there = false;
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (is_about_the_same(json_array_get(list, i), t)) {
+            json_array_set(list, i, t);
+            there = true;
+        }
+    if (!there)
+        json_array_append(list, t);
+}
+
 json_t *daemon_pod_spec(const json_t *template_spec)
 {
     json_t *spec = json_deep_copy(template_spec);
@@ -34,11 +56,8 @@ json_t *daemon_pod_spec(const json_t *template_spec)
     for (size_t i = 0; i < ARRAY_LEN(tolerated); i++) {
         _cleanup_json_ json_t *t =
             json_pack("{s:s, s:s, s:s}", "key", tolerated[i].key, "operator", "Exists", "effect", tolerated[i].effect);
-        bool there = false;
-        for (size_t k = 0; k < json_array_size(jget(spec, "tolerations")); k++)
-            there |= json_equal(json_array_get(jget(spec, "tolerations"), k), t);
-        if (!there && (!tolerated[i].host_network || jbool(spec, "hostNetwork", false)))
-            json_array_append(jget(spec, "tolerations"), t);
+        if (!tolerated[i].host_network || jbool(spec, "hostNetwork", false))
+            put_toleration(jget(spec, "tolerations"), t);
     }
     return spec;
 }

@@ -231,12 +231,12 @@ class Chaos:
         self.k("expose", "deployment", "web", "--port=80")
 
     def passing_job(self):
-        """A Job that is deleted before it has done anything, and one of the same name that is as well."""
+        """Jobs that are deleted before they have done anything; two of the same name, and one whose pods go first."""
         template = pods("passing", self.mark, "sleep 1000", restartPolicy="Never")
-        for cascade in ("background", self.rng.choice(["background", "foreground"])):
+        for name, cascade in (("passing", "background"), ("passing", "background"), (f"passing-{len(self.told)}", "foreground")):
             spec = {"completions": 3, "parallelism": 3, "template": template}
-            self.k("create", "-f", "-", input=json.dumps(thing("batch/v1", "Job", "passing", spec)))
-            self.k("delete", "job", "passing", f"--cascade={cascade}", "--timeout=60s")
+            self.k("create", "-f", "-", input=json.dumps(thing("batch/v1", "Job", name, spec)))
+            self.k("delete", "job", name, f"--cascade={cascade}", "--wait=false")
 
     def go_on(self, seconds):
         accidents = {self.kill_container: 5, self.kill_monitor: 2, self.kill_server: 3, self.delete_pod: 5, self.scale: 4,

@@ -254,9 +254,13 @@ TEST(going_back_restarts_nobody_without_need)
 
 TEST(daemons_get_their_tolerations_and_their_node)
 {
-    _cleanup_json_ json_t *template = json_loads("{\"hostNetwork\":true,\"tolerations\":[{\"key\":\"x\"}]}", 0, NULL);
+    _cleanup_json_ json_t *template = json_loads(
+        "{\"hostNetwork\":true,\"tolerations\":[{\"key\":\"x\"},{\"key\":\"node.kubernetes.io/not-ready\",\"operator\":"
+        "\"Exists\",\"effect\":\"NoExecute\",\"tolerationSeconds\":2}]}",
+        0, NULL);
     _cleanup_json_ json_t *spec = daemon_pod_spec(template);
     T_INT(json_array_size(jget(spec, "tolerations")), 8);
+    T_TRUE(!jget(json_array_get(jget(spec, "tolerations"), 1), "tolerationSeconds")); /* it is not driven out */
     _cleanup_json_ json_t *again = daemon_pod_spec(spec);
     T_TRUE(json_equal(spec, again));
     _cleanup_json_ json_t *pod = json_object();
