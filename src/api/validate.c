@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "json/json.h"
 #include "kinds/custom.h"
+#include "kinds/customexpr.h"
 
 #define PATH_MAX_BYTES (16 * 1024) /* map keys are the client's; a longer path is cut */
 
@@ -186,12 +187,39 @@ static void check_value(struct status_causes *c, const struct path *at, const st
         check_members(c, at, f->sub, v, old);
 }
 
+/* Whether a cause means that a document is not what its types say, so that rules would stumble over it. */
+static bool misleads(const json_t *cause)
+{
+    static const char *const reasons[] = {"FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong",
+                                          "FieldValueTooMany", "FieldValueTypeInvalid"};
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+        if (streq(jstr_or(cause, "reason", ""), reasons[i]))
+            return true;
+    return false;
+}
+
+static void check_custom(const struct kind *k, const json_t *doc, const json_t *old, struct status_causes *causes)
+{
+    size_t i = json_array_size(causes->list);
+    custom_validate(k->schema, doc, causes);
+    if (!k->expressions)
+        return;
+    for (; i < json_array_size(causes->list); i++)
+        if (misleads(json_array_get(causes->list, i))) {
+            causes_add(causes, CAUSE_INVALID, "<nil>", json_null(),
+                       "some validation rules were not checked because the object was invalid; correct the existing "
+                       "errors to complete validation");
+            return;
+        }
+    custom_expressions_check(k->expressions, doc, old, causes);
+}
+
 void schema_validate_fields(const struct kind *k, const json_t *doc, const json_t *old, struct status_causes *causes)
 {
     struct path root = {0};
     metadata_validate(k, doc, old, causes);
     if (k->schema)
-        custom_validate(k->schema, doc, causes);
+        check_custom(k, doc, old, causes);
     else
         check_members(causes, &root, k->fields, doc, old);
 }

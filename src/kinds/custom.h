@@ -13,7 +13,7 @@ void custom_prune(const json_t *schema, json_t *doc, json_t *unknown);
 /* Sets defaults; nulls where null is not allowed and there is a default give way to it. */
 void custom_default(const json_t *schema, json_t *doc);
 /* Everything that is wrong, in upstream's words ("spec.replicas in body should be less than or equal to 10").
- * x-kubernetes-validations are not evaluated. */
+ * Rules in CEL come after that (kinds/customexpr.h). */
 void custom_validate(const json_t *schema, const json_t *doc, struct status_causes *causes);
 /* The same for one value somewhere: `at` is what its path begins with. */
 void custom_validate_value(const json_t *schema, const json_t *value, const char *at, struct status_causes *causes);

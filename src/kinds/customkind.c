@@ -9,6 +9,7 @@
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/custom.h"
+#include "kinds/customexpr.h"
 #include "kinds/fields.h"
 
 struct definition {
@@ -16,6 +17,8 @@ struct definition {
     struct kind *kept;
     const struct kind **listed; /* n of them */
     size_t n;
+    struct custom_expressions **expressions; /* n_expressions of them */
+    size_t n_expressions;
     struct custom_blocks blocks;
 };
 
@@ -97,6 +100,19 @@ static const char *deprecation(const struct kind *k, const json_t *version, stru
     return memcpy(custom_alloc(b, strlen(text) + 1, 1), text, strlen(text));
 }
 
+/* Those that do not compile were there before anybody looked: they are no rules. */
+static const struct custom_expressions *expressions(struct definition *d, const json_t *schema)
+{
+    struct status_causes wrong = {0};
+    struct custom_expressions *x = custom_expressions_compile(schema, "", &wrong);
+    causes_done(&wrong);
+    if (x) {
+        d->expressions = xrealloc(d->expressions, (d->n_expressions + 1) * sizeof(struct custom_expressions *));
+        d->expressions[d->n_expressions++] = x;
+    }
+    return x;
+}
+
 static void fill(struct kind *k, struct definition *d, const json_t *version)
 {
     const json_t *names = jget(d->crd, "status.acceptedNames");
@@ -124,6 +140,7 @@ static void fill(struct kind *k, struct definition *d, const json_t *version)
         .stored = k == d->kept ? NULL : d->kept,
     };
     k->fields = custom_fields(k->schema, b);
+    k->expressions = expressions(d, k->schema);
     k->deprecation = deprecation(k, version, b);
 }
 
@@ -161,6 +178,10 @@ static void empty(struct definition *d)
     blank(d->kept, NULL);
     d->n = 0;
     free(TAKE(d->listed));
+    for (i = 0; i < d->n_expressions; i++)
+        custom_expressions_free(d->expressions[i]);
+    free(TAKE(d->expressions));
+    d->n_expressions = 0;
     custom_blocks_done(&d->blocks);
     json_decref(TAKE(d->crd));
 }

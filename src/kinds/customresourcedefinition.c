@@ -10,6 +10,7 @@
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/custom.h"
+#include "kinds/customexpr.h"
 #include "kinds/fields.h"
 #include "kinds/rules.h"
 
@@ -304,14 +305,23 @@ static void check_columns(struct status_causes *c, const json_t *version, size_t
     }
 }
 
+/* Rules make sense only over a schema that does. */
+static void check_schema(struct status_causes *c, const json_t *schema, const char *at)
+{
+    size_t before = json_array_size(c->list);
+    custom_check_schema(c, schema, at);
+    if (json_array_size(c->list) == before)
+        custom_expressions_free(custom_expressions_compile(schema, at, c));
+}
+
 static void check_version(struct status_causes *c, const json_t *version, size_t i)
 {
     const json_t *schema = jget(version, "schema.openAPIV3Schema"), *scale = jget(version, "subresources.scale");
     _cleanup_free_ char *at = xasprintf("spec.versions[%zu].schema.openAPIV3Schema", i);
-    if (json_is_object(schema))
-        custom_check_schema(c, schema, at);
-    else
+    if (!json_is_object(schema))
         rule_broken(c, CAUSE_REQUIRED, NULL, "schemas are required", "%s", at);
+    else
+        check_schema(c, schema, at);
     check_scale_path(c, scale, "specReplicasPath", ".spec.", NULL, i);
     check_scale_path(c, scale, "statusReplicasPath", ".status.", NULL, i);
     check_scale_path(c, scale, "labelSelectorPath", ".status.", ".spec.", i);

@@ -193,6 +193,32 @@ def test_the_further_chapters(crontabs):
     kubectl("patch", "ct", "my-new-cron-object", "--type=merge", "-p", '{"spec": {"mode": "slow"}}')
 
 
+RULES = """
+              x-kubernetes-validations:
+                - rule: self.minReplicas <= self.replicas
+                  messageExpression: "'%d is fewer than %d'.format([self.replicas, self.minReplicas])"
+                  fieldPath: .replicas
+                - {rule: self.image == oldSelf.image, message: the image stays}
+"""
+
+
+def test_rules_in_cel(crontabs):
+    kubectl = crontabs
+    rules = CRD.replace("                replicas:\n                  type: integer\n",
+                        "                replicas: {type: integer}\n                minReplicas: {type: integer}" + RULES)
+    wrong = kubectl.fails("apply", "-f", "-", input=rules.replace("self.minReplicas <=", "self.nosuch <="))
+    assert "x-kubernetes-validations[0].rule: Invalid value" in wrong and "undefined field 'nosuch'" in wrong
+    define(kubectl, rules)
+    wrong = kubectl.fails("create", "-f", "-", input=crontab(minReplicas=3, replicas=2))
+    assert 'spec.replicas: Invalid value: "object": 2 is fewer than 3' in wrong
+    wrong = kubectl.fails("create", "-f", "-", input=crontab(minReplicas=3))
+    assert 'spec: Invalid value: "object": no such key: replicas evaluating rule' in wrong
+    kubectl("create", "-f", "-", input=crontab(minReplicas=3, replicas=3))
+    wrong = kubectl.fails("patch", "ct", "my-new-cron-object", "--type=merge", "-p", '{"spec": {"image": "other"}}')
+    assert 'spec: Invalid value: "object": the image stays' in wrong
+    kubectl("patch", "ct", "my-new-cron-object", "--type=merge", "-p", '{"spec": {"replicas": 5}}')
+
+
 def test_definitions_are_checked(crontabs):
     kubectl = crontabs
     wrong = kubectl.fails("create", "--validate=false", "-f", "-", input=CRD.replace("plural: crontabs", "plural: cronjobs"))
