@@ -184,6 +184,7 @@ extern const struct kind kind_certificatesigningrequest, kind_customresourcedefi
 extern const struct kind kind_role, kind_clusterrole, kind_rolebinding, kind_clusterrolebinding,
     kind_poddisruptionbudget;
 extern const struct kind kind_mutatingwebhook, kind_validatingwebhook;
+extern const struct kind kind_admissionpolicy, kind_admissionpolicybinding; /* the validating ones */
 extern const struct kind kind_limitrange, kind_resourcequota, kind_priorityclass, kind_subjectaccessreview,
     kind_localsubjectaccessreview, kind_selfsubjectaccessreview, kind_selfsubjectrulesreview;
 extern const struct kind kind_ingress_v1beta1, kind_ingress_extensions; /* versions of kind_ingress */

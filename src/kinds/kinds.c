@@ -66,6 +66,8 @@ static const struct kind *const built_in[] = {
     &kind_poddisruptionbudget,
     &kind_poddisruptionbudget_v1beta1,
     &kind_mutatingwebhook,
+    &kind_admissionpolicy,
+    &kind_admissionpolicybinding,
     &kind_validatingwebhook,
     &kind_clusterrolebinding,
     &kind_clusterrole,

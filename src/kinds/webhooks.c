@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "json/json.h"
+#include "kinds/admissionexpr.h"
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/fields.h"
@@ -37,7 +38,7 @@ static const struct field client_config_fields[] = {
 
 static const struct field condition_rows[] = {
     {"name", F_STR, REQ, .doc = "Name of the condition."},
-    {"expression", F_STR, REQ, .doc = "CEL; not understood here, so that configurations with conditions are refused."},
+    {"expression", F_STR, REQ, .doc = "What must be true, in CEL."},
     {0},
 };
 
@@ -58,7 +59,7 @@ static const struct field condition_rows[] = {
         {"admissionReviewVersions", F_LIST, REQ, STRINGS, .doc = "Versions of AdmissionReview, best first."},          \
     {                                                                                                                  \
         "matchConditions", F_LIST, OPT, LIST_OF(condition_rows), .merge_key = "name", .list_keys = "name",             \
-                                                                 .doc = "Not supported."                               \
+                                                                 .doc = "What must be true for it to be asked."        \
     }
 
 static const struct field validating_rows[] = {WEBHOOK_ROWS, {0}};
@@ -168,6 +169,15 @@ static void check_versions(struct status_causes *c, const json_t *versions, size
                     "webhooks[%zu].admissionReviewVersions", i);
 }
 
+static void check_conditions(struct status_causes *c, const json_t *conditions, size_t i)
+{
+    struct admission_expressions compiled = {0};
+    char path[RULE_PATH_SIZE];
+    snprintf(path, sizeof(path), "webhooks[%zu].matchConditions", i);
+    admission_conditions_compile(conditions, path, &compiled, c);
+    admission_expressions_done(&compiled);
+}
+
 static void validate(const json_t *obj, const json_t *old, struct status_causes *causes)
 {
     (void)old;
@@ -188,9 +198,7 @@ static void validate(const json_t *obj, const json_t *old, struct status_causes 
         if (jint(hook, "timeoutSeconds", 1) < 1 || jint(hook, "timeoutSeconds", 1) > 30)
             rule_broken(causes, CAUSE_INVALID, jget(hook, "timeoutSeconds"),
                         "the timeout value must be between 1 and 30 seconds", "webhooks[%zu].timeoutSeconds", i);
-        if (json_array_size(jget(hook, "matchConditions")))
-            rule_broken(causes, CAUSE_FORBIDDEN, NULL, "this server does not evaluate CEL expressions",
-                        "webhooks[%zu].matchConditions", i);
+        check_conditions(causes, jget(hook, "matchConditions"), i);
         snprintf(path, sizeof(path), "webhooks[%zu].namespaceSelector", i);
         rule_label_selector(causes, jget(hook, "namespaceSelector"), path);
         snprintf(path, sizeof(path), "webhooks[%zu].objectSelector", i);

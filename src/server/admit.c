@@ -8,6 +8,7 @@
 #include "kinds/binding.h"
 #include "kinds/ephemeral.h"
 #include "kinds/ingress.h"
+#include "server/admission_policies.h"
 #include "server/admit_account.h"
 
 const char *admission_namespace(const struct admission *a)
@@ -117,6 +118,11 @@ static json_t *admit_claim_class(const struct admission *a)
     return NULL;
 }
 
+static json_t *admit_policies(const struct admission *a)
+{
+    return policies_decide(a->request, a->old ? "UPDATE" : "CREATE", a->doc, a->old);
+}
+
 struct plugin {
     const struct kind *kind; /* NULL: every kind */
     admit_fn *run;
@@ -154,6 +160,7 @@ static const struct plugin looking[] = {
     {&kind_priorityclass, admit_default_priority},
     {&kind_persistentvolumeclaim, admit_limits},
     {&kind_persistentvolumeclaim, admit_claim_resize},
+    {NULL, admit_policies},
     {NULL, admit_quota}, /* last: only what nobody else refuses is counted */
 };
 
@@ -200,6 +207,7 @@ static json_t *check_rules(const struct admission *a, const struct kind *rules, 
 static struct admission admission_of(struct request *r, json_t *doc, const json_t *old, enum update_part part)
 {
     return (struct admission){.server = r->server,
+                              .request = r,
                               .kind = r->kind,
                               .doc = doc,
                               .old = old,

@@ -5,6 +5,7 @@
 
 struct admission {
     struct server *server;
+    struct request *request; /* what this is a part of */
     const struct kind *kind;
     json_t *doc;       /* changed by the plug-ins of the first table */
     const json_t *old; /* NULL: created */

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "http/http.h"
 #include "server/delete.h"
+#include "server/admission_policies.h"
 #include "server/webhooks.h"
 
 /* --- options --- */
@@ -190,6 +191,12 @@ static void resume(struct request *r, json_t *doc, uint64_t seen_rv, enum update
     handle_delete(r);
 }
 
+static json_t *refused_by_policy(struct request *r, struct object *old)
+{
+    _cleanup_json_ json_t *doc = object_json(old);
+    return policies_decide(r, "DELETE", NULL, doc);
+}
+
 void delete_object(struct request *r, const struct delete_options *o, const json_t *condition, reply_fn *reply)
 {
     struct alloc_change change = {0};
@@ -199,12 +206,14 @@ void delete_object(struct request *r, const struct delete_options *o, const json
     json_t *status = check_preconditions(old, o);
     if (!status)
         status = check_protected(old);
+    r->dry_run = o->dry_run;
+    bool is_eviction = reply != NULL;
+    if (!status && !is_eviction && !r->reviews)
+        status = refused_by_policy(r, old);
     if (status) {
         request_reply_status(r, status);
         return;
     }
-    r->dry_run = o->dry_run;
-    bool is_eviction = reply != NULL;
     if (!is_eviction && !r->reviews && webhooks_ask(r, "DELETE", NULL, old, UPDATE_MAIN, resume))
         return;
     bool gone;

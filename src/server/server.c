@@ -7,6 +7,7 @@
 #include "server/customresources.h"
 #include "server/expire.h"
 #include "server/pipeline.h"
+#include "server/admission_policies.h"
 #include "server/rbac.h"
 #include "server/rules.h"
 #include "server/submit.h"
@@ -77,6 +78,7 @@ void server_free(struct server *s)
     http_server_free(s->http);
     watches_done(s);
     rbac_free(TAKE(s->rbac));
+    policies_free(TAKE(s->policies));
     uv_handle_t *const handles[] = {(uv_handle_t *)&s->run_queue, (uv_handle_t *)&s->watch_timer,
                                     (uv_handle_t *)&s->expire_timer};
     s->open_handles = ARRAY_LEN(handles);
@@ -168,6 +170,7 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     customresources_init(s);
     s->tokens = tokens_new(config->pki ? config->pki->sa_key : NULL, config->cluster_domain, err);
     s->rbac = rbac_new(store);
+    s->policies = policies_new();
     if (s->tokens && make_alloc(s, err) == 0 && make_http(s, err) == 0 && bootstrap(s, err) == 0) {
         await_bootstrap(s);
         return s;

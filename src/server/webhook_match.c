@@ -35,6 +35,17 @@ static bool resource_fits(const char *pattern, const char *plural, const char *s
     return slash ? streq(slash + 1, "*") || streq(slash + 1, sub) : !*sub;
 }
 
+/* Rules of policies may be about some objects only. */
+static bool name_fits(const json_t *rule, const struct webhook_question *q)
+{
+    size_t i;
+    json_t *name, *names = jget(rule, "resourceNames");
+    json_array_foreach(names, i, name)
+        if (streq(str_or(json_string_value(name), ""), q->name))
+            return true;
+    return !json_array_size(names);
+}
+
 static bool rule_fits(const json_t *rule, const struct kind *k, const struct webhook_question *q)
 {
     const char *scope = jstr_or(rule, "scope", "*");
@@ -42,7 +53,7 @@ static bool rule_fits(const json_t *rule, const struct kind *k, const struct web
     size_t i;
     json_t *pattern;
     if (!has(jget(rule, "operations"), q->operation) || !has(jget(rule, "apiGroups"), k->group) ||
-        !has(jget(rule, "apiVersions"), k->version))
+        !has(jget(rule, "apiVersions"), k->version) || !name_fits(rule, q))
         return false;
     if (!streq(scope, "*") && streq(scope, "Namespaced") != in_namespace)
         return false;
@@ -52,24 +63,25 @@ static bool rule_fits(const json_t *rule, const struct kind *k, const struct web
     return false;
 }
 
-static bool rules_fit(const json_t *webhook, const struct kind *k, const struct webhook_question *q)
+static bool rules_fit(const json_t *rules, const struct kind *k, const struct webhook_question *q)
 {
     size_t i;
     json_t *rule;
-    json_array_foreach(jget(webhook, "rules"), i, rule)
+    json_array_foreach((json_t *)rules, i, rule)
         if (rule_fits(rule, k, q))
             return true;
     return false;
 }
 
-static const struct kind *matching_version(const json_t *webhook, const struct webhook_question *q)
+/* `match`: a webhook, or what a policy says; its matchPolicy decides whether other versions of the kind count. */
+static const struct kind *matching_version(const json_t *match, const json_t *rules, const struct webhook_question *q)
 {
-    if (rules_fit(webhook, q->version, q))
+    if (rules_fit(rules, q->version, q))
         return q->version;
-    if (!streq(jstr_or(webhook, "matchPolicy", ""), "Equivalent"))
+    if (!streq(jstr_or(match, "matchPolicy", ""), "Equivalent"))
         return NULL;
     for (const struct kind *const *k = all_kinds; *k; k++)
-        if (kind_stored(*k) == kind_stored(q->version) && rules_fit(webhook, *k, q))
+        if (kind_stored(*k) == kind_stored(q->version) && rules_fit(rules, *k, q))
             return *k;
     return NULL;
 }
@@ -108,8 +120,16 @@ static bool object_fits(const json_t *webhook, const struct webhook_question *q)
 
 const struct kind *webhook_match(const json_t *webhook, const struct webhook_question *q)
 {
-    const struct kind *as = matching_version(webhook, q);
+    const struct kind *as = matching_version(webhook, jget(webhook, "rules"), q);
     return as && namespace_fits(webhook, q) && object_fits(webhook, q) ? as : NULL;
+}
+
+const struct kind *admission_match(const json_t *match, const struct webhook_question *q)
+{
+    const json_t *rules = jget(match, "resourceRules");
+    const struct kind *as = json_array_size(rules) ? matching_version(match, rules, q) : q->version;
+    bool excluded = as && matching_version(match, jget(match, "excludeResourceRules"), q);
+    return as && !excluded && namespace_fits(match, q) && object_fits(match, q) ? as : NULL;
 }
 
 /* --- the question --- */

@@ -25,6 +25,8 @@ struct webhook_question {
 
 /* The version of the kind about which the webhook wants to be asked; NULL: it does not. */
 const struct kind *webhook_match(const json_t *webhook, const struct webhook_question *q);
+/* The same for what policies and their bindings say (MatchResources); without rules it is about everything. */
+const struct kind *admission_match(const json_t *match, const struct webhook_question *q);
 /* An AdmissionReview in the best version that the webhook knows. as: from webhook_match(). New reference. */
 json_t *webhook_review(const json_t *webhook, const struct kind *as, const struct webhook_question *q, const char *uid);
 

@@ -11,6 +11,7 @@
 #include "json/patch.h"
 #include "server/scale.h"
 #include "server/webhook_call.h"
+#include "server/webhook_conditions.h"
 #include "server/webhook_match.h"
 
 struct hook {
@@ -148,6 +149,25 @@ static void take_answer(struct hook *h, const char *body, size_t len, const stru
             warn_once(&h->of->r->warnings, json_string_value(warning));
 }
 
+/* Whether it is to be asked: it matches, and its conditions hold. Where they cannot be evaluated its failurePolicy
+ * decides, as if it had not answered. */
+static bool is_wanted(struct hook *h, const struct webhook_question *q)
+{
+    const char *name = jstr_or(h->webhook, "name", "");
+    char resource[RESOURCE_TEXT_SIZE];
+    struct err err;
+    h->as = webhook_match(h->webhook, q);
+    if (!h->as)
+        return false;
+    int hold = webhook_conditions_hold(h->of->r->server, h->webhook, q, h->as, &err);
+    if (hold < 0 && streq(jstr_or(h->webhook, "failurePolicy", ""), "Ignore"))
+        log_warn("webhook %s is ignored: %s", name, err.msg);
+    else if (hold < 0)
+        h->failure = status_for(STATUS_FORBIDDEN, q->version->group, q->version->plural, q->name,
+                                "%s \"%s\" is forbidden: %s", resource_text(q->version, resource), q->name, err.msg);
+    return hold > 0;
+}
+
 static void ask(struct hook *h, const json_t *doc, webhook_call_fn *answered)
 {
     char uid[37];
@@ -203,8 +223,7 @@ static void validate(struct review *v)
     for (size_t i = 0; i < v->n_validating; i++) {
         struct hook *h = &v->validating[i];
         struct webhook_question q = question_of(v, v->result);
-        h->as = webhook_match(h->webhook, &q);
-        if (!h->as)
+        if (!is_wanted(h, &q))
             continue;
         v->waiting++;
         ask(h, v->result, on_validated);
@@ -280,9 +299,13 @@ static void mutate_next(struct review *v)
     for (; v->at < v->n_mutating; v->at++) {
         struct hook *h = &v->mutating[v->at];
         struct webhook_question q = question_of(v, v->doc);
-        if (!is_due(v, h) || !(h->as = webhook_match(h->webhook, &q)))
+        bool wanted = is_due(v, h) && is_wanted(h, &q);
+        if (h->failure)
+            refuse(v, TAKE(h->failure));
+        else if (wanted)
+            ask(h, v->doc, on_mutated);
+        else
             continue;
-        ask(h, v->doc, on_mutated);
         return;
     }
     json_t *status = v->changes && v->doc && !v->type ? admit_change(v->r, v->doc, v->old_doc, v->part) : NULL;

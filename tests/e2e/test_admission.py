@@ -297,3 +297,79 @@ def test_pod_security(kubectl, namespace):
     assert 'pods "host" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)' in refusal
     done = kubectl.run("create", "deployment", "web", "--image=busybox", "-n", namespace)
     assert "Warning: would violate PodSecurity" in done.stderr
+
+
+POLICY = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: demo-policy.example.com
+spec:
+  failurePolicy: Fail
+  paramKind: {apiVersion: v1, kind: ConfigMap}
+  matchConstraints:
+    resourceRules:
+    - apiGroups: ["apps"]
+      apiVersions: ["v1"]
+      operations: ["CREATE", "UPDATE"]
+      resources: ["deployments"]
+  validations:
+  - expression: "object.spec.replicas <= int(params.data.maxReplicas)"
+    messageExpression: "'at most ' + params.data.maxReplicas + ' replicas'"
+  - expression: "object.metadata.name.startsWith('d')"
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: demo-binding-test.example.com
+spec:
+  policyName: demo-policy.example.com
+  validationActions: [Deny]
+  paramRef: {name: limits, parameterNotFoundAction: Deny}
+  matchResources:
+    namespaceSelector:
+      matchLabels: {kubernetes.io/metadata.name: NAMESPACE}
+"""
+
+
+def test_policies_in_cel(kubectl, namespace):
+    """The example of kubernetes.io's "Validating Admission Policy", with its parameters in a ConfigMap."""
+    create = ("create", "deployment", "-n", namespace, "--image=docker.io/library/alpine:3.19")
+    try:
+        kubectl("apply", "-f", "-", input=POLICY.replace("NAMESPACE", namespace))
+        rows = kubectl("get", "validatingadmissionpolicies").splitlines()
+        assert rows[0].split() == ["NAME", "VALIDATIONS", "PARAMKIND", "AGE"]
+        assert rows[1].split()[:3] == ["demo-policy.example.com", "2", "v1/ConfigMap"]
+        assert "no params found for policy binding" in kubectl.fails(*create, "demo")
+        kubectl("create", "configmap", "limits", "-n", namespace, "--from-literal=maxReplicas=5")
+        refusal = kubectl.fails(*create, "demo", "--replicas=6")
+        assert "ValidatingAdmissionPolicy 'demo-policy.example.com' with binding 'demo-binding-test.example.com' denied " \
+               "request: at most 5 replicas" in refusal
+        assert "denied request: failed expression: object.metadata.name.startsWith('d')" in kubectl.fails(*create, "other")
+        kubectl(*create, "demo", "--replicas=0")
+        patch = ("patch", "deployment", "demo", "-n", namespace, "-p")
+        assert "at most 5 replicas" in kubectl.fails(*patch, '{"spec": {"replicas": 6}}')
+        kubectl("patch", "validatingadmissionpolicybinding", "demo-binding-test.example.com", "--type=merge", "-p",
+                '{"spec": {"validationActions": ["Warn"]}}')
+        assert "Warning: Validation failed for ValidatingAdmissionPolicy 'demo-policy.example.com' with binding " \
+               "'demo-binding-test.example.com': at most 5 replicas" in kubectl.run(*patch, '{"spec": {"replicas": 6}}').stderr
+        broken = POLICY.split("---")[0].replace("object.spec.replicas <=", "object.spec.replicas <")
+        wrong = kubectl.fails("apply", "-f", "-", input=broken.replace("params.data", "params(data"))
+        assert "spec.validations[0].expression: Invalid value" in wrong and "compilation failed: ERROR: <input>:1:" in wrong
+    finally:
+        kubectl("delete", "--ignore-not-found", "-f", "-", input=POLICY)
+
+
+def test_webhooks_under_conditions(kubectl, namespace, hook):
+    port, authority = hook
+    client = {"url": f"https://127.0.0.1:{port}/validate", "caBundle": authority}
+    configured = json.loads(configuration("ValidatingWebhookConfiguration", namespace, namespace, client))
+    configured["webhooks"][0]["matchConditions"] = [{"name": "not-me", "expression": "object.metadata.name != 'skip-me'"}]
+    kubectl("apply", "-f", "-", input=json.dumps(configured))
+    kubectl("create", "-n", namespace, "-f", "-", input=config_map("skip-me", admit="no"))
+    assert "denied the request: labelled so" in kubectl.fails("create", "-n", namespace, "-f", "-",
+                                                              input=config_map("me", admit="no"))
+    configured["webhooks"][0]["matchConditions"][0]["expression"] = "object.metadata.name !="
+    assert "webhooks[0].matchConditions[0].expression: Invalid value" in kubectl.fails("apply", "-f", "-",
+                                                                                       input=json.dumps(configured))
+    kubectl("delete", "validatingwebhookconfigurations", namespace)

@@ -260,14 +260,44 @@ TEST(a_stranger_is_not_trusted)
     hook.ca = TAKE(ca);
 }
 
+#define CONDITION(expression) ",\"matchConditions\":[{\"name\":\"a\",\"expression\":\"" expression "\"}]"
+
 TEST(configurations_are_checked)
 {
     T_INT(configure("validating", "t", "/validate", ",\"timeoutSeconds\":31"), 422);
     T_TRUE(strstr(text("message"), "webhooks[0].timeoutSeconds: Invalid value: 31: the timeout value must be between 1 "
                                    "and 30 seconds") != NULL);
-    T_INT(configure("validating", "t", "/validate", ",\"matchConditions\":[{\"name\":\"a\",\"expression\":\"true\"}]"),
-          422);
-    T_TRUE(strstr(text("message"), "does not evaluate CEL") != NULL);
+    T_INT(configure("validating", "t", "/validate", CONDITION("request.nosuch == 1")), 422);
+    T_TRUE(strstr(text("message"), "webhooks[0].matchConditions[0].expression: Invalid value: \"request.nosuch == 1\": "
+                                   "compilation failed: ERROR: <input>:1:8: undefined field 'nosuch'") != NULL);
+    T_INT(configure("validating", "t", "/validate", CONDITION("1 + 1")), 422);
+    T_TRUE(strstr(text("message"), "must evaluate to bool") != NULL);
+}
+
+TEST(conditions_decide_who_is_asked)
+{
+    T_INT(configure("validating", "c", "/validate",
+                    CONDITION("object.metadata.name != 'skip-me' && request.operation == 'CREATE' && request.userInfo."
+                              "username != ''")),
+          201);
+    int asked = hook.asked;
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"skip-me\"}}"), 201);
+    T_INT(hook.asked, asked);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"ask-me\"}}"), 201);
+    T_INT(hook.asked, asked + 1);
+    T_INT(delete (HOOKS "/validatingwebhookconfigurations/c", NULL), 200);
+    T_INT(configure("validating", "c", "/validate", CONDITION("object.data.nosuch == 'a'")), 201);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"torn\"}}"), 403);
+    T_STR(text("message"),
+          "configmaps \"torn\" is forbidden: expression 'object.data.nosuch == 'a'' resulted in error: no "
+          "such key: data");
+    T_INT(delete (HOOKS "/validatingwebhookconfigurations/c", NULL), 200);
+    T_INT(configure("validating", "c", "/validate",
+                    ",\"failurePolicy\":\"Ignore\"" CONDITION("object.data.nosuch == 'a'")),
+          201);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"torn\"}}"), 201);
+    T_INT(hook.asked, asked + 1);
+    T_INT(delete (HOOKS "/validatingwebhookconfigurations/c", NULL), 200);
 }
 
 /* A request that waits when the server goes is let go. */
@@ -302,6 +332,7 @@ int main(void)
     RUN(a_user_with_too_much_under_way_is_told_to_wait);
     RUN(a_stranger_is_not_trusted);
     RUN(configurations_are_checked);
+    RUN(conditions_decide_who_is_asked);
     RUN(the_world_ends);
     return DONE();
 }

@@ -1,0 +1,165 @@
+/* ValidatingAdmissionPolicies over a whole server: what they refuse, by which words, with which parameters. */
+#include "base/str.h"
+#include "server_world.h"
+
+#define GROUP "/apis/admissionregistration.k8s.io/v1"
+#define POLICIES GROUP "/validatingadmissionpolicies"
+#define BINDINGS GROUP "/validatingadmissionpolicybindings"
+#define CONFIGMAPS "/api/v1/namespaces/default/configmaps"
+
+#define ABOUT_MAPS                                                                                                     \
+    "\"matchConstraints\":{\"resourceRules\":[{\"operations\":[\"CREATE\",\"UPDATE\",\"DELETE\"],\"apiGroups\":["      \
+    "\"\"],"                                                                                                           \
+    "\"apiVersions\":[\"v1\"],\"resources\":[\"configmaps\"]}]}"
+
+static int policy(const char *name, const char *spec)
+{
+    _cleanup_free_ char *body = xasprintf("{\"metadata\":{\"name\":\"%s\"},\"spec\":{" ABOUT_MAPS ",%s}}", name, spec);
+    return post(POLICIES, body);
+}
+
+static int binding(const char *name, const char *more)
+{
+    _cleanup_free_ char *body =
+        xasprintf("{\"metadata\":{\"name\":\"%s-b\"},\"spec\":{\"policyName\":\"%s\",%s}}", name, name, more);
+    return post(BINDINGS, body);
+}
+
+static void forget(const char *name)
+{
+    _cleanup_free_ char *p = xasprintf(POLICIES "/%s", name), *b = xasprintf(BINDINGS "/%s-b", name);
+    T_INT(delete (p, NULL), 200);
+    T_INT(delete (b, NULL), 200);
+}
+
+static int map(const char *name, const char *data)
+{
+    _cleanup_free_ char *body = xasprintf("{\"metadata\":{\"name\":\"%s\"},\"data\":{%s}}", name, data);
+    return post(CONFIGMAPS, body);
+}
+
+#define DENY "\"validationActions\":[\"Deny\"]"
+
+TEST(what_is_not_true_is_refused)
+{
+    T_INT(policy("few",
+                 "\"validations\":[{\"expression\":\"request.operation == 'DELETE' || size(object.?data.orValue({"
+                 "})) <= 2\"}]"),
+          201);
+    T_INT(map("before", "\"a\":\"1\",\"b\":\"2\",\"c\":\"3\""), 201); /* nothing is bound */
+    T_INT(binding("few", DENY), 201);
+    T_INT(map("many", "\"a\":\"1\",\"b\":\"2\",\"c\":\"3\""), 422);
+    T_STR(text("message"),
+          "configmaps \"many\" is forbidden: ValidatingAdmissionPolicy 'few' with binding 'few-b' denied request: "
+          "failed expression: request.operation == 'DELETE' || size(object.?data.orValue({})) <= 2");
+    T_STR(text("reason"), "Invalid");
+    T_INT(map("some", "\"a\":\"1\""), 201);
+    T_INT(merge(CONFIGMAPS "/some", "{\"data\":{\"b\":\"2\",\"c\":\"3\"}}"), 422);
+    T_INT(merge(CONFIGMAPS "/some", "{\"data\":{\"b\":\"2\"}}"), 200);
+    T_INT(delete (CONFIGMAPS "/before", NULL), 200);
+    forget("few");
+    T_INT(map("many", "\"a\":\"1\",\"b\":\"2\",\"c\":\"3\""), 201);
+}
+
+TEST(messages_reasons_variables_and_conditions)
+{
+    T_INT(policy("v", "\"matchConditions\":[{\"name\":\"not-mine\",\"expression\":\"request.name != 'mine'\"}],"
+                      "\"variables\":[{\"name\":\"n\",\"expression\":\"size(object.data)\"},"
+                      "{\"name\":\"twice\",\"expression\":\"variables.n * 2\"}],"
+                      "\"validations\":[{\"expression\":\"variables.twice < 4\",\"reason\":\"Forbidden\","
+                      "\"messageExpression\":\"'twice is ' + string(variables.twice)\"}]"),
+          201);
+    T_INT(binding("v", DENY), 201);
+    T_INT(map("x", "\"a\":\"1\",\"b\":\"2\""), 403);
+    T_TRUE(strstr(text("message"), "denied request: twice is 4"));
+    T_INT(map("mine", "\"a\":\"1\",\"b\":\"2\""), 201);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"y\"}}"), 422);
+    T_TRUE(strstr(text("message"), "expression 'variables.twice < 4' resulted in error: no such key: data"));
+    T_INT(merge(POLICIES "/v", "{\"spec\":{\"failurePolicy\":\"Ignore\"}}"), 200);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"y\"}}"), 201);
+    T_INT(merge(BINDINGS "/v-b", "{\"spec\":{\"validationActions\":[\"Warn\"]}}"), 200);
+    T_INT(map("x", "\"a\":\"1\",\"b\":\"2\""), 201);
+    T_STR(answer.warning,
+          "299 - \"Validation failed for ValidatingAdmissionPolicy 'v' with binding 'v-b': twice is 4\"");
+    forget("v");
+}
+
+TEST(parameters)
+{
+    T_INT(policy("p", "\"paramKind\":{\"apiVersion\":\"v1\",\"kind\":\"Secret\"},"
+                      "\"matchConditions\":[{\"name\":\"c\",\"expression\":\"request.operation == 'CREATE'\"}],"
+                      "\"validations\":[{\"expression\":\"size(object.data) <= int(params.metadata.labels.max)\"}]"),
+          201);
+    T_INT(binding("p", "\"paramRef\":{\"name\":\"limit\",\"parameterNotFoundAction\":\"Deny\"}," DENY), 201);
+    T_INT(map("p1", "\"a\":\"1\""), 422);
+    T_TRUE(strstr(text("message"),
+                  "denied request: failed to configure binding: no params found for policy binding with "
+                  "`Deny` parameterNotFoundAction"));
+    T_INT(post("/api/v1/namespaces/default/secrets",
+               "{\"metadata\":{\"name\":\"limit\",\"labels\":{\"max\":\"1\",\"is\":\"it\"}}}"),
+          201);
+    T_INT(map("p1", "\"a\":\"1\""), 201);
+    T_INT(map("p2", "\"a\":\"1\",\"b\":\"2\""), 422);
+    T_INT(merge(BINDINGS "/p-b",
+                "{\"spec\":{\"paramRef\":{\"name\":null,\"selector\":{\"matchLabels\":{\"is\":\"it\"}},"
+                "\"namespace\":\"default\"}}}"),
+          200);
+    T_INT(map("p2", "\"a\":\"1\",\"b\":\"2\""), 422);
+    T_INT(merge(BINDINGS "/p-b", "{\"spec\":{\"paramRef\":{\"selector\":{\"matchLabels\":{\"is\":\"not\"}},"
+                                 "\"parameterNotFoundAction\":\"Allow\"}}}"),
+          200);
+    T_INT(map("p2", "\"a\":\"1\",\"b\":\"2\""), 201);
+    forget("p");
+}
+
+TEST(selectors_and_authorizer)
+{
+    T_INT(policy("a",
+                 "\"validations\":[{\"expression\":\"authorizer.group('').resource('secrets').namespace('default')."
+                 "check('delete').allowed() && namespaceObject.metadata.name == 'default'\"},"
+                 "{\"expression\":\"!authorizer.serviceAccount('default', 'nobody').group('').resource('pods').check("
+                 "'get').allowed()\"},{\"expression\":\"false\",\"message\":\"never\"}]"),
+          201);
+    T_INT(binding("a",
+                  "\"matchResources\":{\"objectSelector\":{\"matchLabels\":{\"mark\":\"yes\"}},"
+                  "\"excludeResourceRules\":[{\"operations\":[\"*\"],\"apiGroups\":[\"\"],\"apiVersions\":[\"v1\"],"
+                  "\"resources\":[\"configmaps\"],\"resourceNames\":[\"free\"]}]}," DENY),
+          201);
+    T_INT(map("a1", ""), 201);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"free\",\"labels\":{\"mark\":\"yes\"}}}"), 201);
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"a2\",\"labels\":{\"mark\":\"yes\"}}}"), 422);
+    T_TRUE(strstr(text("message"), "denied request: never"));
+    forget("a");
+}
+
+TEST(policies_that_cannot_be)
+{
+    T_INT(policy("w", "\"validations\":[{\"expression\":\"object.x ==\"}]"), 422);
+    T_TRUE(strstr(text("message"),
+                  "spec.validations[0].expression: Invalid value: \"object.x ==\": compilation failed: "
+                  "ERROR: <input>:1:12: Syntax error"));
+    T_INT(policy("w", "\"validations\":[{\"expression\":\"params.x == 1\"}]"), 422);
+    T_TRUE(strstr(text("message"), "undeclared reference to 'params'"));
+    T_INT(policy("w", "\"validations\":[{\"expression\":\"variables.x == 1\"}]"), 422);
+    T_TRUE(strstr(text("message"), "undefined field 'x'"));
+    T_INT(policy("w", "\"validations\":[{\"expression\":\"1\"}]"), 422);
+    T_TRUE(strstr(text("message"), "must evaluate to bool"));
+    T_INT(policy("w", "\"failurePolicy\":\"Fail\""), 422);
+    T_TRUE(strstr(text("message"), "validations or auditAnnotations must contain at least one item"));
+    T_INT(binding("w", "\"validationActions\":[\"Deny\",\"Warn\"]"), 422);
+    T_TRUE(strstr(text("message"), "must not contain both Deny and Warn"));
+    T_INT(binding("w", "\"paramRef\":{\"parameterNotFoundAction\":\"Deny\"}," DENY), 422);
+    T_TRUE(strstr(text("message"), "one of name or selector must be specified"));
+}
+
+int main(void)
+{
+    make_world();
+    RUN(what_is_not_true_is_refused);
+    RUN(messages_reasons_variables_and_conditions);
+    RUN(parameters);
+    RUN(selectors_and_authorizer);
+    RUN(policies_that_cannot_be);
+    end_world();
+    return DONE();
+}
