@@ -52,14 +52,15 @@ bool pattern_valid(const char *pattern, char why[PATTERN_WHY_SIZE])
     return recall(pattern, why) != NULL;
 }
 
-bool pattern_find(const char *pattern, const char *text, size_t len, size_t from, size_t *ret_start, size_t *ret_end)
+int pattern_find(const char *pattern, const char *text, size_t len, size_t from, uint32_t steps, size_t *ret_start,
+                 size_t *ret_end)
 {
     pcre2_code *re = recall(pattern, NULL);
     if (!re)
-        return false;
+        return 0;
     pcre2_match_context *limits = pcre2_match_context_create(NULL);
     pcre2_match_data *match = pcre2_match_data_create(1, NULL);
-    pcre2_set_match_limit(limits, STEPS_MAX);
+    pcre2_set_match_limit(limits, steps);
     pcre2_set_heap_limit(limits, HEAP_MAX_KB);
     int n = pcre2_match(re, (PCRE2_SPTR)text, len, from, 0, match, limits);
     const PCRE2_SIZE *place = pcre2_get_ovector_pointer(match);
@@ -70,11 +71,11 @@ bool pattern_find(const char *pattern, const char *text, size_t len, size_t from
     }
     pcre2_match_data_free(match);
     pcre2_match_context_free(limits);
-    return found;
+    return found ? 1 : n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_HEAPLIMIT ? -1 : 0;
 }
 
 bool pattern_found(const char *pattern, const char *text, size_t len)
 {
     size_t start, end;
-    return pattern_find(pattern, text, len, 0, &start, &end);
+    return pattern_find(pattern, text, len, 0, STEPS_MAX, &start, &end) > 0;
 }

@@ -25,6 +25,7 @@ void *cel_alloc(struct cel_arena *a, size_t n, size_t size)
         b->next = a->blocks;
         a->blocks = b;
         a->left = bytes;
+        a->total += bytes;
     }
     void *p = a->blocks->bytes + a->blocks->size - a->left;
     a->left -= wanted;
@@ -45,5 +46,5 @@ void cel_arena_done(struct cel_arena *a)
         a->blocks = b->next;
         free(b);
     }
-    a->left = 0;
+    a->left = a->total = 0;
 }

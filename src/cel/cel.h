@@ -12,6 +12,7 @@
 #define CEL_COST_MAX 10000000                  /* all rules of one object, all validations of one policy */
 #define CEL_CONDITIONS_COST_MAX (10000000 / 4) /* all match conditions of one webhook or policy */
 #define CEL_TEXT_MAX 100000                    /* characters of an expression, cel-go's limit */
+#define CEL_MEMORY_MAX (64 << 20) /* bytes an evaluation may take: beyond what the budgets let sane ones need */
 #define CEL_COST_EXCEEDED "operation cancelled: actual cost limit exceeded"
 
 struct cel_variable {

@@ -112,15 +112,35 @@ static bool lists_equal(struct cel_value a, struct cel_value b, struct cel_arena
     return any_order ? lists_equal_in_any_order(a, b, arena, work) : lists_equal_in_order(a, b, arena, work);
 }
 
+static const struct cel_type *member_type(const struct cel_type *t, const char *json_name)
+{
+    for (const struct cel_member *m = t ? t->members : NULL; m && m->name; m++)
+        if (strcmp(m->json, json_name) == 0)
+            return m->type;
+    return t ? t->item : NULL;
+}
+
+/* Both are parts of documents: member by member, so that all of it is counted. */
+static bool documents_equal(struct cel_value a, struct cel_value b, struct cel_arena *arena, int64_t *work)
+{
+    const char *name;
+    json_t *member;
+    json_object_foreach((json_t *)a.map.json, name, member) {
+        const json_t *other = json_object_get(b.map.json, name);
+        const struct cel_type *type = member_type(a.type, name);
+        if (!other || !cel_equal(cel_from_json(member, type, arena), cel_from_json(other, type, arena), arena, work))
+            return false;
+    }
+    return true;
+}
+
 static bool maps_equal(struct cel_value a, struct cel_value b, struct cel_arena *arena, int64_t *work)
 {
     struct cel_value key, value, other;
-    if (a.map.json && b.map.json) {
-        *work -= 1 + (int64_t)cel_length(a);
-        return json_equal(a.map.json, b.map.json);
-    }
     if (cel_length(a) != cel_length(b))
         return false;
+    if (a.map.json && b.map.json)
+        return documents_equal(a, b, arena, work);
     for (struct cel_cursor c = {0}; cel_next(a, &c, &key, &value, arena);)
         if (!cel_find(b, key, &other, arena) || !cel_equal(value, other, arena, work))
             return false;

@@ -35,6 +35,8 @@ struct cel_value cel_exhausted(void)
 bool cel_charge(struct cel_run *run, int64_t cost)
 {
     run->left -= cost;
+    if (run->arena.total > CEL_MEMORY_MAX)
+        run->left = -1;
     return run->left >= 0;
 }
 
@@ -136,7 +138,7 @@ static struct cel_value eval_has(struct evaluation *e, const struct cel_node *n)
     int there = look_up(e, of, cel_string(n->name), &found);
     if (there < 0 || (there && is_error(found)))
         return found;
-    return cel_bool(there && (found.kind != CEL_NULL || !of.map.json || !of.type || !of.type->members));
+    return cel_bool(there);
 }
 
 static struct cel_value eval_index(struct evaluation *e, const struct cel_node *n)

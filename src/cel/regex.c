@@ -4,11 +4,35 @@
 #include "base/pattern.h"
 #include "cel/functions.h"
 
-/* As upstream counts: the text by the pattern, both divided by what makes a step of them. */
-static bool charge_match(struct cel_run *run, const struct cel_value *a)
+#define PATTERN_COST 20   /* compiling one that is not remembered, setting a match up */
+#define STEPS_PER_COST 20 /* our matcher may backtrack where upstream's cannot: what is paid for is the limit */
+#define STEPS_ALWAYS 1000
+
+/* As upstream counts: the text by the pattern, both divided by what makes a step of them. 0: more than there is. */
+static int64_t charge_match(struct cel_run *run, const struct cel_value *a)
 {
     int64_t text = 1 + (int64_t)a[0].text.len / 10, pattern = 1 + (int64_t)a[1].text.len / 4;
-    return text < CEL_CALL_COST_MAX && pattern < CEL_CALL_COST_MAX && cel_charge(run, text * pattern);
+    if (text >= CEL_CALL_COST_MAX || pattern >= CEL_CALL_COST_MAX)
+        return cel_charge(run, CEL_CALL_COST_MAX + 1), 0;
+    return cel_charge(run, PATTERN_COST + text * pattern) ? PATTERN_COST + text * pattern : 0;
+}
+
+/* One search, from byte `from` on: *ret is what was found (true), or an error unless it is null. */
+static bool search(struct cel_run *run, const struct cel_value *a, const char *pattern, size_t from, size_t *ret_end,
+                   struct cel_value *ret)
+{
+    size_t start;
+    int64_t cost = charge_match(run, a);
+    *ret = cost ? cel_null() : cel_exhausted();
+    if (!cost)
+        return false;
+    int found = pattern_find(pattern, a[0].text.s, a[0].text.len, from,
+                             STEPS_ALWAYS + (uint32_t)(STEPS_PER_COST * cost), &start, ret_end);
+    if (found > 0)
+        *ret = cel_text(CEL_STRING, a[0].text.s + start, *ret_end - start);
+    else if (found < 0)
+        *ret = cel_error("regular expression takes too many steps");
+    return found > 0;
 }
 
 /* NULL with the error set. */
@@ -24,53 +48,41 @@ static const char *pattern_of(struct cel_run *run, struct cel_value v, struct ce
 
 static struct cel_value matches(struct cel_run *run, const struct cel_value *a)
 {
-    struct cel_value error;
-    if (!charge_match(run, a))
-        return cel_exhausted();
-    const char *pattern = pattern_of(run, a[1], &error);
-    return pattern ? cel_bool(pattern_found(pattern, a[0].text.s, a[0].text.len)) : error;
+    struct cel_value found;
+    size_t end;
+    const char *pattern = pattern_of(run, a[1], &found);
+    if (!pattern)
+        return found;
+    bool there = search(run, a, pattern, 0, &end, &found);
+    return found.kind == CEL_ERROR ? found : cel_bool(there);
 }
 
 static struct cel_value find(struct cel_run *run, const struct cel_value *a)
 {
-    struct cel_value error;
-    size_t from, to;
-    if (!charge_match(run, a))
-        return cel_exhausted();
-    const char *pattern = pattern_of(run, a[1], &error);
-    if (!pattern)
-        return error;
-    if (!pattern_find(pattern, a[0].text.s, a[0].text.len, 0, &from, &to))
-        return cel_string("");
-    return cel_text(CEL_STRING, a[0].text.s + from, to - from);
+    struct cel_value found;
+    size_t end;
+    const char *pattern = pattern_of(run, a[1], &found);
+    if (!pattern || search(run, a, pattern, 0, &end, &found) || found.kind == CEL_ERROR)
+        return found;
+    return cel_string("");
 }
 
-/* The next match behind *at, which moves on; false: there is none. */
-static bool next_match(struct cel_value text, const char *pattern, size_t *at, struct cel_value *ret)
+/* Where to go on behind a match: never at the same place. */
+static size_t behind(struct cel_value text, struct cel_value match, size_t end)
 {
-    size_t from, to, len = text.text.len;
-    if (*at > len || !pattern_find(pattern, text.text.s, len, *at, &from, &to))
-        return false;
-    *ret = cel_text(CEL_STRING, text.text.s + from, to - from);
-    *at = to > from ? to : to + 1;
-    while (*at < len && ((unsigned char)text.text.s[*at] & 0xC0) == 0x80)
-        ++*at;
-    return true;
+    end += match.text.len == 0;
+    while (end < text.text.len && ((unsigned char)text.text.s[end] & 0xC0) == 0x80)
+        end++;
+    return end;
 }
 
 static struct cel_value find_some(struct cel_run *run, const struct cel_value *a, int64_t limit)
 {
-    struct cel_value error, match;
-    size_t at = 0, cap = 0;
+    struct cel_value match = cel_null();
+    size_t at = 0, end, cap = 0;
     struct cel_list *found = cel_list_new(&run->arena, 0);
-    if (!charge_match(run, a))
-        return cel_exhausted();
-    const char *pattern = pattern_of(run, a[1], &error);
-    if (!pattern)
-        return error;
-    while (limit-- != 0 && next_match(a[0], pattern, &at, &match)) {
-        if (!charge_match(run, a)) /* each search may go through all of it */
-            return cel_exhausted();
+    const char *pattern = pattern_of(run, a[1], &match);
+    while (pattern && limit-- != 0 && at <= a[0].text.len && search(run, a, pattern, at, &end, &match)) {
         if (found->n == cap) {
             struct cel_list *more = cel_list_new(&run->arena, cap = 2 * cap + 4);
             more->n = found->n;
@@ -78,8 +90,9 @@ static struct cel_value find_some(struct cel_run *run, const struct cel_value *a
             found = more;
         }
         found->items[found->n++] = match;
+        at = behind(a[0], match, end);
     }
-    return cel_list(found);
+    return match.kind == CEL_ERROR ? match : cel_list(found);
 }
 
 static struct cel_value find_all(struct cel_run *run, const struct cel_value *a)

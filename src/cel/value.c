@@ -213,8 +213,6 @@ bool cel_next(struct cel_value map, struct cel_cursor *c, struct cel_value *ret_
     if (!c->at)
         return false;
     *ret_key = cel_text(CEL_STRING, json_object_iter_key(c->at), json_object_iter_key_len(c->at));
-    *ret_value = cel_null();
-    if (!map.type || !map.type->members)
-        *ret_value = cel_from_json(json_object_iter_value(c->at), item_type(map), a);
+    *ret_value = cel_from_json(json_object_iter_value(c->at), item_type(map), a);
     return true;
 }

@@ -132,6 +132,7 @@ static void check_rule(struct checking *c, const struct custom_place *p, const s
         complain_error(c, p, r, result);
     else if (!cel_is_true(result) && (r->transition || !old || !json_equal(v, old)))
         complain_failed(c, p, r, values); /* what was wrong before and is as it was may stay (KEP-4008) */
+    cel_arena_done(&c->run.arena);        /* so all rules together need no more memory than one */
 }
 
 /* --- places --- */
