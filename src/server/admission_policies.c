@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "json/json.h"
 #include "server/admission_decide.h"
+#include "server/scale.h"
 
 /* A policy or a binding as it was read last. */
 struct kept {
@@ -89,9 +90,9 @@ static bool is_exempt(const struct request *r)
 }
 
 static struct webhook_question question_of(const struct request *r, const char *operation, const json_t *doc,
-                                           const json_t *old, const json_t *namespace)
+                                           const json_t *old)
 {
-    const char *name = jstr_or(doc ? doc : old, "metadata.name", "");
+    const char *name = *r->what.name ? r->what.name : jstr_or(doc ? doc : old, "metadata.name", "");
     return (struct webhook_question){.operation = operation,
                                      .version = r->version,
                                      .ns = r->kind->namespaced          ? r->what.ns
@@ -99,7 +100,6 @@ static struct webhook_question question_of(const struct request *r, const char *
                                                                         : "",
                                      .name = name,
                                      .sub = r->what.subresource,
-                                     .namespace = namespace,
                                      .doc = doc,
                                      .old = old,
                                      .options = r->verb == V_DELETE ? r->body : NULL,
@@ -107,19 +107,46 @@ static struct webhook_question question_of(const struct request *r, const char *
                                      .dry_run = r->dry_run};
 }
 
-json_t *policies_decide(struct request *r, const char *operation, const json_t *doc, const json_t *old)
+static json_t *ask_all(struct request *r, struct webhook_question q)
 {
     struct store *store = r->server->store;
-    size_t policies = store_count(store, &kind_admissionpolicy, "");
-    size_t bindings = store_count(store, &kind_admissionpolicybinding, "");
-    if (!policies || !bindings || is_exempt(r))
-        return NULL;
     struct policies *p = r->server->policies;
-    if (p->kept.len > 2 * (policies + bindings)) /* most are of objects that are gone */
-        policies_free(p), p = r->server->policies = policies_new();
+    size_t there = store_count(store, &kind_admissionpolicy, "") + store_count(store, &kind_admissionpolicybinding, "");
+    if (p->kept.len > 2 * there) /* most are of objects that are gone */
+        map_done_with(&p->kept, kept_free);
     const struct object *ns = r->kind->namespaced ? store_latest(store, &kind_namespace, "", r->what.ns) : NULL;
     _cleanup_json_ json_t *namespace = ns ? object_json(ns) : NULL;
-    struct asking a = {.policies = p, .question = {.r = r, .request = question_of(r, operation, doc, old, namespace)}};
+    q.namespace = namespace;
+    struct asking a = {.policies = p, .question = {.r = r, .request = q}};
     store_each(store, &kind_admissionpolicy, "", NULL, NULL, ask_policy, &a);
     return a.question.refusal;
+}
+
+bool policies_any(const struct server *s)
+{
+    return store_count(s->store, &kind_admissionpolicy, "") && store_count(s->store, &kind_admissionpolicybinding, "");
+}
+
+json_t *policies_decide(struct request *r, const char *operation, const json_t *doc, const json_t *old)
+{
+    if (!policies_any(r->server) || is_exempt(r))
+        return NULL;
+    struct webhook_question q = question_of(r, operation, doc, old);
+    if (!streq(r->what.subresource, "scale"))
+        return ask_all(r, q);
+    _cleanup_json_ json_t *scale = scale_of(r->kind, doc), *old_scale = scale_of(r->kind, old);
+    q.type = &scale_type;
+    q.doc = scale;
+    q.old = old_scale;
+    return ask_all(r, q);
+}
+
+json_t *policies_decide_about(struct request *r, const char *operation, const struct webhook_type *type,
+                              const json_t *doc)
+{
+    if (!policies_any(r->server))
+        return NULL;
+    struct webhook_question q = question_of(r, operation, doc, NULL);
+    q.type = type;
+    return ask_all(r, q);
 }

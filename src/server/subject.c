@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "http/http.h"
+#include "server/admission_policies.h"
 #include "server/relay.h"
 #include "server/webhooks.h"
 
@@ -158,11 +159,17 @@ bool subject_review(struct request *r)
 {
     const struct webhook_type *type = r->handler->subject;
     bool connects = r->handler->connects;
-    if (!type || !webhooks_any(r->server) || (!connects && !json_is_object(r->body)))
+    if (!type || !(webhooks_any(r->server) || policies_any(r->server)) || (!connects && !json_is_object(r->body)))
         return false;
     _cleanup_free_ char *path = connects ? url_decode(proxy_path(r), strlen(proxy_path(r)), false) : NULL;
     _cleanup_json_ json_t *doc = connects ? connect_options(type, r->query, str_or(path, "")) : complete(r, type);
-    if (!webhooks_ask_about(r, connects ? "CONNECT" : "CREATE", type, doc, resume))
+    const char *operation = connects ? "CONNECT" : "CREATE";
+    json_t *refusal = policies_decide_about(r, operation, type, doc);
+    if (refusal) {
+        request_reply_status(r, refusal);
+        return true;
+    }
+    if (!webhooks_ask_about(r, operation, type, doc, resume))
         return false;
     if (r->exchange)
         http_body_hold(r->exchange);
