@@ -8,6 +8,7 @@
 #include "kinds/labels.h"
 #include "server/write.h"
 
+#define NESTED_MAX 16          /* variables that are worked out for each other, which takes our stack */
 #define MESSAGE_MAX (5 * 1024) /* upstream's limit on what a messageExpression says */
 
 struct decision {
@@ -17,6 +18,7 @@ struct decision {
     struct admission_scope scope;
     struct cel_value values[ADMISSION_ALL];
     struct cel_value *variables; /* worked out so far; CEL_DYN: not yet */
+    int nested;                  /* that are being worked out */
 };
 
 /* --- objections --- */
@@ -76,6 +78,18 @@ static void misconfigured(struct decision *d, const char *why)
 
 /* --- expressions --- */
 
+static struct cel_value work_out(struct decision *d, const struct admission_expression *x)
+{
+    if (!x->program)
+        return cel_error("the variable's expression does not compile");
+    if (d->nested == NESTED_MAX)
+        return cel_error("variables refer to each other too deeply");
+    d->nested++;
+    struct cel_value v = cel_eval(x->program, d->values, &d->scope.run);
+    d->nested--;
+    return v;
+}
+
 static struct cel_value variable(void *arg, const char *name, size_t len)
 {
     struct decision *d = arg;
@@ -84,8 +98,7 @@ static struct cel_value variable(void *arg, const char *name, size_t len)
         if (strlen(x->name) != len || memcmp(x->name, name, len) != 0)
             continue;
         if (d->variables[i].kind == CEL_DYN)
-            d->variables[i] = x->program ? cel_eval(x->program, d->values, &d->scope.run)
-                                         : cel_error("the variable's expression does not compile");
+            d->variables[i] = work_out(d, x);
         return d->variables[i];
     }
     return cel_error("no such variable");
