@@ -87,31 +87,48 @@ static void visit(void *arg, const char *ns, const char *name, const struct svc 
 
 /* --- what follows from it --- */
 
-static bool is_mine(const struct lb *lb, const struct service *s, const struct ip *ip, const char *const *announcers,
-                    size_t n_announcers)
+/* Nodes from which one may be chosen. */
+struct choice {
+    const char **nodes;
+    size_t n;
+};
+
+static const char *choose(const struct service *s, const struct ip *ip, const struct choice *from)
 {
-    const char **nodes = xcalloc(n_announcers + 1, sizeof(*nodes));
+    const char **nodes = xcalloc(from->n + 1, sizeof(*nodes));
     size_t n = 0;
-    for (size_t i = 0; i < n_announcers; i++)
-        if (!s->local || map_get(nodes_of(s, ip->family), announcers[i]))
-            nodes[n++] = announcers[i];
-    bool mine = streq_or_null(lb_choose(ip, nodes, n), lb->node_name);
+    for (size_t i = 0; i < from->n; i++)
+        if (!s->local || map_get(nodes_of(s, ip->family), from->nodes[i]))
+            nodes[n++] = from->nodes[i];
+    const char *chosen = lb_choose(ip, nodes, n);
     free(nodes);
-    return mine;
+    return chosen;
+}
+
+static bool is_mine(const struct lb *lb, const struct service *s, const struct ip *ip, const struct choice choices[2])
+{
+    const char *chosen = choose(s, ip, &choices[0]);
+    if (!chosen)
+        chosen = choose(s, ip, &choices[1]);
+    return streq_or_null(chosen, lb->node_name);
 }
 
 static void find_mine(struct lb *lb, struct map *mine)
 {
     char text[IP_TEXT_SIZE];
-    const char **announcers = xcalloc(roster_size(lb->roster) + 1, sizeof(*announcers));
-    size_t n = roster_announcers(lb->roster, announcers);
+    struct choice choices[2]; /* settled nodes, then the others */
+    for (int i = 0; i < 2; i++) {
+        choices[i].nodes = xcalloc(roster_size(lb->roster) + 1, sizeof(*choices[i].nodes));
+        choices[i].n = roster_announcers(lb->roster, i == 0, choices[i].nodes);
+    }
     for (struct map_entry *e = NULL; (e = map_next(&lb->services, e));) {
         const struct service *s = e->value;
         for (size_t i = 0; i < s->n_ips; i++)
-            if (is_mine(lb, s, &s->ips[i], announcers, n))
+            if (is_mine(lb, s, &s->ips[i], choices))
                 map_put(mine, ip_format(&s->ips[i], text), lb);
     }
-    free(announcers);
+    for (int i = 0; i < 2; i++)
+        free(choices[i].nodes);
 }
 
 static int take_up(struct lb *lb, const char *text, struct err *err)

@@ -185,12 +185,13 @@ size_t roster_size(const struct roster *r)
     return r->members.len;
 }
 
-size_t roster_announcers(const struct roster *r, const char **ret)
+size_t roster_announcers(const struct roster *r, bool settled, const char **ret)
 {
     size_t n = 0;
     for (struct map_entry *e = NULL; (e = map_next(&r->members, e));) {
         const struct member *m = e->value;
-        if (m->serves && alive_settled(r->alive, streq(e->key, r->node_name) ? NULL : e->key))
+        bool is_settled = alive_settled(r->alive, streq(e->key, r->node_name) ? NULL : e->key);
+        if (m->serves && is_settled == settled && !alive_lost(r->alive, e->key))
             ret[n++] = e->key;
     }
     return n;

@@ -329,6 +329,28 @@ TEST(a_silent_node_is_relieved_without_the_api)
     T_STR(holder("172.28.128.200"), names[first]);
 }
 
+/* With externalTrafficPolicy Local nobody could do it in its stead: it need not wait. */
+TEST(who_is_back_and_the_only_one_announces_at_once)
+{
+    set_service("one", "172.28.128.200", "Local");
+    set_endpoint("one", "n1");
+    settle();
+    let_them_talk();
+    T_STR(holder("172.28.128.200"), "n1");
+    lb_pause(lbs[1], true);
+    for (int64_t until = clock_mono_ms() + 5000; !n_lost[0] && clock_mono_ms() < until;)
+        uv_run(&loop, UV_RUN_ONCE);
+    T_INT(n_lost[0], 1);
+    lb_pause(lbs[1], false);
+    settle();
+    T_STR(holder("172.28.128.200"), "n1"); /* it has not even let go */
+    set_service("one", "172.28.128.200", "Cluster");
+    set_endpoint("one", NULL);
+    for (int64_t until = clock_mono_ms() + 10000; n_lost[0] && clock_mono_ms() < until;)
+        uv_run(&loop, UV_RUN_ONCE);
+    T_INT(n_lost[0], 0);
+}
+
 /* A heartbeat must come from a node, and from the link itself. */
 TEST(heartbeats_of_strangers_mean_nothing)
 {
@@ -440,6 +462,7 @@ int main(void)
     RUN(local_follows_the_endpoints);
     RUN(a_new_life_goes_on_where_the_old_one_ended);
     RUN(a_silent_node_is_relieved_without_the_api);
+    RUN(who_is_back_and_the_only_one_announces_at_once);
     RUN(heartbeats_of_strangers_mean_nothing);
     take_down();
     return DONE();
