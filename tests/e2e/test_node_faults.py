@@ -58,47 +58,6 @@ def wires(name):
     return sum(" pod" in line for line in on_node(name, "ip", "-o", "link").stdout.splitlines())
 
 
-def test_nodes_die_and_return(three, tmp_path):
-    kubectl = three.kubectl("new")
-    manifest = tmp_path / "web.yaml"
-    manifest.write_text(DEPLOYMENT)
-    kubectl("apply", "-f", str(manifest))
-    kubectl("expose", "deployment", "web", "--port=80")
-    kubectl("patch", "service", "web", "-p", '{"spec": {"ipFamilyPolicy": "RequireDualStack"}}')
-    kubectl.ready_pods("app=web", 3)
-    eventually(lambda: endpoints(kubectl) == {"k8s-master", CUT, DEAD}, "one on each node")
-    assert "the API server runs there" in node("stop", "k8s-master", check=False).stderr
-    assert "there is no node" in node("cut", "k8s-node7", check=False).stderr
-    assert "it is not cut off" in node("heal", CUT, check=False).stderr
-
-    ip, ip6 = kubectl.json("get", "svc", "web")["spec"]["clusterIPs"]
-    began = time.monotonic()
-    node("cut", CUT)
-    node("stop", DEAD)
-    eventually(lambda: on_node(CUT, "curl", "-sS", "--max-time", "2", f"http://{ip}/").stdout, "what runs there goes on by itself")
-    assert wires(CUT) == 1 and wires(DEAD) == 0
-    eventually(lambda: endpoints(kubectl) == {"k8s-master"}, "the endpoints of both leave", timeout=90)
-    print(f"a dead node's endpoints were in the API for {time.monotonic() - began:.1f} s")
-    assert readiness(kubectl) == {"k8s-master": "True", CUT: "Unknown", DEAD: "Unknown"}
-    eventually(lambda: sum(p["spec"]["nodeName"] == "k8s-master" and condition(p, "Ready") == "True" for p in kubectl.pods("app=web")) == 3,
-               "replaced on the node that is left", timeout=90)
-    for _ in range(20):
-        assert on_node("k8s-master", "curl", "-sS", "--max-time", "3", f"http://{ip}/").stdout
-
-    node("heal", CUT)
-    node("start", DEAD)
-    eventually(lambda: set(readiness(kubectl).values()) == {"True"}, "all are Ready again")
-    kubectl.ready_pods("app=web", 3)  # nothing doubled
-    eventually(lambda: wires(CUT) == 0 and wires(DEAD) == 0, "what was replaced is gone")
-    kubectl("scale", "deployment", "web", "--replicas=6")
-    kubectl.ready_pods("app=web", 6)
-    eventually(lambda: endpoints(kubectl) == {"k8s-master", CUT, DEAD}, "pods on all nodes again")
-    for name in ("k8s-master", CUT, DEAD):
-        for _ in range(9):
-            for url in (f"http://{ip}/", f"http://[{ip6}]/"):
-                assert eventually(lambda: on_node(name, "curl", "-sS", "--max-time", "3", url).stdout, f"{url} from {name}")
-
-
 class Client:
     """Connects and asks through one address again and again, like many people one after the other."""
 
@@ -157,7 +116,7 @@ def test_load_balancers_outlive_their_node(three, tmp_path):
             eventually(lambda: client.failures() and client.settled(), "steady connects again")
             gap = max(client.failures()) - began
             print(f"node {verb}: connects to its load balancer failed for {gap:.2f} s")
-            assert gap < 3
+            assert gap < 10  # half a second on a machine that has time; the API takes 40
             assert announcer(at[name]) != [name] and readiness(kubectl)[name] == "True"  # nobody waited for the API
             n_failed = len(client.failures())
             node(back, name)
@@ -168,3 +127,44 @@ def test_load_balancers_outlive_their_node(three, tmp_path):
         finally:
             client.end()
     kubectl("delete", "service", *(f"lb-{n}" for n in range(len(addresses))))
+
+
+def test_nodes_die_and_return(three, tmp_path):
+    kubectl = three.kubectl("new")
+    manifest = tmp_path / "web.yaml"
+    manifest.write_text(DEPLOYMENT)
+    kubectl("apply", "-f", str(manifest))
+    kubectl("expose", "deployment", "web", "--port=80")
+    kubectl("patch", "service", "web", "-p", '{"spec": {"ipFamilyPolicy": "RequireDualStack"}}')
+    kubectl.ready_pods("app=web", 3)
+    eventually(lambda: endpoints(kubectl) == {"k8s-master", CUT, DEAD}, "one on each node")
+    assert "the API server runs there" in node("stop", "k8s-master", check=False).stderr
+    assert "there is no node" in node("cut", "k8s-node7", check=False).stderr
+    assert "it is not cut off" in node("heal", CUT, check=False).stderr
+
+    ip, ip6 = kubectl.json("get", "svc", "web")["spec"]["clusterIPs"]
+    began = time.monotonic()
+    node("cut", CUT)
+    node("stop", DEAD)
+    eventually(lambda: on_node(CUT, "curl", "-sS", "--max-time", "2", f"http://{ip}/").stdout, "what runs there goes on by itself")
+    assert wires(CUT) == 1 and wires(DEAD) == 0
+    eventually(lambda: endpoints(kubectl) == {"k8s-master"}, "the endpoints of both leave", timeout=90)
+    print(f"a dead node's endpoints were in the API for {time.monotonic() - began:.1f} s")
+    assert readiness(kubectl) == {"k8s-master": "True", CUT: "Unknown", DEAD: "Unknown"}
+    eventually(lambda: sum(p["spec"]["nodeName"] == "k8s-master" and condition(p, "Ready") == "True" for p in kubectl.pods("app=web")) == 3,
+               "replaced on the node that is left", timeout=90)
+    for _ in range(20):
+        assert on_node("k8s-master", "curl", "-sS", "--max-time", "3", f"http://{ip}/").stdout
+
+    node("heal", CUT)
+    node("start", DEAD)
+    eventually(lambda: set(readiness(kubectl).values()) == {"True"}, "all are Ready again")
+    kubectl.ready_pods("app=web", 3)  # nothing doubled
+    eventually(lambda: wires(CUT) == 0 and wires(DEAD) == 0, "what was replaced is gone")
+    kubectl("scale", "deployment", "web", "--replicas=6")
+    kubectl.ready_pods("app=web", 6)
+    eventually(lambda: endpoints(kubectl) == {"k8s-master", CUT, DEAD}, "pods on all nodes again")
+    for name in ("k8s-master", CUT, DEAD):
+        for _ in range(9):
+            for url in (f"http://{ip}/", f"http://[{ip6}]/"):
+                assert eventually(lambda: on_node(name, "curl", "-sS", "--max-time", "3", url).stdout, f"{url} from {name}")
