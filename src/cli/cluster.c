@@ -15,7 +15,7 @@
 #include "cli/commands.h"
 #include "cli/controlplane.h"
 #include "cli/node.h"
-#include "cli/routes.h"
+#include "cli/podways.h"
 #include "cli/settings.h"
 #include "dns/dns.h"
 #include "dns/follow.h"
@@ -25,6 +25,8 @@
 #include "podnet/lan.h"
 #include "proxy/proxy.h"
 #include "service/feed.h"
+
+#define NODE_IFNAME "eth0"
 
 /* What kubeadm gives the node of the control plane when there are others. */
 #define CONTROL_PLANE "node-role.kubernetes.io/control-plane"
@@ -53,7 +55,7 @@ struct cluster {
     struct dns_follow *dns_follow;
     struct ingress *ingress;
     struct informer *node_informer;
-    struct routes *routes;
+    struct podways *podways;
     struct lb_pool *lb_pool;
     struct member *nodes;
     int n_nodes;
@@ -162,7 +164,7 @@ static struct node_config config_of(const struct cluster *c, const struct member
     return (struct node_config){
         .name = m->name,
         .ips = m->ips,
-        .ifname = "eth0",
+        .ifname = NODE_IFNAME,
         .addresses = &c->addresses,
         .netns_fd = m->netns_fd,
         .labels = is_master ? control_plane_label : no_control_plane,
@@ -245,13 +247,12 @@ static void configure_dns(void *arg, struct settings *settings)
 
 static void watch_nodes(struct cluster *c)
 {
-    struct lan_node rows[CLUSTER_NODES_MAX];
-    struct lan lan = describe_lan(&c->addresses, c->nodes, c->n_nodes, rows);
-    int fds[CLUSTER_NODES_MAX];
+    struct podways_place places[CLUSTER_NODES_MAX + 1];
     for (int i = 0; i < c->n_nodes; i++)
-        fds[i] = c->nodes[i].netns_fd;
+        places[i] = (struct podways_place){c->nodes[i].name, c->nodes[i].ips, NODE_IFNAME, c->nodes[i].netns_fd};
+    places[c->n_nodes] = (struct podways_place){"", c->addresses.host, "", -1};
     c->node_informer = informer_new(c->viewer, &kind_node, NULL);
-    c->routes = routes_new(c->node_informer, lan.nodes, fds, lan.n_nodes);
+    c->podways = podways_new(c->node_informer, c->policy.pod_network, places, (size_t)c->n_nodes + 1);
     informer_on_change(c->node_informer, check_ready, c);
     informer_start(c->node_informer);
     model_feed_on_synced(c->feed, services_are_known, c);
@@ -406,7 +407,7 @@ static void stop_member(struct member *m)
 
 void cluster_stop(struct cluster *c)
 {
-    routes_free(c->routes);
+    podways_free(c->podways);
     informer_free(c->node_informer);
     for (int i = 0; i < c->n_nodes; i++)
         stop_member(&c->nodes[i]);

@@ -27,7 +27,7 @@ struct agent_options {
     struct node_options node;
 };
 static const struct agent_options defaults = {
-    .data_dir = DATA_DIR_DEFAULT, .log_level = "info", .node = NODE_OPTIONS_DEFAULT(EVICTION_HARD_DEFAULT)};
+    .data_dir = DATA_DIR_DEFAULT, .log_level = "info", .node = NODE_OPTIONS_DEFAULT(EVICTION_HARD_DEFAULT, "auto")};
 
 struct member {
     const struct agent_options *options;

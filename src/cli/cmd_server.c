@@ -23,7 +23,7 @@ struct server_options {
     struct node_options node;
 };
 static const struct server_options defaults = {
-    .data_dir = DATA_DIR_DEFAULT, .log_level = "info", .node = NODE_OPTIONS_DEFAULT(EVICTION_HARD_DEFAULT)};
+    .data_dir = DATA_DIR_DEFAULT, .log_level = "info", .node = NODE_OPTIONS_DEFAULT(EVICTION_HARD_DEFAULT, "auto")};
 
 struct head {
     const struct server_options *options;

@@ -35,7 +35,7 @@ static const struct up_options defaults = {.nodes = 1,
                                            .data_dir = DATA_DIR_DEFAULT,
                                            .ip_families = "IPv4",
                                            .log_level = "info",
-                                           .node = NODE_OPTIONS_DEFAULT(EVICTION_HARD_LOCAL)};
+                                           .node = NODE_OPTIONS_DEFAULT(EVICTION_HARD_LOCAL, "direct")};
 
 struct up {
     const struct up_options *options;

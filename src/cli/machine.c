@@ -18,6 +18,7 @@
 #include "dns/follow.h"
 #include "kinds/kind.h"
 #include "podnet/rtnl.h"
+#include "podnet/tunnel.h"
 #include "proxy/proxy.h"
 
 /* --- where we are --- */
@@ -130,12 +131,13 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
                                      .client_ca = config->client_ca,
                                      .lb_pool = config->lb_pool,
                                      .policy = config->policy};
-    const struct peers_config peers = {place->name, place->ip, place->ifname, place->prefix, place->addresses.pods};
+    const struct podways_place here = {place->name, place->ip, place->ifname, -1};
     m->client = client;
     m->model = model_new();
     m->feed = model_feed_new(client, m->model);
     m->nodes = informer_new(client, &kind_node, NULL);
-    m->peers = peers_new(m->nodes, &peers);
+    m->peers = peers_new(m->nodes, place->addresses.pods);
+    m->podways = podways_new(m->nodes, config->policy->pod_network, &here, 1);
     if (node_start(&m->node, loop, client, m->model, &node, err) < 0)
         return -1;
     informer_start(m->nodes);
@@ -152,6 +154,7 @@ void machine_stop(struct machine *m)
     dns_follow_free(m->dns_follow);
     informer_free(m->nodes);
     peers_free(m->peers);
+    podways_free(m->podways);
     node_stop(&m->node);
     model_feed_free(m->feed);
     model_free(m->model);
@@ -167,6 +170,7 @@ int machine_teardown(const char *data_dir, const char *name, struct err *err)
     struct ip dns;
     int result = agent_teardown(data_dir, RUN_DIR, name, err);
     proxy_teardown(-1);
+    tunnel_down(-1);
     (void)nft_run(-1, "table ip c8s_egress {}\ndelete table ip c8s_egress\n", &ignored);
     struct rtnl *r = rtnl_open(-1, &ignored);
     addresses_init(&addresses, FAMILY);

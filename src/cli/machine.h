@@ -4,6 +4,7 @@
 #include "cli/addresses.h"
 #include "cli/node.h"
 #include "cli/peers.h"
+#include "cli/podways.h"
 #include "service/feed.h"
 
 /* What the machine is called and where it is; from options or found out. */
@@ -26,6 +27,7 @@ struct machine {
     struct dns_follow *dns_follow;
     struct informer *nodes;
     struct peers *peers;
+    struct podways *podways;
     struct node node;
 };
 struct machine_config {

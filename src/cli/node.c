@@ -9,6 +9,7 @@
 #include "cli/settings.h"
 #include "dns/dns.h"
 #include "lb/lb.h"
+#include "podnet/tunnel.h"
 #include "proxy/healthz.h"
 #include "proxy/proxy.h"
 #include "service/acknowledge.h"
@@ -21,6 +22,7 @@ static int start_agent(struct node *n, const struct node_config *config, struct 
         .node_labels = config->labels,
         .node_taints = config->taints,
         .netns_fd = n->netns_fd,
+        .pod_mtu = tunnel_pod_mtu(n->netns_fd, n->ifname, config->policy->pod_network, n->addresses->families[0]),
         .data_dir = config->data_dir,
         .run_dir = RUN_DIR,
         .cluster_dns = n->addresses->dns,

@@ -6,5 +6,7 @@ int node_options_read(const struct node_options *o, struct node_policy *ret, str
     ret->eviction.transition_ms = (int64_t)o->eviction_transition_s * 1000;
     if (eviction_parse(o->eviction_hard, &ret->eviction, err) < 0)
         return err_wrap(err, "--eviction-hard");
+    if (!ways_mode_parse(o->pod_network, &ret->pod_network))
+        return err_set(err, 0, "--pod-network takes auto, direct or vxlan");
     return nodeport_addresses_parse(o->nodeport_addresses, &ret->nodeports, err);
 }

@@ -3,16 +3,18 @@
 #include "cli/nodeports.h"
 #include "cli/opts.h"
 #include "node/eviction.h"
+#include "podnet/ways.h"
 
 struct node_options {
     const char *eviction_hard;
     int eviction_transition_s;
-    const char *nodeport_addresses;
+    const char *nodeport_addresses, *pod_network;
 };
 /* What they say. */
 struct node_policy {
     struct eviction_thresholds eviction;
     struct nodeport_addresses nodeports;
+    enum ways_mode pod_network;
 };
 /* Rows of an option table; `type` has a member `node`. */
 #define NODE_OPTIONS(type)                                                                                             \
@@ -23,6 +25,13 @@ struct node_policy {
      0,                                                                                                                \
      0,                                                                                                                \
      "when pods have to go, like memory.available<100Mi,nodefs.available<10%"},                                        \
+        {"pod-network",                                                                                                \
+         "HOW",                                                                                                        \
+         OPT_STR,                                                                                                      \
+         offsetof(type, node.pod_network),                                                                             \
+         0,                                                                                                            \
+         0,                                                                                                            \
+         "between nodes: auto, direct or vxlan (auto; for `up` direct)"},                                              \
         {"nodeport-addresses",                                                                                         \
          "LIST",                                                                                                       \
          OPT_STR,                                                                                                      \
@@ -34,10 +43,10 @@ struct node_policy {
         "eviction-pressure-transition-period", "SECONDS", OPT_INT, offsetof(type, node.eviction_transition_s), 0,      \
             86400, "how long a node says so after it was last short (300)"                                             \
     }
-#define NODE_OPTIONS_DEFAULT(eviction)                                                                                 \
+#define NODE_OPTIONS_DEFAULT(eviction, network)                                                                        \
     {                                                                                                                  \
         .eviction_hard = (eviction), .eviction_transition_s = EVICTION_TRANSITION_DEFAULT_S,                           \
-        .nodeport_addresses = "primary"                                                                                \
+        .nodeport_addresses = "primary", .pod_network = (network)                                                      \
     }
 
 int node_options_read(const struct node_options *o, struct node_policy *ret, struct err *err);

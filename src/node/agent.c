@@ -182,7 +182,7 @@ static void on_node(void *arg, struct object *old, struct object *obj)
     _cleanup_free_ char *cidrs = jjoin(jget(doc, "spec.podCIDRs"));
     if (!*cidrs)
         return;
-    a->podnet = podnet_new(a->netns_fd, cidrs, &err);
+    a->podnet = podnet_new(a->netns_fd, cidrs, a->pod_mtu, &err);
     if (!a->podnet) {
         log_error("pod network %s: %s", cidrs, err.msg);
         return;
@@ -307,6 +307,7 @@ static void copy_config(struct agent *a, const struct agent_config *config)
 {
     a->name = xstrdup(config->node_name);
     a->ips = xstrdup(config->node_ips);
+    a->pod_mtu = config->pod_mtu;
     a->cluster_dns = xstrdup(str_or(config->cluster_dns, "10.96.0.10"));
     a->cluster_domain = xstrdup(str_or(config->cluster_domain, "cluster.local"));
     a->api_host = xstrdup(str_or(config->api_host, "10.96.0.1"));

@@ -18,6 +18,7 @@ struct agent_config {
     const char *const *node_labels; /* "key=value", or "key-": taken away; NULL-terminated; beside hostname, os, arch */
     const char *const *node_taints; /* "key=value:effect", or "key-"; NULL-terminated; others are left alone */
     int netns_fd;                   /* the node's network namespace; -1: here */
+    int pod_mtu;                    /* of pods' interfaces; 0: the kernel's */
     const char *data_dir;           /* images/, and pods/ of this node beneath nodes/NAME/ */
     const char *run_dir;            /* pins, exit files, sockets; on tmpfs */
     const char *cluster_dns, *cluster_domain;

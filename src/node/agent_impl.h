@@ -26,7 +26,7 @@ struct agent {
     uv_loop_t *loop;
     struct client *client;
     char *name, *ips, *cluster_dns, *cluster_domain, *api_host;
-    int api_port, port, netns_fd;
+    int api_port, port, netns_fd, pod_mtu;
     char **labels, **taints; /* NULL-terminated */
     struct model *model;
     struct model_reader *services; /* leave.c */

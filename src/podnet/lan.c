@@ -15,7 +15,6 @@
 #include "base/netns.h"
 #include "base/nft.h"
 #include "base/str.h"
-#include "podnet/podnet.h"
 #include "podnet/rtnl.h"
 #include "podnet/sysctl.h"
 
@@ -145,7 +144,7 @@ static int node_up(const struct wiring *w, size_t i, int *ret_fd, struct err *er
         return -1;
     struct rtnl *node = rtnl_open(fd, err);
     int result = !node || (has_ipv6(w) && sysctl_ipv6_at_once(fd, err) < 0) ||
-                         (!rtnl_index(w->host, veth) && rtnl_add_veth(w->host, veth, "eth0", fd, err) < 0) ||
+                         (!rtnl_index(w->host, veth) && rtnl_add_veth(w->host, veth, "eth0", fd, 0, err) < 0) ||
                          rtnl_set_master(w->host, veth, BRIDGE, err) < 0 || rtnl_set_up(w->host, veth, err) < 0 ||
                          rtnl_set_up(node, "lo", err) < 0 || add_addresses(w, node, "eth0", n->ip, err) < 0 ||
                          rtnl_set_up(node, "eth0", err) < 0 || add_default_routes(w, node, err) < 0 ||
@@ -267,6 +266,21 @@ static int host_up(const struct wiring *w, struct err *err)
     return masquerade(w, -1, BRIDGE, err);
 }
 
+/* The host reaches Services by way of the first node. */
+static int route_services(const struct wiring *w, const struct lan *lan, struct err *err)
+{
+    struct cidrs services;
+    struct ips gateways;
+    if (!cidrs_parse(lan->service_cidr, &services) || !ips_parse(lan->nodes[0].ip, &gateways))
+        return err_set(err, EINVAL, "route %s via %s", lan->service_cidr, lan->nodes[0].ip);
+    for (int i = 0; i < services.n; i++) {
+        const struct ip *gateway = ips_of(&gateways, services.cidr[i].ip.family);
+        if (gateway && rtnl_add_route(w->host, &services.cidr[i], gateway, NULL, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int lan_up(const struct lan *lan, int *ret_fds, struct err *err)
 {
     struct wiring w = {0};
@@ -276,7 +290,7 @@ int lan_up(const struct lan *lan, int *ret_fds, struct err *err)
     for (size_t i = 0; result == 0 && i < lan->n_nodes; i++)
         result = node_up(&w, i, &ret_fds[i], err);
     if (result == 0)
-        result = podnet_route(-1, lan->service_cidr, lan->nodes[0].ip, err);
+        result = route_services(&w, lan, err);
     rtnl_close(w.host);
     return result;
 }

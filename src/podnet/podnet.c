@@ -23,6 +23,7 @@
 struct podnet {
     struct rtnl *rtnl; /* in the node's namespace */
     struct cidrs ranges;
+    int mtu;       /* 0: the kernel's */
     uint32_t size; /* addresses in the smallest range */
     uint32_t next; /* where the search for a free one goes on: an address just given back rests longest */
     uint32_t used;
@@ -86,9 +87,10 @@ static int prepare_node(struct podnet *p, int netns_fd, struct err *err)
                : 0;
 }
 
-struct podnet *podnet_new(int netns_fd, const char *ranges, struct err *err)
+struct podnet *podnet_new(int netns_fd, const char *ranges, int mtu, struct err *err)
 {
     struct podnet *p = NEW(struct podnet);
+    p->mtu = mtu;
     if (read_ranges(p, ranges, err) == 0) {
         p->next = 2; /* .0 is the network, .1 the gateway */
         p->owner = xcalloc(p->size, sizeof(*p->owner));
@@ -198,7 +200,7 @@ int podnet_add(struct podnet *p, const char *key, int pod_fd, char *ret_ips, siz
     print_addresses(&ips, ret_ips, size);
     if (connected)
         return 0;
-    if (prepare_pod(p, pod_fd, err) < 0 || rtnl_add_veth(p->rtnl, name, POD_IFNAME, pod_fd, err) < 0 ||
+    if (prepare_pod(p, pod_fd, err) < 0 || rtnl_add_veth(p->rtnl, name, POD_IFNAME, pod_fd, p->mtu, err) < 0 ||
         wire_node_end(p, name, &ips, err) < 0 || wire_pod_end(p, pod_fd, &ips, err) < 0) {
         (void)rtnl_del_link(p->rtnl, name, &ignored);
         return err_wrap(err, "connect pod %s", key);
@@ -220,21 +222,4 @@ int podnet_del(struct podnet *p, const char *key, struct err *err)
         p->used--;
     }
     return 0;
-}
-
-int podnet_route(int netns_fd, const char *ranges, const char *via, struct err *err)
-{
-    struct cidrs to;
-    struct ips gateways;
-    if (!cidrs_parse(ranges, &to) || !ips_parse(via, &gateways))
-        return err_set(err, EINVAL, "route %s via %s", ranges, via);
-    struct rtnl *r = rtnl_open(netns_fd, err);
-    int result = r ? 0 : -1;
-    for (int i = 0; i < to.n && result == 0; i++) {
-        const struct ip *gateway = ips_of(&gateways, to.cidr[i].ip.family);
-        if (gateway)
-            result = rtnl_add_route(r, &to.cidr[i], gateway, NULL, err);
-    }
-    rtnl_close(r);
-    return result;
 }

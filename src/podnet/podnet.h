@@ -9,15 +9,13 @@
 
 struct podnet;
 
-/* ranges: the node's pod range of each family ("10.244.0.0/24,fd00:10:244::/64"), IPv4 no larger than /16. netns_fd:
- * the node's namespace, -1 here. Switches on forwarding there and finds the addresses in use from the routes that
- * exist. */
-struct podnet *podnet_new(int netns_fd, const char *ranges, struct err *err);
+/* ranges: the node's pod range of each family ("10.244.0.0/24,fd00:10:244::/64"), IPv4 no larger than /16. mtu: of the
+ * pods' interfaces; 0: the kernel's. netns_fd: the node's namespace, -1 here. Switches on forwarding there and finds
+ * the addresses in use from the routes that exist. */
+struct podnet *podnet_new(int netns_fd, const char *ranges, int mtu, struct err *err);
 void podnet_free(struct podnet *p); /* pods stay connected */
 /* Connects the namespace behind pod_fd (eth0, lo up, default routes) under a name made from key (the pod's uid); writes
  * the addresses' text ("10.244.0.2,fd00:10:244::2": the same place in each range). Doing it again for the same key
  * returns the same addresses. */
 int podnet_add(struct podnet *p, const char *key, int pod_fd, char *ret_ips, size_t size, struct err *err);
 int podnet_del(struct podnet *p, const char *key, struct err *err);
-/* Routes in that namespace to another node's pods: ranges by way of that node's addresses, family by family. */
-int podnet_route(int netns_fd, const char *ranges, const char *via, struct err *err);

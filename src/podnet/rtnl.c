@@ -2,7 +2,6 @@
 #include "podnet/rtnl.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -13,8 +12,7 @@
 #include "base/alloc.h"
 #include "base/netns.h"
 #include "base/str.h"
-
-#define MESSAGE_SIZE 1024 /* every request of ours is far smaller */
+#include "podnet/rtnl_impl.h"
 
 struct rtnl {
     struct mnl_socket *socket;
@@ -46,7 +44,7 @@ void rtnl_close(struct rtnl *r)
     free(r);
 }
 
-static struct nlmsghdr *message(void *buffer, int type, int flags)
+struct nlmsghdr *rtnl_message(void *buffer, int type, int flags)
 {
     struct nlmsghdr *m = mnl_nlmsg_put_header(buffer);
     m->nlmsg_type = (uint16_t)type;
@@ -54,8 +52,7 @@ static struct nlmsghdr *message(void *buffer, int type, int flags)
     return m;
 }
 
-/* Sends and waits for the acknowledgement: 0 or an errno value. Replies are handed to cb. */
-static int talk(struct rtnl *r, struct nlmsghdr *m, mnl_cb_t cb, void *arg)
+int rtnl_talk(struct rtnl *r, struct nlmsghdr *m, mnl_cb_t cb, void *arg)
 {
     char reply[32768];
     unsigned port = mnl_socket_get_portid(r->socket);
@@ -74,72 +71,94 @@ static int talk(struct rtnl *r, struct nlmsghdr *m, mnl_cb_t cb, void *arg)
     }
 }
 
-/* One change; `fine` is an errno value that means: already so. */
-static int change(struct rtnl *r, struct nlmsghdr *m, int fine, struct err *err, const char *what, const char *name)
+int rtnl_change(struct rtnl *r, struct nlmsghdr *m, int fine, struct err *err, const char *what, const char *name)
 {
-    int failed = talk(r, m, NULL, NULL);
+    int failed = rtnl_talk(r, m, NULL, NULL);
     return failed && failed != fine ? err_set(err, failed, "%s %s", what, name) : 0;
 }
 
-static int keep_index(const struct nlmsghdr *m, void *arg)
+static int keep_link(const struct nlmsghdr *m, void *arg)
 {
-    *(int *)arg = ((struct ifinfomsg *)mnl_nlmsg_get_payload(m))->ifi_index;
+    const struct ifinfomsg *info = mnl_nlmsg_get_payload(m);
+    struct rtnl_link *link = arg;
+    struct nlattr *a;
+    link->index = info->ifi_index;
+    mnl_attr_for_each(a, m, sizeof(*info)) {
+        if (mnl_attr_get_type(a) == IFLA_MTU)
+            link->mtu = (int)mnl_attr_get_u32(a);
+        else if (mnl_attr_get_type(a) == IFLA_ADDRESS && mnl_attr_get_payload_len(a) == sizeof(link->mac))
+            memcpy(link->mac, mnl_attr_get_payload(a), sizeof(link->mac));
+    }
     return MNL_CB_OK;
+}
+
+bool rtnl_link(struct rtnl *r, const char *ifname, struct rtnl_link *ret)
+{
+    char buffer[MESSAGE_SIZE];
+    struct nlmsghdr *m = rtnl_message(buffer, RTM_GETLINK, 0);
+    *ret = (struct rtnl_link){0};
+    mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(m, IFLA_IFNAME, ifname);
+    return rtnl_talk(r, m, keep_link, ret) == 0;
 }
 
 int rtnl_index(struct rtnl *r, const char *ifname)
 {
-    char buffer[MESSAGE_SIZE];
-    int index = 0;
-    struct nlmsghdr *m = message(buffer, RTM_GETLINK, 0);
-    mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
-    mnl_attr_put_strz(m, IFLA_IFNAME, ifname);
-    return talk(r, m, keep_index, &index) ? 0 : index;
+    struct rtnl_link link;
+    return rtnl_link(r, ifname, &link) ? link.index : 0;
 }
 
-static int no_link(struct err *err, const char *name)
+int rtnl_no_link(struct err *err, const char *name)
 {
     return err_set(err, ENODEV, "interface %s", name);
 }
 
-int rtnl_add_veth(struct rtnl *r, const char *name, const char *peer, int peer_fd, struct err *err)
+static void put_mtu(struct nlmsghdr *m, int mtu)
+{
+    if (mtu)
+        mnl_attr_put_u32(m, IFLA_MTU, (uint32_t)mtu);
+}
+
+int rtnl_add_veth(struct rtnl *r, const char *name, const char *peer, int peer_fd, int mtu, struct err *err)
 {
     char buffer[MESSAGE_SIZE];
-    struct nlmsghdr *m = message(buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+    struct nlmsghdr *m = rtnl_message(buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
     mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
     mnl_attr_put_strz(m, IFLA_IFNAME, name);
+    put_mtu(m, mtu);
     struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
     mnl_attr_put_str(m, IFLA_INFO_KIND, "veth");
     struct nlattr *data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
     struct nlattr *other = mnl_attr_nest_start(m, VETH_INFO_PEER);
     mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
     mnl_attr_put_strz(m, IFLA_IFNAME, peer);
+    put_mtu(m, mtu);
     mnl_attr_put_u32(m, IFLA_NET_NS_FD, (uint32_t)peer_fd);
     mnl_attr_nest_end(m, other);
     mnl_attr_nest_end(m, data);
     mnl_attr_nest_end(m, info);
-    return change(r, m, 0, err, "create veth", name);
+    return rtnl_change(r, m, 0, err, "create veth", name);
 }
 
 int rtnl_add_bridge(struct rtnl *r, const char *name, struct err *err)
 {
     char buffer[MESSAGE_SIZE];
-    struct nlmsghdr *m = message(buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+    struct nlmsghdr *m = rtnl_message(buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
     mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
     mnl_attr_put_strz(m, IFLA_IFNAME, name);
     struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
     mnl_attr_put_str(m, IFLA_INFO_KIND, "bridge");
     mnl_attr_nest_end(m, info);
-    return change(r, m, EEXIST, err, "create bridge", name);
+    return rtnl_change(r, m, EEXIST, err, "create bridge", name);
 }
 
 int rtnl_del_link(struct rtnl *r, const char *name, struct err *err)
 {
     char buffer[MESSAGE_SIZE];
-    struct nlmsghdr *m = message(buffer, RTM_DELLINK, 0);
+    struct nlmsghdr *m = rtnl_message(buffer, RTM_DELLINK, 0);
     mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
     mnl_attr_put_strz(m, IFLA_IFNAME, name);
-    return change(r, m, ENODEV, err, "delete interface", name);
+    return rtnl_change(r, m, ENODEV, err, "delete interface", name);
 }
 
 static int set_flag_up(struct rtnl *r, const char *name, unsigned value, const char *what, struct err *err)
@@ -147,13 +166,13 @@ static int set_flag_up(struct rtnl *r, const char *name, unsigned value, const c
     char buffer[MESSAGE_SIZE];
     int index = rtnl_index(r, name);
     if (!index)
-        return no_link(err, name);
-    struct nlmsghdr *m = message(buffer, RTM_NEWLINK, 0);
+        return rtnl_no_link(err, name);
+    struct nlmsghdr *m = rtnl_message(buffer, RTM_NEWLINK, 0);
     struct ifinfomsg *info = mnl_nlmsg_put_extra_header(m, sizeof(*info));
     info->ifi_index = index;
     info->ifi_flags = value;
     info->ifi_change = IFF_UP;
-    return change(r, m, 0, err, what, name);
+    return rtnl_change(r, m, 0, err, what, name);
 }
 
 int rtnl_set_up(struct rtnl *r, const char *name, struct err *err)
@@ -171,15 +190,15 @@ int rtnl_set_master(struct rtnl *r, const char *name, const char *master, struct
     char buffer[MESSAGE_SIZE];
     int index = rtnl_index(r, name), to = rtnl_index(r, master);
     if (!index || !to)
-        return no_link(err, index ? master : name);
-    struct nlmsghdr *m = message(buffer, RTM_NEWLINK, 0);
+        return rtnl_no_link(err, index ? master : name);
+    struct nlmsghdr *m = rtnl_message(buffer, RTM_NEWLINK, 0);
     struct ifinfomsg *info = mnl_nlmsg_put_extra_header(m, sizeof(*info));
     info->ifi_index = index;
     mnl_attr_put_u32(m, IFLA_MASTER, (uint32_t)to);
-    return change(r, m, 0, err, "attach interface", name);
+    return rtnl_change(r, m, 0, err, "attach interface", name);
 }
 
-static void put_ip(struct nlmsghdr *m, uint16_t type, const struct ip *ip)
+void rtnl_put_ip(struct nlmsghdr *m, uint16_t type, const struct ip *ip)
 {
     mnl_attr_put(m, type, (size_t)ip_bits(ip->family) / 8, ip->bytes);
 }
@@ -191,19 +210,19 @@ static int change_addr(struct rtnl *r, int type, int flags, const char *ifname, 
     char buffer[MESSAGE_SIZE];
     int index = rtnl_index(r, ifname);
     if (!index)
-        return no_link(err, ifname);
-    struct nlmsghdr *m = message(buffer, type, flags);
+        return rtnl_no_link(err, ifname);
+    struct nlmsghdr *m = rtnl_message(buffer, type, flags);
     struct ifaddrmsg *addr = mnl_nlmsg_put_extra_header(m, sizeof(*addr));
     addr->ifa_family = (uint8_t)ip->family;
     addr->ifa_prefixlen = (uint8_t)prefix;
     addr->ifa_index = (unsigned)index;
-    put_ip(m, IFA_LOCAL, ip);
-    put_ip(m, IFA_ADDRESS, ip);
+    rtnl_put_ip(m, IFA_LOCAL, ip);
+    rtnl_put_ip(m, IFA_ADDRESS, ip);
     if (ip->family == AF_INET6) /* a single address: IPv4 makes no route of it either */
         mnl_attr_put_u32(m, IFA_FLAGS, IFA_F_NODAD | (prefix == ip_bits(AF_INET6) ? IFA_F_NOPREFIXROUTE : 0));
     if (lifetimes)
         mnl_attr_put(m, IFA_CACHEINFO, sizeof(*lifetimes), lifetimes);
-    return change(r, m, fine, err, type == RTM_NEWADDR ? "set address of" : "remove address of", ifname);
+    return rtnl_change(r, m, fine, err, type == RTM_NEWADDR ? "set address of" : "remove address of", ifname);
 }
 
 int rtnl_add_addr(struct rtnl *r, const char *ifname, const struct ip *ip, int prefix, struct err *err)
@@ -227,7 +246,7 @@ int rtnl_add_route(struct rtnl *r, const struct cidr *dst, const struct ip *gate
                    struct err *err)
 {
     char buffer[MESSAGE_SIZE], text[CIDR_TEXT_SIZE];
-    struct nlmsghdr *m = message(buffer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+    struct nlmsghdr *m = rtnl_message(buffer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
     struct rtmsg *route = mnl_nlmsg_put_extra_header(m, sizeof(*route));
     route->rtm_family = (uint8_t)dst->ip.family;
     route->rtm_dst_len = (uint8_t)dst->prefix;
@@ -236,16 +255,16 @@ int rtnl_add_route(struct rtnl *r, const struct cidr *dst, const struct ip *gate
     route->rtm_type = RTN_UNICAST;
     route->rtm_scope = gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
     if (dst->prefix)
-        put_ip(m, RTA_DST, &dst->ip);
+        rtnl_put_ip(m, RTA_DST, &dst->ip);
     if (gateway)
-        put_ip(m, RTA_GATEWAY, gateway);
+        rtnl_put_ip(m, RTA_GATEWAY, gateway);
     if (ifname) {
         int index = rtnl_index(r, ifname);
         if (!index)
-            return no_link(err, ifname);
+            return rtnl_no_link(err, ifname);
         mnl_attr_put_u32(m, RTA_OIF, (uint32_t)index);
     }
-    return change(r, m, EEXIST, err, "add route to", cidr_format(dst, text));
+    return rtnl_change(r, m, EEXIST, err, "add route to", cidr_format(dst, text));
 }
 
 struct each {
@@ -262,8 +281,7 @@ static void name_of(const struct each *each, unsigned index, char name[IF_NAMESI
         name[0] = '\0';
 }
 
-/* False: of no family that we know (multicast routes, for one). */
-static bool read_ip(const struct nlattr *a, int family, struct ip *ret)
+bool rtnl_read_ip(const struct nlattr *a, int family, struct ip *ret)
 {
     size_t size = (size_t)ip_bits(family) / 8;
     if (!size || mnl_attr_get_payload_len(a) != size)
@@ -283,7 +301,7 @@ static int on_route(const struct nlmsghdr *m, void *arg)
     struct nlattr *a;
     mnl_attr_for_each(a, m, sizeof(*route)) {
         if (mnl_attr_get_type(a) == RTA_DST)
-            known = known && read_ip(a, route->rtm_family, &dst.ip);
+            known = known && rtnl_read_ip(a, route->rtm_family, &dst.ip);
         else if (mnl_attr_get_type(a) == RTA_OIF)
             name_of(each, mnl_attr_get_u32(a), name);
     }
@@ -304,9 +322,9 @@ static int on_addr(const struct nlmsghdr *m, void *arg)
     name_of(each, addr->ifa_index, name);
     mnl_attr_for_each(a, m, sizeof(*addr)) {
         if (mnl_attr_get_type(a) == IFA_LOCAL)
-            local = read_ip(a, addr->ifa_family, &ip);
+            local = rtnl_read_ip(a, addr->ifa_family, &ip);
         else if (mnl_attr_get_type(a) == IFA_ADDRESS && !local)
-            (void)read_ip(a, addr->ifa_family, &ip);
+            (void)rtnl_read_ip(a, addr->ifa_family, &ip);
     }
     if (ip.family)
         each->addr(each->arg, &ip, addr->ifa_prefixlen, name);
@@ -316,9 +334,9 @@ static int on_addr(const struct nlmsghdr *m, void *arg)
 static int dump(struct rtnl *r, int type, mnl_cb_t cb, struct each *each, struct err *err)
 {
     char buffer[MESSAGE_SIZE];
-    struct nlmsghdr *m = message(buffer, type, NLM_F_DUMP);
+    struct nlmsghdr *m = rtnl_message(buffer, type, NLM_F_DUMP);
     ((struct rtgenmsg *)mnl_nlmsg_put_extra_header(m, sizeof(struct rtmsg)))->rtgen_family = AF_UNSPEC;
-    int failed = talk(r, m, cb, each);
+    int failed = rtnl_talk(r, m, cb, each);
     return failed ? err_set(err, failed, "read the kernel's %s", type == RTM_GETROUTE ? "routes" : "addresses") : 0;
 }
 

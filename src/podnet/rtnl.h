@@ -14,8 +14,13 @@ void rtnl_close(struct rtnl *r);                       /* NULL is fine */
 
 /* 0 when there is no such interface. */
 int rtnl_index(struct rtnl *r, const char *ifname);
-/* A pair: `name` here, `peer` in the namespace behind peer_fd. */
-int rtnl_add_veth(struct rtnl *r, const char *name, const char *peer, int peer_fd, struct err *err);
+struct rtnl_link {
+    int index, mtu;
+    unsigned char mac[6];
+};
+bool rtnl_link(struct rtnl *r, const char *ifname, struct rtnl_link *ret); /* false: there is none */
+/* A pair: `name` here, `peer` in the namespace behind peer_fd. mtu 0: the kernel's. */
+int rtnl_add_veth(struct rtnl *r, const char *name, const char *peer, int peer_fd, int mtu, struct err *err);
 int rtnl_add_bridge(struct rtnl *r, const char *name, struct err *err);
 int rtnl_del_link(struct rtnl *r, const char *name, struct err *err); /* missing: fine */
 int rtnl_set_up(struct rtnl *r, const char *name, struct err *err);

@@ -385,7 +385,7 @@ static void build_place(void)
     struct err err = {0};
     sh("ip link add eth0 type veth peer name lan0 && ip link set eth0 up && ip link set lan0 up && ip addr add " NODE_IP
        "/24 dev eth0");
-    struct podnet *net = podnet_new(-1, "10.244.0.0/24", &err);
+    struct podnet *net = podnet_new(-1, "10.244.0.0/24", 0, &err);
     for (int i = 0; net && i < N_PODS; i++) {
         _cleanup_free_ char *path = xasprintf("%s/pod%d", scratch, i);
         pods[i] = netns_create(path, &err);

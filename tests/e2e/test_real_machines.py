@@ -16,19 +16,19 @@ OWN = "198.51.100.1"  # an address that looks like a load balancer's, but is the
 
 
 class Machine:
-    """A namespace on the segment, and the program that runs there."""
+    """A namespace on a segment, a bridge whose .1 is the way out, and the program that runs there."""
 
-    def __init__(self, home, number):
-        self.name, self.ip = f"machine{number}", f"172.29.0.{10 + number}"
+    def __init__(self, home, number, segment="segment", network="172.29.0"):
+        self.name, self.ip = f"machine{number}", f"{network}.{10 + number}"
         self.data, self.rundir, self.log = home / self.name, home / f"run-{number}", home / f"{self.name}.log"
         self.process = None
         for path in (self.data, self.rundir):
             path.mkdir()
         run("ip", "netns", "add", self.name)
         run("ip", "link", "add", f"seg-{number}", "type", "veth", "peer", "name", "eth0", "netns", self.name)
-        run("ip", "link", "set", f"seg-{number}", "master", "segment", "up")
+        run("ip", "link", "set", f"seg-{number}", "master", segment, "up")
         for words in ("link set lo up", "link set eth0 up", f"addr add {self.ip}/24 dev eth0", f"addr add {OWN}/32 dev eth0",
-                      "route add default via 172.29.0.1"):
+                      f"route add default via {network}.1"):
             run("ip", "-n", self.name, *words.split())
 
     def argv(self, *argv):

@@ -14,6 +14,7 @@
 #include "podnet/lan.h"
 #include "podnet/podnet.h"
 #include "podnet/rtnl.h"
+#include "podnet/tunnel.h"
 #include "t.h"
 
 #define TMP "/run/c8s-test-podnet"
@@ -139,6 +140,48 @@ static void check_reach(const struct lan *lan, const int node[2], const int pod[
     }
 }
 
+static struct ways_node node_of(const struct place *p, int i)
+{
+    struct ways_node n = {0};
+    T_TRUE(ips_parse(p->nodes[i].ip, &n.ips) && cidrs_parse(p->ranges[i], &n.pods));
+    return n;
+}
+
+static void check_written(int netns_fd, const struct ways *want)
+{
+    struct err err = {0};
+    struct ways have;
+    T_INT(ways_read(netns_fd, &have, &err), 0);
+    T_INT((int)have.n, (int)want->n);
+    for (size_t i = 0; i < have.n && i < want->n; i++)
+        T_TRUE(way_equal(&have.rows[i], &want->rows[i]));
+    ways_done(&have);
+}
+
+/* Whatever was there before: afterwards the kernel has the plan's rows and no others of ours. The host sees its nodes
+ * directly. */
+static void connect_nodes(const struct place *p, const int node[2], enum ways_mode mode)
+{
+    const struct ways_node nodes[] = {node_of(p, 0), node_of(p, 1)};
+    struct ways_node host = {0};
+    struct cidrs lan;
+    struct ways ways;
+    struct err err = {0};
+    T_TRUE(cidrs_parse(p->lan.network, &lan) && ips_parse(p->lan.host_ip, &host.ips));
+    for (int i = 0; i < 2; i++) {
+        T_INT(tunnel_up(node[i], "eth0", &nodes[i], &err), 0);
+        T_INT(tunnel_up(node[i], "eth0", &nodes[i], &err), 0);
+        ways_plan(mode, &nodes[i], lan.cidr, (size_t)lan.n, &nodes[!i], 1, &ways);
+        if (ways_apply(node[i], &ways, &err) < 0)
+            T_FAIL("%s", err.msg);
+        check_written(node[i], &ways);
+        ways_done(&ways);
+    }
+    ways_plan(WAYS_DIRECT, &host, lan.cidr, (size_t)lan.n, nodes, 2, &ways);
+    T_INT(ways_apply(-1, &ways, &err), 0);
+    ways_done(&ways);
+}
+
 static void check_place(const struct place *p)
 {
     struct err err = {0};
@@ -150,7 +193,7 @@ static void check_place(const struct place *p)
         return;
     }
     T_INT(lan_up(&lan, node, &err), 0); /* idempotent */
-    struct podnet *nets[] = {podnet_new(node[0], p->ranges[0], &err), podnet_new(node[1], p->ranges[1], &err)};
+    struct podnet *nets[] = {podnet_new(node[0], p->ranges[0], 0, &err), podnet_new(node[1], p->ranges[1], 0, &err)};
     struct podnet *on[] = {nets[0], nets[0], nets[1]};
     for (int i = 0; i < 3; i++) {
         char key[] = {'p', (char)('0' + i), 0};
@@ -161,13 +204,15 @@ static void check_place(const struct place *p)
     }
     T_STR(ip[0], p->first_pod[0]);
     T_STR(ip[2], p->first_pod[1]);
-    T_INT(podnet_route(node[0], p->ranges[1], p->nodes[1].ip, &err), 0);
-    T_INT(podnet_route(node[1], p->ranges[0], p->nodes[0].ip, &err), 0);
-    T_INT(podnet_route(-1, p->ranges[0], p->nodes[0].ip, &err), 0);
-    check_reach(&lan, node, pod, ip);
+    /* By routes, then through the tunnel, then by routes again. */
+    static const enum ways_mode modes[] = {WAYS_DIRECT, WAYS_VXLAN, WAYS_AUTO};
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        connect_nodes(p, node, modes[i]);
+        check_reach(&lan, node, pod, ip);
+    }
     /* A restarted agent finds the addresses in use; a freed one rests before it is used again. */
     podnet_free(nets[0]);
-    nets[0] = podnet_new(node[0], p->ranges[0], &err);
+    nets[0] = podnet_new(node[0], p->ranges[0], 0, &err);
     T_INT(podnet_add(nets[0], "p1", pod[1], again, sizeof(again), &err), 0);
     T_STR(again, ip[1]);
     T_INT(podnet_del(nets[0], "p1", &err), 0);
@@ -219,7 +264,7 @@ TEST(ranges_that_are_none_are_refused)
                                       "fd00::/127",    "10.244.0.0/24,fd00::/64,fd01::/64"};
     struct err err;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        T_TRUE(!podnet_new(-1, bad[i], &err));
+        T_TRUE(!podnet_new(-1, bad[i], 0, &err));
 }
 
 TEST(a_network_in_use_is_refused)

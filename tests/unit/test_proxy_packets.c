@@ -729,7 +729,7 @@ static void build_place(void)
 {
     static const char *const pods[] = {"client", "a", "b"};
     struct err err = {0};
-    struct podnet *net = podnet_new(-1, "10.244.0.0/24", &err);
+    struct podnet *net = podnet_new(-1, "10.244.0.0/24", 0, &err);
     sh("ip link set lo up && ip addr add " DNS_IP "/32 dev lo");
     for (int i = POD_CLIENT; net && i <= POD_B; i++) {
         places[i] = namespace_at(pods[i]);

@@ -1,0 +1,18 @@
+/* Keeps the ways to the pods of all nodes in line with the Nodes, on one node or, in `c8s up`, on each of them. */
+#pragma once
+#include "client/informer.h"
+#include "podnet/ways.h"
+
+struct podways_place {
+    const char *node_name; /* "": no node, a machine beside them (the host of `c8s up`), which has no tunnel */
+    const char *ips, *ifname;
+    int netns_fd; /* borrowed; -1: here */
+};
+
+struct podways;
+/* Copies the places. */
+struct podways *podways_new(struct informer *nodes, enum ways_mode mode, const struct podways_place *places, size_t n);
+void podways_free(struct podways *p); /* what is in the kernel stays; NULL is fine */
+
+/* The addresses that other nodes know a Node by, with a comma between the families; "": none yet. The caller frees. */
+char *node_internal_ips(const json_t *node);
