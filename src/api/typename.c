@@ -16,6 +16,8 @@ static const struct type_row {
     {"ObjectMeta", "ownerReferences", "OwnerReference"},
     {"LabelSelector", "matchExpressions", "LabelSelectorRequirement"},
     {"ServiceStatus", "conditions", "meta.v1.Condition"},
+    {"ServiceCIDRStatus", "conditions", "meta.v1.Condition"},
+    {"IPAddressSpec", "parentRef", "ParentReference"},
     {"ResourceAttributes", "labelSelector", "LabelSelectorAttributes"},
     {"PodDisruptionBudgetStatus", "conditions", "meta.v1.Condition"},
     {NULL, "labelSelector", "meta.v1.LabelSelector"},

@@ -34,5 +34,7 @@ const struct controller_def *const all_controllers[] = {
     &csrapproving_controller,
     &csrcleaner_controller,
     &tokencleaner_controller,
+    &ipaddresses_controller,
+    &servicecidrs_controller,
     NULL,
 };

@@ -350,3 +350,15 @@ const char *check_file_path(const char *value, char scratch[])
         return message;
     return str_after(value, "..") ? "must not start with '..'" : NULL;
 }
+
+const char *check_path_segment(const char *value, char scratch[])
+{
+    (void)scratch;
+    if (streq(value, "."))
+        return "may not be '.'";
+    if (streq(value, ".."))
+        return "may not be '..'";
+    if (strchr(value, '/'))
+        return "may not contain '/'";
+    return strchr(value, '%') ? "may not contain '%'" : NULL;
+}

@@ -17,6 +17,7 @@ check_fn check_http_header_name;
 check_fn check_absolute_path;
 check_fn check_path_without_parents;
 check_fn check_relative_path; /* and without parents */
+check_fn check_path_segment;  /* any text that can be a segment of a path: "system:node" is a name */
 check_fn check_file_path;     /* of a file in a volume: relative, and does not begin with ".." either */
 
 /* Addresses that an endpoint can have: not those that mean "nobody", "myself" or "my link". */

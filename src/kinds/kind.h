@@ -193,5 +193,6 @@ extern const struct kind kind_autoscaler, kind_networkpolicy, kind_persistentvol
     kind_volumeattachment;
 extern const struct kind kind_flowschema, kind_prioritylevelconfiguration;
 extern const struct kind kind_nodemetrics, kind_podmetrics, kind_componentstatus, kind_apiservice;
+extern const struct kind kind_ipaddress, kind_ipaddress_v1beta1, kind_servicecidr, kind_servicecidr_v1beta1;
 extern const struct kind kind_autoscaler_v1, kind_endpointslice_v1beta1, kind_event_new, kind_cronjob_v1beta1,
     kind_poddisruptionbudget_v1beta1;

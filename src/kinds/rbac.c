@@ -91,19 +91,6 @@ static void default_binding(json_t *obj)
 
 /* --- rules: names, and what needs what --- */
 
-/* Any text that can be a segment of a path: "system:node" is a name. */
-static const char *check_path_segment(const char *value, char scratch[])
-{
-    (void)scratch;
-    if (streq(value, "."))
-        return "may not be '.'";
-    if (streq(value, ".."))
-        return "may not be '..'";
-    if (strchr(value, '/'))
-        return "may not contain '/'";
-    return strchr(value, '%') ? "may not contain '%'" : NULL;
-}
-
 static bool none(const json_t *rule, const char *list)
 {
     return json_array_size(jget(rule, list)) == 0;

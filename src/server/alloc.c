@@ -70,7 +70,7 @@ struct alloc *alloc_new(const char *service_cidrs, const char *cluster_cidrs, in
     uint32_t n_ports = (uint32_t)(port_max - port_min + 1);
     *a = ranges;
     for (int i = 0; i < a->services.n; i++)
-        a->ips[i] = alloc_ips_new(&a->services.cidr[i]);
+        alloc_use_range(a, &a->services.cidr[i]);
     a->ports = numalloc_new(n_ports, port_static_band(n_ports));
     a->nodes = numalloc_new(a->n_nodes, 0);
     return a;
@@ -80,8 +80,7 @@ void alloc_free(struct alloc *a)
 {
     if (!a)
         return;
-    for (int i = 0; i < a->services.n; i++)
-        numalloc_free(a->ips[i]);
+    alloc_ips_done(a);
     numalloc_free(a->ports);
     numalloc_free(a->nodes);
     free(a);

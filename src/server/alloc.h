@@ -27,6 +27,16 @@ struct alloc *alloc_new(const char *service_cidrs, const char *cluster_cidrs, in
                         struct err *err);
 void alloc_free(struct alloc *a);
 
+/* A ServiceCIDR and an IPAddress that were so (NULL: not there) and are now otherwise. False: there are too many
+ * ranges. Services that have addresses in a new range are to be restored afterwards. */
+bool alloc_servicecidr(struct alloc *a, const json_t *before, const json_t *now);
+void alloc_ipaddress(struct alloc *a, const json_t *before, const json_t *now);
+
+/* Heeds the store's ServiceCIDRs, Services and IPAddresses, and what becomes of the first and the last. */
+struct server;
+void alloc_follow(struct server *s);
+void alloc_unfollow(struct server *s);
+
 /* What is in the store at start is taken. */
 void alloc_restore_service(struct alloc *a, const json_t *doc);
 /* Its pod ranges, if any, are of the cluster's families. */

@@ -2,11 +2,14 @@
  * (initIPFamilyFields, allocClusterIPs, updateClusterIPs). */
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 #include "json/json.h"
 #include "server/alloc_impl.h"
 
 #define NONE "None"
+#define RANGE_BITS_MAX 24 /* 2 MiB of bits; of larger ranges the first part is used */
+#define RANGES_MAX 256    /* each is asked for every address; what is no longer used stays until the program ends */
 
 /* --- numbers --- */
 
@@ -16,25 +19,105 @@ static uint32_t range_size(const struct cidr *range)
     return (1u << (ip_bits(range->ip.family) - range->prefix)) - (range->ip.family == AF_INET ? 2 : 1);
 }
 
-struct numalloc *alloc_ips_new(const struct cidr *range)
+static bool number_in(const struct service_range *r, const struct ip *ip, uint32_t *ret)
 {
-    uint32_t all = 1u << (ip_bits(range->ip.family) - range->prefix);
-    return numalloc_new(range_size(range), ip_static_band(all));
+    uint32_t offset;
+    if (!cidr_index(&r->cidr, ip, &offset) || offset < 1 || offset > range_size(&r->cidr))
+        return false;
+    *ret = offset - 1;
+    return true;
 }
 
-struct number {
-    struct numalloc *from;
-    uint32_t n;
-};
+/* --- ranges --- */
 
-static bool find_number(const struct alloc *a, const struct ip *ip, struct number *ret)
+/* Another range's addresses are taken here as well. */
+static void copy_taken(struct service_range *to, const struct service_range *from)
 {
-    for (int i = 0; i < a->services.n; i++) {
-        uint32_t offset;
-        if (!cidr_index(&a->services.cidr[i], ip, &offset) || offset < 1 || offset > range_size(&a->services.cidr[i]))
+    bool inner = from->cidr.prefix >= to->cidr.prefix;
+    const struct cidr *small = inner ? &from->cidr : &to->cidr, *large = inner ? &to->cidr : &from->cidr;
+    uint32_t n, m;
+    if (!cidr_covers(large, small))
+        return;
+    for (uint32_t i = 0; i < range_size(small); i++) {
+        const struct ip ip = cidr_nth(small, i + 1);
+        if (number_in(from, &ip, &n) && numalloc_has(from->numbers, n) && number_in(to, &ip, &m))
+            numalloc_take(to->numbers, m);
+    }
+}
+
+struct service_range *alloc_use_range(struct alloc *a, const struct cidr *cidr)
+{
+    int bits = ip_bits(cidr->ip.family) - cidr->prefix;
+    struct cidr used = *cidr;
+    if (bits > RANGE_BITS_MAX)
+        used.prefix += bits - RANGE_BITS_MAX;
+    for (size_t i = 0; i < a->n_ranges; i++)
+        if (a->ranges[i].cidr.prefix == used.prefix && ip_equal(&a->ranges[i].cidr.ip, &used.ip)) {
+            a->ranges[i].users++;
+            return &a->ranges[i];
+        }
+    if (a->n_ranges == RANGES_MAX || range_size(&used) < 1)
+        return NULL;
+    a->ranges = xrealloc(a->ranges, (a->n_ranges + 1) * sizeof(*a->ranges));
+    struct service_range *r = &a->ranges[a->n_ranges];
+    uint32_t all = 1u << (ip_bits(used.ip.family) - used.prefix);
+    *r = (struct service_range){used, numalloc_new(range_size(&used), ip_static_band(all)), 1};
+    for (size_t i = 0; i < a->n_ranges; i++)
+        copy_taken(r, &a->ranges[i]);
+    a->n_ranges++;
+    return r;
+}
+
+void alloc_ips_done(struct alloc *a)
+{
+    for (size_t i = 0; i < a->n_ranges; i++)
+        numalloc_free(a->ranges[i].numbers);
+    free(a->ranges);
+    map_done(&a->own);
+}
+
+/* --- one address --- */
+
+static bool is_covered(const struct alloc *a, const struct ip *ip)
+{
+    uint32_t n;
+    for (size_t i = 0; i < a->n_ranges; i++)
+        if (a->ranges[i].users && number_in(&a->ranges[i], ip, &n))
+            return true;
+    return false;
+}
+
+bool alloc_take_ip(struct alloc *a, const struct ip *ip, struct alloc_change *change)
+{
+    uint32_t n;
+    for (size_t i = 0; i < a->n_ranges; i++)
+        if (number_in(&a->ranges[i], ip, &n) && numalloc_has(a->ranges[i].numbers, n))
+            return false;
+    for (size_t i = 0; i < a->n_ranges; i++)
+        if (number_in(&a->ranges[i], ip, &n))
+            alloc_take(change, a->ranges[i].numbers, n);
+    return true;
+}
+
+void alloc_release_ip(struct alloc *a, const struct ip *ip, struct alloc_change *change)
+{
+    uint32_t n;
+    for (size_t i = 0; i < a->n_ranges; i++)
+        if (number_in(&a->ranges[i], ip, &n))
+            alloc_note(change, a->ranges[i].numbers, n, true);
+}
+
+/* From the first range of the family that has one left. */
+static bool take_next_ip(struct alloc *a, int family, struct alloc_change *change, struct ip *ret)
+{
+    for (size_t i = 0; i < a->n_ranges; i++) {
+        struct service_range *r = &a->ranges[i];
+        uint32_t n;
+        if (r->cidr.ip.family != family || !r->users || !numalloc_next(r->numbers, &n))
             continue;
-        *ret = (struct number){a->ips[i], offset - 1};
-        return true;
+        numalloc_release(r->numbers, n); /* taken with the others */
+        *ret = cidr_nth(&r->cidr, n + 1);
+        return alloc_take_ip(a, ret, change);
     }
     return false;
 }
@@ -83,17 +166,14 @@ static bool same(const json_t *doc, const json_t *old, const char *path)
     return now && before ? json_equal(now, before) : !json_array_size(now) && !json_array_size(before);
 }
 
-/* The addresses a Service holds: false when it holds this one not. */
-static bool holds(const struct alloc *a, const json_t *service, const struct number *wanted)
+static bool holds(const json_t *service, const struct ip *wanted)
 {
     const json_t *list = jget(service, "spec.clusterIPs");
     size_t n = json_array_size(list);
     for (size_t i = 0; i < (n ? n : 1); i++) {
         const char *text = n ? json_string_value(json_array_get(list, i)) : jstr(service, "spec.clusterIP");
         struct ip ip;
-        struct number held;
-        if (text && ip_parse(text, &ip) && find_number(a, &ip, &held) && held.from == wanted->from &&
-            held.n == wanted->n)
+        if (text && ip_parse(text, &ip) && ip_equal(&ip, wanted))
             return true;
     }
     return false;
@@ -108,10 +188,8 @@ void alloc_release_ips(struct alloc *a, const json_t *old, const json_t *doc, st
     for (size_t i = 0; i < (n ? n : 1); i++) {
         const char *text = n ? json_string_value(json_array_get(list, i)) : jstr(old, "spec.clusterIP");
         struct ip ip;
-        struct number held;
-        if (text && ip_parse(text, &ip) && find_number(a, &ip, &held) &&
-            !(doc && alloc_needs_ip(doc) && holds(a, doc, &held)))
-            alloc_note(change, held.from, held.n, true);
+        if (text && ip_parse(text, &ip) && !(doc && alloc_needs_ip(doc) && holds(doc, &ip)))
+            alloc_release_ip(a, &ip, change);
     }
 }
 
@@ -282,24 +360,22 @@ static void take_given(struct alloc *a, const struct cidr *range, const json_t *
                        struct status_causes *causes, struct alloc_change *change)
 {
     char range_text[CIDR_TEXT_SIZE];
-    struct number number;
     struct ip ip;
     ip_parse(text, &ip);
-    if (!find_number(a, &ip, &number))
+    if (!is_covered(a, &ip))
         causes_add(causes, CAUSE_INVALID, "spec.clusterIPs", ips,
                    "failed to allocate IP %s: the provided IP (%s) is not in the valid range. The range of valid IPs "
                    "is %s",
                    text, text, cidr_format(range, range_text));
-    else if (!alloc_take(change, number.from, number.n))
+    else if (!alloc_take_ip(a, &ip, change))
         causes_add(causes, CAUSE_INVALID, "spec.clusterIPs", ips,
                    "failed to allocate IP %s: provided IP is already allocated", text);
 }
 
-static bool is_kept(const struct alloc *a, const json_t *old, const char *text)
+static bool is_kept(const json_t *old, const char *text)
 {
-    struct number number;
     struct ip ip;
-    return old && alloc_needs_ip(old) && ip_parse(text, &ip) && find_number(a, &ip, &number) && holds(a, old, &number);
+    return old && alloc_needs_ip(old) && ip_parse(text, &ip) && holds(old, &ip);
 }
 
 static int take_ips(struct alloc *a, json_t *doc, const json_t *old, struct status_causes *causes,
@@ -310,15 +386,14 @@ static int take_ips(struct alloc *a, json_t *doc, const json_t *old, struct stat
         const struct cidr *range = cidrs_of(&a->services, family_of(json_array_get(families, i)));
         const char *text = json_string_value(json_array_get(given, i));
         char next[IP_TEXT_SIZE];
-        uint32_t n;
+        struct ip ip;
         if (!text) {
-            if (!alloc_take_next(change, a->ips[range - a->services.cidr], &n)) {
+            if (!take_next_ip(a, range->ip.family, change, &ip)) {
                 json_decref(ips);
                 return err_set(err, 0, "failed to allocate a serviceIP: range is full");
             }
-            const struct ip ip = cidr_nth(range, n + 1);
             text = ip_format(&ip, next);
-        } else if (!is_kept(a, old, text)) {
+        } else if (!is_kept(old, text)) {
             take_given(a, range, given, text, causes, change);
         }
         json_array_append_new(ips, json_string(text));

@@ -13,6 +13,7 @@
 #include "kinds/binding.h"
 #include "kinds/ingress.h"
 #include "kinds/priorityclass.h"
+#include "kinds/servicecidr.h"
 #include "server/flow_defaults.h"
 #include "server/pipeline.h"
 #include "server/rbac_bootstrap.h"
@@ -216,6 +217,20 @@ static void ensure_dns_service(struct server *s)
     ensure_service(s, &service);
 }
 
+/* --- the ranges of Services --- */
+
+static void ensure_servicecidr(struct server *s)
+{
+    struct cidrs ranges;
+    char text[CIDR_TEXT_SIZE];
+    json_t *cidrs = json_array();
+    cidrs_parse(s->config.service_cidrs, &ranges); /* alloc_new() has checked it */
+    for (int i = 0; i < ranges.n; i++)
+        json_array_append_new(cidrs, json_string(cidr_format(&ranges.cidr[i], text)));
+    ensure(s, &kind_servicecidr,
+           json_pack("{s:{s:s}, s:{s:o}}", "metadata", "name", SERVICECIDR_DEFAULT, "spec", "cidrs", cidrs), false);
+}
+
 /* --- the class of Ingresses that the cluster serves itself --- */
 
 static void ensure_ingress_class(struct server *s)
@@ -266,6 +281,7 @@ int bootstrap(struct server *s, struct err *err)
 {
     ensure_namespaces(s);
     rbac_bootstrap(s, write_role);
+    ensure_servicecidr(s);
     ensure_api_service(s);
     ensure_dns_service(s);
     ensure_ingress_class(s);

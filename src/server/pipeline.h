@@ -114,6 +114,7 @@ struct server {
     struct rules *rules;             /* of the nodes' proxies; rules.c */
     struct frame *frame;             /* the watch event written last, for the watchers still to come; watch_http.c */
     struct store_watch *definitions; /* of custom resources; customresources.c */
+    struct store_watch *servicecidrs, *ipaddresses; /* alloc_objects.c */
     struct {
         uint64_t requests[6]; /* by hundreds of the code */
         uint64_t watches_cut; /* too slow */

@@ -75,6 +75,7 @@ void server_free(struct server *s)
     local_done(s);
     abandon_requests(s);
     customresources_done(s);
+    alloc_unfollow(s);
     http_server_free(s->http);
     watches_done(s);
     rbac_free(TAKE(s->rbac));
@@ -84,13 +85,6 @@ void server_free(struct server *s)
     s->open_handles = ARRAY_LEN(handles);
     for (size_t i = 0; i < ARRAY_LEN(handles); i++)
         uv_close(handles[i], on_handle_closed);
-}
-
-static bool restore_service(void *arg, struct object *o)
-{
-    _cleanup_json_ json_t *doc = object_json(o);
-    alloc_restore_service(arg, doc);
-    return true;
 }
 
 static bool restore_node(void *arg, struct object *o)
@@ -109,7 +103,7 @@ static int make_alloc(struct server *s, struct err *err)
     s->alloc = alloc_new(c->service_cidrs, c->cluster_cidrs, c->node_port_min, c->node_port_max, err);
     if (!s->alloc)
         return -1;
-    store_each(s->store, &kind_service, NULL, NULL, NULL, restore_service, s->alloc);
+    alloc_follow(s);
     store_each(s->store, &kind_node, "", NULL, NULL, restore_node, s->alloc);
     return 0;
 }

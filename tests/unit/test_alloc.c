@@ -394,6 +394,101 @@ TEST(bad_ranges_are_refused)
     T_TRUE(!alloc_new("10.96.0.0/12", "10.244.0.0/16", 32767, 30000, &err));
 }
 
+/* --- ServiceCIDRs and IPAddresses --- */
+
+static json_t *range_doc(const char *cidr, bool goes)
+{
+    return json_pack("{s:{s:s, s:s*}, s:{s:[s]}}", "metadata", "name", "r", "deletionTimestamp",
+                     goes ? "2026-01-01T00:00:00Z" : NULL, "spec", "cidrs", cidr);
+}
+
+static bool set_range(struct alloc *a, const char *before, const char *now, bool goes)
+{
+    _cleanup_json_ json_t *was = before ? range_doc(before, false) : NULL, *is = now ? range_doc(now, goes) : NULL;
+    return alloc_servicecidr(a, was, is);
+}
+
+#define NEW_IP "{\"spec\":{}}"
+#define IP_OF(ip) "{\"spec\":{\"clusterIP\":\"" ip "\"}}"
+#define OUTSIDE(ip)                                                                                                    \
+    "spec.clusterIPs: Invalid value: [\"" ip "\"]: failed to allocate IP " ip ": the provided IP (" ip                 \
+    ") is not in the "                                                                                                 \
+    "valid range. The range of valid IPs is 10.96.0.0/24"
+#define TAKEN(ip)                                                                                                      \
+    "spec.clusterIPs: Invalid value: [\"" ip "\"]: failed to allocate IP " ip ": provided IP is already allocated"
+
+TEST(a_range_more)
+{
+    struct alloc *a = make();
+    T_STR(put(a, IP_OF("10.50.0.5"), NULL, NULL), OUTSIDE("10.50.0.5"));
+    T_TRUE(set_range(a, NULL, "10.50.0.0/28", false));
+    T_STR(put(a, IP_OF("10.50.0.5"), NULL, NULL), "");
+    T_STR(put(a, IP_OF("10.50.0.5"), NULL, NULL), TAKEN("10.50.0.5"));
+    for (int i = 0; i < 254 + 13; i++) /* both are used up, each address once */
+        T_STR(put(a, NEW_IP, NULL, NULL), "");
+    T_STR(put(a, NEW_IP, NULL, NULL), "failed to allocate a serviceIP: range is full");
+    alloc_free(a);
+}
+
+TEST(a_range_that_goes_gives_nothing_more)
+{
+    struct alloc *a = make();
+    _cleanup_json_ json_t *held = NULL, *kept = NULL;
+    set_range(a, NULL, "10.50.0.0/28", false);
+    T_STR(put(a, IP_OF("10.50.0.5"), NULL, &held), "");
+    set_range(a, "10.50.0.0/28", "10.50.0.0/28", true);
+    T_STR(put(a, IP_OF("10.50.0.6"), NULL, NULL), OUTSIDE("10.50.0.6"));
+    T_STR(put(a, "{\"spec\":{\"sessionAffinity\":\"ClientIP\"}}", held, &kept), ""); /* what has one keeps it */
+    T_STR(jstr(kept, "spec.clusterIP"), "10.50.0.5");
+    set_range(a, NULL, "10.50.0.0/28", false); /* another of the same: what is held is known */
+    T_STR(put(a, IP_OF("10.50.0.5"), NULL, NULL), TAKEN("10.50.0.5"));
+    T_STR(put(a, IP_OF("10.50.0.6"), NULL, NULL), "");
+    alloc_free(a);
+}
+
+/* In whatever order ranges come: what is taken in one is taken in all that cover it. */
+TEST(ranges_that_overlap)
+{
+    struct alloc *a = make();
+    T_STR(put(a, IP_OF("10.96.0.20"), NULL, NULL), "");
+    set_range(a, NULL, "10.96.0.16/28", false);
+    set_range(a, NULL, "10.96.0.0/20", false);
+    T_STR(put(a, IP_OF("10.96.0.20"), NULL, NULL), TAKEN("10.96.0.20"));
+    T_STR(put(a, IP_OF("10.96.0.255"), NULL, NULL), ""); /* the end of one is in the middle of another */
+    T_STR(put(a, IP_OF("10.96.0.255"), NULL, NULL), TAKEN("10.96.0.255"));
+    char seen[4096] = {[20] = 1, [255] = 1};
+    for (int i = 0; i < 4094 - 2; i++) {
+        _cleanup_json_ json_t *service = NULL;
+        unsigned x, y;
+        T_STR(put(a, NEW_IP, NULL, &service), "");
+        T_INT(sscanf(jstr(service, "spec.clusterIP"), "10.96.%u.%u", &x, &y), 2);
+        T_TRUE(x < 16 && !seen[x * 256 + y]++);
+    }
+    T_TRUE(*put(a, NEW_IP, NULL, NULL));
+    alloc_free(a);
+}
+
+TEST(an_ipaddress_of_somebody_else_is_not_given_away)
+{
+    struct alloc *a = make();
+    _cleanup_json_ json_t *own = t_doc("{\"metadata\":{\"name\":\"10.96.0.77\"}}"),
+                          *ours = t_doc("{\"metadata\":{\"name\":\"10.96.0.78\",\"labels\":{"
+                                        "\"ipaddress.kubernetes.io/managed-by\":\"ipallocator.k8s.io\"}}}");
+    alloc_ipaddress(a, NULL, own);
+    alloc_ipaddress(a, NULL, ours);
+    T_STR(put(a, IP_OF("10.96.0.77"), NULL, NULL), TAKEN("10.96.0.77"));
+    T_STR(put(a, IP_OF("10.96.0.78"), NULL, NULL), "");
+    alloc_ipaddress(a, ours, NULL);
+    T_STR(put(a, IP_OF("10.96.0.78"), NULL, NULL), TAKEN("10.96.0.78"));
+    alloc_ipaddress(a, own, NULL);
+    T_STR(put(a, IP_OF("10.96.0.77"), NULL, NULL), "");
+    /* One that came too late does not set free what a Service has. */
+    alloc_ipaddress(a, NULL, own);
+    alloc_ipaddress(a, own, NULL);
+    T_STR(put(a, IP_OF("10.96.0.77"), NULL, NULL), TAKEN("10.96.0.77"));
+    alloc_free(a);
+}
+
 int main(void)
 {
     RUN(addresses_are_given_kept_and_released);
@@ -409,5 +504,9 @@ int main(void)
     RUN(nodes_get_ranges_in_order);
     RUN(nodes_get_a_range_of_each_family);
     RUN(bad_ranges_are_refused);
+    RUN(a_range_more);
+    RUN(a_range_that_goes_gives_nothing_more);
+    RUN(ranges_that_overlap);
+    RUN(an_ipaddress_of_somebody_else_is_not_given_away);
     return DONE();
 }
