@@ -48,6 +48,7 @@ char *metrics_text(const struct metrics *m)
     add_plain(&b, "forward_requests_total", "Questions that other servers had to be asked.", m->forwarded);
     add_plain(&b, "forward_max_concurrent_rejects_total", "Questions of clients that had too many on their way.",
               m->refused);
+    add_plain(&b, "forward_loops_total", "Probes that came back: a server asks us what we ask it.", m->loops);
     return buf_take(&b);
 }
 

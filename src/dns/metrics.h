@@ -13,6 +13,7 @@ struct metrics {
     uint64_t queries[2]; /* UDP, TCP */
     uint64_t responses[METRICS_RCODES];
     uint64_t cache_hits, forwarded, refused; /* refused: one client had too many questions on their way */
+    uint64_t loops;                          /* probes of ours that another server asked us */
 };
 void metrics_count_response(struct metrics *m, const uint8_t *answer, size_t len);
 /* The caller frees. */

@@ -151,6 +151,7 @@ static bool answer_here(struct resolver *r, const uint8_t *query, size_t len, bo
         break;
     }
     if (is_probe(&r->now, query, len)) {
+        r->metrics.loops++;
         *ret_len = wire_error(query, len, KNOT_RCODE_SERVFAIL, out);
         return true;
     }

@@ -72,6 +72,7 @@ static struct dns *start(struct model *m, const char *domain, const char *ip, co
                                       .ip = ip,
                                       .domain = domain,
                                       .port = PORT,
+                                      .metrics_port = DNS_METRICS_PORT,
                                       .upstream_netns_fd = -1,
                                       .upstreams = upstreams[is_inner].list};
     struct dns *d = dns_new(&loop, m, &config, &err);
@@ -82,7 +83,7 @@ static struct dns *start(struct model *m, const char *domain, const char *ip, co
     return d;
 }
 
-static void setup(void)
+static void setup_with(const char *(*upstream_of_outer)(void))
 {
     uv_loop_init(&loop);
     inner_model = model_new();
@@ -95,8 +96,23 @@ static void setup(void)
     add_large_service(outer_model, 1000);
     random_loopback(inner_ip);
     random_loopback(outer_ip);
-    outer = start(outer_model, "outside.test", outer_ip, "127.0.0.0"); /* nobody there */
+    outer = start(outer_model, "outside.test", outer_ip, upstream_of_outer());
     inner = start(inner_model, "cluster.local", inner_ip, outer_ip);
+}
+
+static const char *nobody(void)
+{
+    return "127.0.0.0";
+}
+
+static const char *ourselves(void)
+{
+    return inner_ip;
+}
+
+static void setup(void)
+{
+    setup_with(nobody);
 }
 
 static void teardown(void)
@@ -344,16 +360,33 @@ TEST(one_client_leaves_room_for_others)
 
 TEST(what_is_done_is_counted)
 {
-    struct metrics m = {.queries = {7, 1}, .responses = {[0] = 5, [3] = 3}, .cache_hits = 2, .forwarded = 4};
-    static const char *const wanted[] = {"\ncoredns_dns_requests_total{proto=\"udp\"} 7\n",
-                                         "\ncoredns_dns_responses_total{rcode=\"NXDOMAIN\"} 3\n",
-                                         "\ncoredns_cache_hits_total 2\n", "\ncoredns_forward_requests_total 4\n"};
+    struct metrics m = {
+        .queries = {7, 1}, .responses = {[0] = 5, [3] = 3}, .cache_hits = 2, .forwarded = 4, .loops = 6};
+    static const char *const wanted[] = {
+        "\ncoredns_dns_requests_total{proto=\"udp\"} 7\n", "\ncoredns_dns_responses_total{rcode=\"NXDOMAIN\"} 3\n",
+        "\ncoredns_cache_hits_total 2\n", "\ncoredns_forward_requests_total 4\n", "\ncoredns_forward_loops_total 6\n"};
     _cleanup_free_ char *text = metrics_text(&m);
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
         T_TRUE(strstr(text, wanted[i]));
     T_TRUE(!strstr(text, "SERVFAIL"));
     metrics_count_response(&m, (const uint8_t *)"\0\0\0\003", 4); /* too short for a header */
     T_INT(m.responses[3], 3);
+}
+
+/* The server outside asks us what we ask it: nobody's question goes round and round, and somebody can see why. */
+TEST(a_loop_is_left_and_told)
+{
+    static const char get[] = "GET /metrics HTTP/1.1\r\nHost: dns\r\n\r\n";
+    uint8_t reply[WIRE_MAX];
+    setup_with(ourselves);
+    ask_udp("www.example.test.", reply);
+    T_INT(knot_wire_get_rcode(reply), KNOT_RCODE_SERVFAIL);
+    _cleanup_close_ int fd = connected(SOCK_STREAM, inner_ip, DNS_METRICS_PORT);
+    T_INT(send(fd, get, sizeof(get) - 1, 0), sizeof(get) - 1);
+    reply[receive(fd, reply, sizeof(reply) - 1)] = '\0';
+    const char *count = strstr((char *)reply, "\ncoredns_forward_loops_total ");
+    T_TRUE(count && count[strlen("\ncoredns_forward_loops_total ")] != '0');
+    teardown();
 }
 
 TEST(what_udp_cannot_carry_goes_over_tcp)
@@ -513,6 +546,7 @@ int main(void)
     RUN(a_burst_is_answered_whole);
     RUN(one_client_leaves_room_for_others);
     RUN(what_is_done_is_counted);
+    RUN(a_loop_is_left_and_told);
     RUN(what_udp_cannot_carry_goes_over_tcp);
     RUN(tcp_takes_pieces_and_many_at_once);
     RUN(ending_in_the_middle);
