@@ -1,4 +1,5 @@
-/* What the files of the allocation share: alloc.c (ports, nodes, the whole) and alloc_ips.c (addresses of Services). */
+/* What the files of the allocation share: alloc.c (ports, nodes, the whole), alloc_ips.c (addresses of Services) and
+ * alloc_objects.c (what ServiceCIDRs and IPAddresses say of them). */
 #pragma once
 #include "base/ip.h"
 #include "base/map.h"

@@ -56,7 +56,8 @@ static void on_range(void *arg, struct object *old, struct object *obj, bool del
         return; /* ranges are never changed */
     if (!alloc_servicecidr(s->alloc, before, now))
         log_warn("ServiceCIDR %s is not used: there have been too many different ones", obj->name);
-    store_each(s->store, &kind_service, NULL, NULL, NULL, restore_service, s->alloc);
+    if (ranges_of(now))
+        store_each(s->store, &kind_service, NULL, NULL, NULL, restore_service, s->alloc);
 }
 
 /* --- addresses --- */
