@@ -5,6 +5,7 @@ import pytest
 
 import harness
 from harness import EXAMPLES, condition, curl, eventually, on_node, run
+from test_walkthroughs import test_connecting_applications, test_connecting_with_tls, test_exposing_a_deployment  # here as well
 
 NODES = {"k8s-master": "172.28.128.10", "k8s-node1": "172.28.128.11", "k8s-node2": "172.28.128.12"}
 WORKERS = {"k8s-node1", "k8s-node2"}

@@ -1,8 +1,9 @@
 """What tutorials on Services say, word by word, on one node: connecting applications, exposing a deployment, DNS."""
+import base64
 import json
 import re
 
-from harness import EXAMPLES, curl, eventually, on_node
+from harness import EXAMPLES, curl, eventually, on_node, run
 
 NODE = "k8s-master"
 
@@ -11,7 +12,7 @@ def test_connecting_applications(default_empty):
     kubectl = default_empty
     kubectl("create", "-f", EXAMPLES / "nginxrc.yaml")
     pods = kubectl.ready_pods("app=nginx", 2)
-    assert len(re.findall(r"my-nginx-\S+ +1/1 +Running .* 10\.244\.0\.\d+ +k8s-master",
+    assert len(re.findall(r"my-nginx-\S+ +1/1 +Running .* 10\.244\.\d+\.\d+ +k8s-",
                           kubectl("get", "pods", "-l", "app=nginx", "-o", "wide"))) == 2
     ips = {p["status"]["podIP"] for p in pods}
     as_json = kubectl("get", "pods", "-l", "app=nginx", "-o", "json")
@@ -52,6 +53,79 @@ def test_connecting_applications(default_empty):
     kubectl("wait", "pod/curlpod", "--for=condition=Ready", "--timeout=60s")
     answer = kubectl("exec", "curlpod", "--", "nslookup", "nginxsvc")
     assert "10.96.0.10" in answer and ip in answer
+
+
+NGINX_TLS = """
+server {
+    listen 80;
+    listen 443 ssl;
+    root /usr/share/nginx/html;
+    ssl_certificate /etc/nginx/ssl/tls.crt;
+    ssl_certificate_key /etc/nginx/ssl/tls.key;
+}
+"""
+NGINX_TLS_MANIFEST = """
+apiVersion: v1
+kind: Service
+metadata: {name: nginxsvc}
+spec:
+  selector: {app: nginx}
+  ports: [{name: http, port: 80}, {name: https, port: 443}]
+---
+apiVersion: v1
+kind: ReplicationController
+metadata: {name: my-nginx}
+spec:
+  replicas: 1
+  selector: {app: nginx}
+  template:
+    metadata: {labels: {app: nginx}}
+    spec:
+      volumes:
+      - {name: secret-volume, secret: {secretName: nginxsecret}}
+      - {name: config, configMap: {name: nginxconfig}}
+      containers:
+      - name: nginxhttps
+        image: nginx
+        ports: [{containerPort: 443}, {containerPort: 80}]
+        volumeMounts:
+        - {name: secret-volume, mountPath: /etc/nginx/ssl}
+        - {name: config, mountPath: /etc/nginx/conf.d}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: curlpod}
+spec:
+  volumes: [{name: secret-volume, secret: {secretName: nginxsecret}}]
+  containers:
+  - name: curlpod
+    image: radial/busyboxplus:curl
+    command: [sh, -c, "while true; do sleep 1; done"]
+    volumeMounts: [{name: secret-volume, mountPath: /etc/nginx/ssl}]
+"""
+
+
+def test_connecting_with_tls(default_empty, tmp_path):
+    """A certificate from a Secret out of a JSON file; two named ports; a pod that knows the certificate trusts the Service."""
+    kubectl = default_empty
+    key, cert = tmp_path / "nginx.key", tmp_path / "nginx.crt"
+    run("openssl", "req", "-x509", "-nodes", "-days", "2", "-newkey", "rsa:2048", "-keyout", key, "-out", cert, "-subj",
+        "/CN=nginxsvc/O=nginxsvc", "-addext", "subjectAltName=DNS:nginxsvc")
+    data = {name: base64.b64encode(path.read_bytes()).decode() for name, path in (("tls.crt", cert), ("tls.key", key))}
+    (tmp_path / "secret.json").write_text(json.dumps(
+        {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "nginxsecret"}, "data": data}))
+    kubectl("create", "-f", tmp_path / "secret.json")
+    assert re.search(r"nginxsecret +Opaque +2 ", kubectl("get", "secrets"))
+    (tmp_path / "default.conf").write_text(NGINX_TLS)
+    kubectl("create", "configmap", "nginxconfig", f"--from-file={tmp_path}/default.conf")
+    kubectl("create", "-f", "-", input=NGINX_TLS_MANIFEST)
+    kubectl.ready_pods("app=nginx", 1)
+    ip = kubectl.json("get", "service", "nginxsvc")["spec"]["clusterIP"]
+    assert "80/TCP,443/TCP" in kubectl("get", "svc", "nginxsvc")
+    eventually(lambda: "Welcome to nginx" in curl(f"https://{ip}", NODE, "-k"), "TLS at the ClusterIP")
+    kubectl("wait", "pod/curlpod", "--for=condition=Ready", "--timeout=60s")
+    assert "Welcome to nginx" in kubectl("exec", "curlpod", "--", "curl", "-sS", "https://nginxsvc", "--cacert", "/etc/nginx/ssl/tls.crt")
+    kubectl("delete", "secret", "nginxsecret")
 
 
 def test_exposing_a_deployment(default_empty):
