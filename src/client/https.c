@@ -147,10 +147,10 @@ static void exchange_done(void *arg, const struct err *why)
     json_t *doc = why || e->answer.overflowed ? NULL : jparse(buf_str(&e->answer), e->answer.len, &bad);
     if (why)
         log_debug("%s %s: %s", e->method, e->target, why->msg);
+    run_waiting(c); /* before the caller is told: it may free the client */
     deliver(e, doc ? e->code : 0, doc);
     json_decref(doc);
     exchange_free(e);
-    run_waiting(c);
 }
 
 static const struct http_call_handler exchange_handler = {
