@@ -50,17 +50,27 @@ class Placed:
     """Counts pods of the Deployments with a prefix that have a node, from now on."""
 
     def __init__(self, api, prefix):
-        version = api("GET", f"{NAMESPACE}/pods?limit=1")["metadata"]["resourceVersion"]
-        connection = api.connect()
-        connection.timeout = PATIENCE
-        connection.request("GET", f"{NAMESPACE}/pods?watch=1&resourceVersion={version}")
-        self.events, self.prefix, self.seen = connection.getresponse(), prefix, set()
+        self.api, self.prefix, self.seen = api, prefix, set()
+        self.version = api("GET", f"{NAMESPACE}/pods?limit=1")["metadata"]["resourceVersion"]
+
+    def events(self):
+        """The server cuts watchers who read too slowly, which happens when the processors are taken: each time goes on from there."""
+        while True:
+            connection = self.api.connect()
+            connection.timeout = PATIENCE
+            path = f"{NAMESPACE}/pods?watch=1&fieldSelector=spec.nodeName!%3D&resourceVersion={self.version}"
+            connection.request("GET", path)
+            for line in connection.getresponse():
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    raise SystemExit(f"the watch has lost its place: {event['object']}")
+                self.version = event["object"]["metadata"]["resourceVersion"]
+                yield event["object"]
 
     def wait(self, n):
         end = time.monotonic() + PATIENCE
-        for line in self.events:
-            pod = json.loads(line)["object"]
-            if pod["metadata"].get("labels", {}).get("app", "").startswith(self.prefix) and pod["spec"].get("nodeName"):
+        for pod in self.events():
+            if pod["metadata"].get("labels", {}).get("app", "").startswith(self.prefix):
                 self.seen.add(pod["metadata"]["name"])
             if len(self.seen) == n:
                 return
