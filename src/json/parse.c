@@ -40,7 +40,7 @@ static bool take(struct reader *r, char wanted)
 static struct text take_plain(struct reader *r)
 {
     const char *start = r->at;
-    while (r->at < r->end && *r->at >= ' ' && *r->at != '"' && *r->at != '\\') /* char is signed: ASCII */
+    while (r->at < r->end && (signed char)*r->at >= ' ' && *r->at != '"' && *r->at != '\\') /* ASCII only */
         r->at++;
     return (struct text){start, (size_t)(r->at - start)};
 }
