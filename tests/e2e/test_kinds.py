@@ -1,4 +1,5 @@
 """Every kind: one example of each is applied, applied again, read in every way, explained and deleted, by both kubectls."""
+import concurrent.futures
 import json
 import pathlib
 
@@ -13,25 +14,32 @@ def names(kubectl, *args):
     return kubectl("api-resources", "-o", "name", *args).split()
 
 
+def check_example(kubectl, is_old, namespace, path):
+    kubectl("-n", namespace, "apply", "-f", str(path))
+    before = kubectl.json("-n", namespace, "get", "-f", str(path))
+    again = kubectl("-n", namespace, "apply", "-f", str(path)).strip()
+    assert again.endswith(" unchanged") or is_old, (path.name, again)  # it sends a patch for what it does not know
+    after = kubectl.json("-n", namespace, "get", "-f", str(path))
+    assert before["spec" if "spec" in before else "metadata"] == after["spec" if "spec" in before else "metadata"], path.name
+    assert before["metadata"].get("generation") == after["metadata"].get("generation"), path.name
+    name = after["metadata"]["name"]
+    assert name in kubectl("-n", namespace, "get", "-f", str(path), "-o", "wide"), path.name
+    assert name in kubectl("-n", namespace, "describe", "-f", str(path)), path.name
+    kubectl("-n", namespace, "label", "-f", str(path), "seen=yes", "--overwrite")
+    if not is_old:
+        check_apply_by_the_server(kubectl, namespace, path)
+    kubectl("-n", namespace, "delete", "-f", str(path), "--wait=false")
+
+
 def test_every_example_is_taken_and_read(kubectl, cluster, namespace, tmp_path):
-    old = cluster.kubectl("old")
-    for example in EXAMPLES:
+    is_old = kubectl.binary == cluster.kubectl("old").binary
+
+    def check(example):
         path = tmp_path / example.name
         path.write_text(example.read_text().replace("NAMESPACE", namespace))
-        kubectl("-n", namespace, "apply", "-f", str(path))
-        before = kubectl.json("-n", namespace, "get", "-f", str(path))
-        again = kubectl("-n", namespace, "apply", "-f", str(path)).strip()
-        assert again.endswith(" unchanged") or kubectl.binary == old.binary, (path.name, again)  # it sends a patch for what it does not know
-        after = kubectl.json("-n", namespace, "get", "-f", str(path))
-        assert before["spec" if "spec" in before else "metadata"] == after["spec" if "spec" in before else "metadata"], path.name
-        assert before["metadata"].get("generation") == after["metadata"].get("generation"), path.name
-        name = after["metadata"]["name"]
-        assert name in kubectl("-n", namespace, "get", "-f", str(path), "-o", "wide"), path.name
-        assert name in kubectl("-n", namespace, "describe", "-f", str(path)), path.name
-        kubectl("-n", namespace, "label", "-f", str(path), "seen=yes", "--overwrite")
-        if kubectl.binary != old.binary:
-            check_apply_by_the_server(kubectl, namespace, path)
-        kubectl("-n", namespace, "delete", "-f", str(path), "--wait=false")
+        check_example(kubectl, is_old, namespace, path)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:  # kubectl is what takes the time
+        list(pool.map(check, EXAMPLES))
 
 
 def check_apply_by_the_server(kubectl, namespace, path):
