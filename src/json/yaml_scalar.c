@@ -142,9 +142,10 @@ static json_t *binary_value(const char *text, const char **ret_wrong)
 {
     size_t len;
     _cleanup_free_ char *bytes = base64_decode(text, strlen(text), &len);
-    json_t *v = bytes ? json_stringn(bytes, len) : NULL;
+    bool has_nul = bytes && strlen(bytes) != len; /* which no text of ours may hold */
+    json_t *v = bytes && !has_nul ? json_stringn(bytes, len) : NULL;
     if (!v)
-        *ret_wrong = "!!binary value contains invalid base64 data";
+        *ret_wrong = has_nul ? "a NUL character inside text" : "!!binary value contains invalid base64 data";
     return v;
 }
 
