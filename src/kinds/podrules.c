@@ -98,6 +98,10 @@ void pod_spec_validate(const json_t *spec, const char *path, struct status_cause
     check_tolerations(spec, path, causes);
     check_dns(spec, path, causes);
     check_affinity(spec, path, causes);
+    pod_security_validate(spec, path, causes);
+    if (json_array_size(jget(spec, "ephemeralContainers")) > 0 && !streq(path, "spec")) /* a pod's own: pod.c */
+        rule_broken(causes, CAUSE_FORBIDDEN, NULL, "ephemeral containers not allowed in pod template",
+                    "%s.ephemeralContainers", path);
     if (jbool(spec, "shareProcessNamespace", false) && jbool(spec, "hostPID", false))
         rule_broken(causes, CAUSE_INVALID, jget(spec, "shareProcessNamespace"),
                     "ShareProcessNamespace and HostPID cannot both be enabled", "%s.shareProcessNamespace", path);

@@ -10,6 +10,8 @@ void pod_default(json_t *pod);
 void pod_spec_validate(const json_t *spec, const char *path, struct status_causes *causes);
 /* containerrules.c: the containers, init containers and ephemeral containers of a spec. */
 void pod_containers_validate(const json_t *spec, const char *path, struct status_causes *causes);
+/* securityrules.c */
+void pod_security_validate(const json_t *spec, const char *path, struct status_causes *c);
 /* affinityrules.c */
 void pod_affinity_validate(const json_t *affinity, const char *path, struct status_causes *causes);
 /* podupdate.c: what may change in a pod that exists, but for its ephemeral containers (ephemeral.h). */

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "kinds/kind.h"
 #include "node/env.h"
 #include "node/files.h"
 #include "node/image.h"
@@ -19,7 +20,8 @@
 #include "node/spec.h"
 #include "node/volumes.h"
 
-#define MOUNTS_MAX 256           /* of one container; the API sets no limit */
+#define MOUNTS_MAX 256 /* of one container; the API sets no limit */
+#define SECCOMP_FILE_MAX (1 << 20)
 #define NODE_FILE_MAX (64 << 10) /* /etc/hosts, /etc/resolv.conf, an image's passwd */
 
 /* What the steps hand on to each other. */
@@ -29,6 +31,7 @@ struct work {
     json_t *env;
     struct image image;
     struct user user;
+    json_t *seccomp; /* of a file of the node's */
     char *dir, *bundle, *rootfs;
     struct spec_mount mounts[MOUNTS_MAX];
     size_t n_mounts;
@@ -278,6 +281,25 @@ static int pid_namespace(struct work *w, char **ret)
     return 0;
 }
 
+/* The file that a seccompProfile of type Localhost names, below DATA_DIR/seccomp. */
+static int read_seccomp(struct work *w)
+{
+    struct launch *l = w->l;
+    const json_t *profile = spec_security(l->pod, w->spec, "seccompProfile");
+    struct err why;
+    if (!streq(jstr_or(profile, "type", ""), "Localhost"))
+        return 0;
+    _cleanup_free_ char *path =
+        xasprintf("%s/seccomp/%s", l->rt->paths->data, jstr_or(profile, "localhostProfile", ""));
+    _cleanup_free_ char *text = read_small_file(path, SECCOMP_FILE_MAX);
+    if (!text)
+        err_set(&why, errno, "open %s", path);
+    else if ((w->seccomp = jparse(text, strlen(text), &why)) && json_is_object(w->seccomp))
+        return 0;
+    err_set(&l->err, 0, "cannot load seccomp profile \"%s\": %s", path, w->seccomp ? "no object" : why.msg);
+    return fail(l, LAUNCH_ERROR);
+}
+
 static int write_config(struct work *w)
 {
     struct launch *l = w->l;
@@ -308,6 +330,7 @@ static int write_config(struct work *w)
         .host_pid = jbool(l->pod, "spec.hostPID", false),
         .mounts = w->mounts,
         .n_mounts = w->n_mounts,
+        .seccomp_local = w->seccomp,
         .cgroup_path = cgroup_path(group, l->node, l->uid, l->record.cid),
         .limits = rt->cgroups->limits,
         .device_rules = rt->cgroups->devices,
@@ -341,12 +364,24 @@ static int stop_signal_of(const json_t *image_config)
     return SIGTERM;
 }
 
+const struct oci_runtime *launch_runtime(const struct runtime *rt, const json_t *pod, const json_t *refs,
+                                         struct err *err)
+{
+    const char *name = jstr_or(pod, "spec.runtimeClassName", "");
+    const json_t *class = *name ? refs_get(refs, kind_runtimeclass.singular, name) : NULL;
+    if (!*name || class)
+        return runtime_find(rt, jstr_or(class, "handler", ""), err);
+    err_set(err, 0, "failed to get RuntimeClass %s: runtimeclass.node.k8s.io \"%s\" not found", name, name);
+    return NULL;
+}
+
 static int start(struct work *w)
 {
     struct launch *l = w->l;
     struct record *r = &l->record;
     _cleanup_free_ char *log = launch_log_path(l->rt->paths, l->uid, l->container, l->attempt);
-    struct runtime_container c = {.cid = r->cid,
+    struct runtime_container c = {.oci = launch_runtime(l->rt, l->pod, l->refs, &l->err),
+                                  .cid = r->cid,
                                   .name = l->container,
                                   .bundle = w->bundle,
                                   .log_path = log,
@@ -354,7 +389,7 @@ static int start(struct work *w)
                                   .stdin_open = jbool(w->spec, "stdin", false),
                                   .stdin_once = jbool(w->spec, "stdinOnce", false)};
     r->stop_signal = stop_signal_of(w->image.config);
-    if (record_write(l->rt->paths, l->uid, r, &l->err) < 0)
+    if (!c.oci || record_write(l->rt->paths, l->uid, r, &l->err) < 0)
         return fail(l, LAUNCH_ERROR);
     pid_t pid;
     if (runtime_create(l->rt, &c, &pid, &l->err) < 0)
@@ -373,7 +408,8 @@ static int start(struct work *w)
 static int run_steps(struct work *w)
 {
     return find_image(w) < 0 || build_env(w) < 0 || make_places(w) < 0 || mount_image(w) < 0 || mount_volumes(w) < 0 ||
-                   mount_etc(w) < 0 || mount_termination_log(w) < 0 || write_config(w) < 0 || start(w) < 0
+                   mount_etc(w) < 0 || mount_termination_log(w) < 0 || read_seccomp(w) < 0 || write_config(w) < 0 ||
+                   start(w) < 0
                ? -1
                : 0;
 }
@@ -400,6 +436,7 @@ void launch_run(struct launch *l)
     }
     image_done(&w->image);
     json_decref(w->env);
+    json_decref(w->seccomp);
     for (size_t i = 0; i < w->n_owned; i++)
         free(w->owned[i]);
     free(w->dir);

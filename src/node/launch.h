@@ -33,6 +33,9 @@ struct launch {
 void launch_run(struct launch *l);
 void launch_done(struct launch *l);
 
+/* What makes the pod's containers, by its RuntimeClass. NULL with err set. */
+const struct oci_runtime *launch_runtime(const struct runtime *rt, const json_t *pod, const json_t *refs,
+                                         struct err *err);
 /* The container's own directory: upper layer, termination log. The caller frees. */
 char *launch_dir(const struct node_paths *paths, const char *uid, const char *container, int attempt);
 char *launch_log_path(const struct node_paths *paths, const char *uid, const char *container, int attempt);

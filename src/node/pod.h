@@ -101,7 +101,7 @@ bool pod_host_network(const json_t *doc);
 void pod_ref_came(struct pod *p);
 /* Asks for the tokens that are missing or old; podtoken.c. */
 void pod_request_tokens(struct pod *p, const json_t *doc);
-/* Asks for the claims of its volumes; podclaim.c. */
+/* Asks for the claims of its volumes, and for its RuntimeClass; podclaim.c. */
 void pod_request_claims(struct pod *p, const json_t *doc);
 /* A ConfigMap or Secret of the pod's namespace is like this now; NULL: there is none. */
 void pod_ref_changed(struct pod *p, const char *kind, const char *name, const struct object *obj);

@@ -1,4 +1,5 @@
-/* The claims that a pod's volumes name, and the volumes bound to them, asked for beside its ConfigMaps and Secrets. */
+/* Other objects that a pod depends on, asked for beside its ConfigMaps and Secrets: the claims that its volumes name,
+ * the volumes bound to them, its RuntimeClass. */
 #include "base/str.h"
 #include "client/client.h"
 #include "kinds/binding.h"
@@ -47,5 +48,8 @@ static void request_claim(void *arg, const char *name)
 
 void pod_request_claims(struct pod *p, const json_t *doc)
 {
+    const char *class = jstr_or(doc, "spec.runtimeClassName", "");
     claims_each(doc, request_claim, p);
+    if (*class)
+        request(p, &kind_runtimeclass, NULL, class);
 }

@@ -27,7 +27,7 @@
 
 struct sandbox_job {
     struct pod *pod;
-    const struct node_paths *paths;
+    const struct runtime *rt;
     json_t *doc, *refs; /* its own */
     struct pod_facts facts;
     char *dir, *hostname;
@@ -40,7 +40,7 @@ struct sandbox_job {
 static void sandbox_work(void *arg)
 {
     struct sandbox_job *j = arg;
-    struct volumes_input volumes = {j->paths, j->doc, j->refs, &j->facts, j->volumes_only};
+    struct volumes_input volumes = {j->rt->paths, j->doc, j->refs, &j->facts, j->volumes_only};
     struct sandbox_options o = {.dir = j->dir,
                                 .hostname = j->hostname,
                                 .own_net = !pod_host_network(j->doc),
@@ -48,7 +48,10 @@ static void sandbox_work(void *arg)
                                 .share_pid = jbool(j->doc, "spec.shareProcessNamespace", false),
                                 .cgroup_procs = j->cgroup_procs};
     j->volumes_failed = volumes_set_up(&volumes, &j->err) < 0;
-    j->result = j->volumes_failed ? -1 : j->volumes_only ? 0 : sandbox_make(&o, &j->err);
+    j->result = j->volumes_failed                                  ? -1
+                : j->volumes_only                                  ? 0
+                : !launch_runtime(j->rt, j->doc, j->refs, &j->err) ? -1
+                                                                   : sandbox_make(&o, &j->err);
 }
 
 static void rest_after_failure(struct pod *p)
@@ -121,7 +124,7 @@ static void run_sandbox_job(struct pod *p, const json_t *doc, bool volumes_only)
 {
     struct sandbox_job *j = NEW(struct sandbox_job);
     *j = (struct sandbox_job){.pod = pod_ref(p),
-                              .paths = &p->agent->paths,
+                              .rt = &p->agent->rt,
                               .doc = json_deep_copy(doc),
                               .refs = json_deep_copy(p->refs),
                               .facts = pod_facts_of(p),

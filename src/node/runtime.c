@@ -56,47 +56,84 @@ static char *find_version(const char *name, const char *path)
     return xasprintf("%s://%s", name, version);
 }
 
-static void choose_runtime(struct runtime *rt)
+static void find_runtimes(struct runtime *rt)
 {
-    rt->name = "crun";
-    rt->path = find_program("crun");
-    if (rt->path) {
-        rt->private_cgroup2 = !rt->cgroups->pure;
-    } else {
-        rt->name = "runc";
-        rt->path = find_program("runc");
+    static const char *const names[OCI_RUNTIMES_MAX] = {"crun", "runc"};
+    for (size_t i = 0; i < OCI_RUNTIMES_MAX; i++) {
+        char *path = find_program(names[i]);
+        if (!path)
+            continue;
+        struct oci_runtime *o = &rt->oci[rt->n];
+        *o = (struct oci_runtime){names[i], path,
+                                  rt->n == 0 ? xstrdup(rt->paths->oci) : xasprintf("%s-%s", rt->paths->oci, names[i]),
+                                  i == 0 && !rt->cgroups->pure};
+        rt->n++;
     }
+}
+
+const struct oci_runtime *runtime_find(const struct runtime *rt, const char *handler, struct err *err)
+{
+    for (size_t i = 0; i < rt->n; i++)
+        if (!*handler || streq(rt->oci[i].name, handler))
+            return &rt->oci[i];
+    err_set(err, 0, "failed to get sandbox runtime: no runtime for \"%s\" is configured", handler);
+    return NULL;
+}
+
+/* The one that has made the container; each has state of its own. */
+static const struct oci_runtime *maker_of(const struct runtime *rt, const char *cid)
+{
+    for (size_t i = 1; i < rt->n; i++) {
+        _cleanup_free_ char *state = xasprintf("%s/%s", rt->oci[i].root, cid);
+        if (access(state, F_OK) == 0)
+            return &rt->oci[i];
+    }
+    return &rt->oci[0];
+}
+
+static int make_places(const struct runtime *rt, struct err *err)
+{
+    int r = make_dirs(rt->paths->exits, 0700);
+    for (size_t i = 0; r == 0 && i < rt->n; i++)
+        r = make_dirs(rt->oci[i].root, 0700);
+    return r < 0 ? err_set(err, -r, "create %s", rt->paths->run) : 0;
+}
+
+static void find_monitors_group(struct runtime *rt, const char *node)
+{
+    char path[CGROUP_PATH_SIZE];
+    const struct cgroups *g = rt->cgroups;
+    if (!g->pure)
+        return;
+    _cleanup_free_ char *dir = xasprintf("%s%s", g->root, cgroup_path(path, node, CGROUP_MONITORS, NULL));
+    if (make_dirs(dir, 0755) == 0)
+        rt->conmon_procs = xasprintf("%s/cgroup.procs", dir);
 }
 
 int runtime_init(struct runtime *rt, const struct node_paths *paths, const struct cgroups *g, const char *node,
                  struct err *err)
 {
     *rt = (struct runtime){.paths = paths, .cgroups = g, .conmon = find_program("conmon")};
-    choose_runtime(rt);
-    if (!rt->conmon || !rt->path) {
+    find_runtimes(rt);
+    if (!rt->conmon || rt->n == 0) {
         const char *missing = rt->conmon ? "crun (or runc)" : "conmon";
         runtime_done(rt);
         return err_set(err, 0, "%s is not installed", missing);
     }
-    rt->version = find_version(rt->name, rt->path);
-    if (g->pure) {
-        char path[CGROUP_PATH_SIZE];
-        _cleanup_free_ char *dir = xasprintf("%s%s", g->root, cgroup_path(path, node, CGROUP_MONITORS, NULL));
-        if (make_dirs(dir, 0755) == 0)
-            rt->conmon_procs = xasprintf("%s/cgroup.procs", dir);
-    }
-    int r = make_dirs(paths->exits, 0700);
-    r = r < 0 ? r : make_dirs(paths->oci, 0700);
-    if (r < 0) {
-        runtime_done(rt);
-        return err_set(err, -r, "create %s", paths->run);
-    }
-    return 0;
+    rt->version = find_version(rt->oci[0].name, rt->oci[0].path);
+    find_monitors_group(rt, node);
+    if (make_places(rt, err) == 0)
+        return 0;
+    runtime_done(rt);
+    return -1;
 }
 
 void runtime_done(struct runtime *rt)
 {
-    free(rt->path);
+    for (size_t i = 0; i < rt->n; i++) {
+        free(rt->oci[i].path);
+        free(rt->oci[i].root);
+    }
     free(rt->conmon);
     free(rt->version);
     free(rt->conmon_procs);
@@ -128,7 +165,7 @@ static int read_answer(int fd, pid_t *ret_pid, struct err *err)
 
 int runtime_create(const struct runtime *rt, const struct runtime_container *c, pid_t *ret_pid, struct err *err)
 {
-    _cleanup_free_ char *root = xasprintf("--root=%s", rt->paths->oci);
+    _cleanup_free_ char *root = xasprintf("--root=%s", c->oci->root);
     _cleanup_free_ char *log = xasprintf("k8s-file:%s", c->log_path);
     _cleanup_free_ char *pidfile = xasprintf("%s/pidfile", c->bundle);
     _cleanup_free_ char *conmon_pidfile = xasprintf("%s/conmon.pid", c->bundle);
@@ -143,7 +180,7 @@ int runtime_create(const struct runtime *rt, const struct runtime_container *c, 
         "-n",
         c->name,
         "-r",
-        rt->path,
+        c->oci->path,
         "--runtime-arg",
         root,
         "-b",
@@ -181,7 +218,7 @@ int runtime_create(const struct runtime *rt, const struct runtime_container *c, 
     struct spawn s = {.argv = argv,
                       .env = env,
                       .extra_fd = ends[1],
-                      .private_cgroup2 = rt->private_cgroup2,
+                      .private_cgroup2 = c->oci->private_cgroup2,
                       .cgroup_procs = rt->conmon_procs};
     pid_t pid = spawn_start(&s, err);
     close(ends[1]);
@@ -192,20 +229,20 @@ int runtime_create(const struct runtime *rt, const struct runtime_container *c, 
 }
 
 /* Runs "RUNTIME --root=… words…". */
-static int run(const struct runtime *rt, const char *const *words, struct err *err)
+static int run(const struct oci_runtime *oci, const char *const *words, struct err *err)
 {
-    const char *argv[8] = {rt->path};
-    _cleanup_free_ char *root = xasprintf("--root=%s", rt->paths->oci);
+    const char *argv[8] = {oci->path};
+    _cleanup_free_ char *root = xasprintf("--root=%s", oci->root);
     size_t n = 1;
     for (argv[n++] = root; *words && n < ARRAY_LEN(argv) - 1;)
         argv[n++] = *words++;
     struct buf out = BUF_INIT(MESSAGE_MAX);
-    struct spawn s = {.argv = argv, .private_cgroup2 = rt->private_cgroup2};
+    struct spawn s = {.argv = argv, .private_cgroup2 = oci->private_cgroup2};
     int code = spawn_run(&s, &out, RUNTIME_TIMEOUT_MS, err);
     if (code > 0) {
         const char *text = buf_str(&out);
         int len = (int)strcspn(text, "\n");
-        err_set(err, 0, "%s: %.*s", rt->name, len, text);
+        err_set(err, 0, "%s: %.*s", oci->name, len, text);
     }
     buf_done(&out);
     return code == 0 ? 0 : -1;
@@ -213,14 +250,15 @@ static int run(const struct runtime *rt, const char *const *words, struct err *e
 
 int runtime_start(const struct runtime *rt, const char *cid, struct err *err)
 {
-    return run(rt, (const char *[]){"start", cid, NULL}, err);
+    return run(maker_of(rt, cid), (const char *[]){"start", cid, NULL}, err);
 }
 
 void runtime_delete(const struct runtime *rt, const char *cid)
 {
     struct err err;
-    _cleanup_free_ char *state = xasprintf("%s/%s", rt->paths->oci, cid);
-    if (access(state, F_OK) == 0 && run(rt, (const char *[]){"delete", "-f", cid, NULL}, &err) < 0)
+    const struct oci_runtime *oci = maker_of(rt, cid);
+    _cleanup_free_ char *state = xasprintf("%s/%s", oci->root, cid);
+    if (access(state, F_OK) == 0 && run(oci, (const char *[]){"delete", "-f", cid, NULL}, &err) < 0)
         log_debug("delete container %s: %s", cid, err.msg);
 }
 
@@ -246,10 +284,11 @@ bool runtime_oom_killed(const char *bundle)
 void runtime_exec_spawn(const struct runtime *rt, const char *cid, const char *process_json, const char *pidfile,
                         const char *log, const char *console, const char *argv[RUNTIME_EXEC_ARGS], struct spawn *s)
 {
+    const struct oci_runtime *oci = maker_of(rt, cid);
     size_t n = 0;
-    argv[n++] = rt->path;
+    argv[n++] = oci->path;
     argv[n++] = "--root";
-    argv[n++] = rt->paths->oci;
+    argv[n++] = oci->root;
     argv[n++] = "--log";
     argv[n++] = log;
     argv[n++] = "--log-format";
@@ -266,7 +305,7 @@ void runtime_exec_spawn(const struct runtime *rt, const char *cid, const char *p
     }
     argv[n++] = cid;
     argv[n] = NULL;
-    *s = (struct spawn){.argv = argv, .private_cgroup2 = rt->private_cgroup2};
+    *s = (struct spawn){.argv = argv, .private_cgroup2 = oci->private_cgroup2};
 }
 
 bool runtime_is_monitored(pid_t pid)

@@ -11,25 +11,38 @@
 #include "node/paths.h"
 #include "node/spawn.h"
 
+/* A program that makes containers out of bundles. */
+struct oci_runtime {
+    const char *name; /* what RuntimeClasses call their handler: "crun" or "runc" */
+    char *path;
+    char *root;           /* where it keeps its state */
+    bool private_cgroup2; /* crun refuses a hybrid cgroup mount: it runs where cgroup2 alone is mounted */
+};
+#define OCI_RUNTIMES_MAX 2
+
 struct runtime {
-    const char *name; /* "crun" or "runc" */
-    char *path, *conmon;
-    char *version; /* "crun://1.8.1" */
+    struct oci_runtime oci[OCI_RUNTIMES_MAX]; /* n of them are installed; the first is for pods that name none */
+    size_t n;
+    char *conmon;
+    char *version; /* of the first: "crun://1.8.1" */
     const struct node_paths *paths;
     const struct cgroups *cgroups;
-    bool private_cgroup2; /* crun refuses a hybrid cgroup mount: it runs where cgroup2 alone is mounted */
-    char *conmon_procs;   /* cgroup that monitors go to; NULL: they stay in ours */
+    char *conmon_procs; /* cgroup that monitors go to; NULL: they stay in ours */
 };
 
 #define CID_SIZE 65 /* 64 hexadecimal digits */
 void cid_make(char out[CID_SIZE]);
 
-/* Finds conmon and crun (else runc). */
+/* Finds conmon, and crun or runc or both. */
 int runtime_init(struct runtime *rt, const struct node_paths *paths, const struct cgroups *g, const char *node,
                  struct err *err);
 void runtime_done(struct runtime *rt);
 
+/* Which of them a handler is; "" for the first. NULL with err set in containerd's words when there is none. */
+const struct oci_runtime *runtime_find(const struct runtime *rt, const char *handler, struct err *err);
+
 struct runtime_container {
+    const struct oci_runtime *oci;
     const char *cid, *name;
     const char *bundle; /* holds config.json; conmon keeps its files there */
     const char *log_path;

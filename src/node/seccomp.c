@@ -68,13 +68,27 @@ static void refuse_namespaces(json_t *rules)
     json_array_append_new(rules, refuse("clone3", ENOSYS));
 }
 
-json_t *seccomp_build(const json_t *profile, const json_t *held)
+/* A file may say more than a runtime knows. */
+static json_t *copy_known(const json_t *local)
+{
+    static const char *const known[] = {"defaultAction", "defaultErrnoRet",  "architectures", "flags",
+                                        "listenerPath",  "listenerMetadata", "syscalls"};
+    json_t *copy = json_object();
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (json_object_get(local, known[i]))
+            json_object_set_new(copy, known[i], json_deep_copy(json_object_get(local, known[i])));
+    return copy;
+}
+
+json_t *seccomp_build(const json_t *profile, const json_t *held, const json_t *local)
 {
 #if defined(__x86_64__)
     static const char architectures[] = "[\"SCMP_ARCH_X86_64\", \"SCMP_ARCH_X86\", \"SCMP_ARCH_X32\"]";
 #else
     static const char architectures[] = "[\"SCMP_ARCH_AARCH64\", \"SCMP_ARCH_ARM\"]";
 #endif
+    if (streq(jstr_or(profile, "type", ""), "Localhost"))
+        return copy_known(local);
     if (!streq(jstr_or(profile, "type", ""), "RuntimeDefault"))
         return NULL;
     json_t *rules = json_array();

@@ -86,11 +86,15 @@ static const struct base_mount {
     {"/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,relatime,ro", true},
 };
 
-/* Container's securityContext first, then the pod's. */
+const json_t *spec_security(const json_t *pod, const json_t *container, const char *field)
+{
+    const json_t *own = jget(jget(container, "securityContext"), field);
+    return own ? own : jget(jget(pod, "spec.securityContext"), field);
+}
+
 static const json_t *security(const struct spec_input *in, const char *field)
 {
-    const json_t *own = jget(jget(in->container, "securityContext"), field);
-    return own ? own : jget(jget(in->pod, "spec.securityContext"), field);
+    return spec_security(in->pod, in->container, field);
 }
 
 static bool is_privileged(const struct spec_input *in)
@@ -221,7 +225,8 @@ static json_t *build_user(const struct spec_input *in)
     json_t *groups = json_array(), *item;
     const json_t *fs_group = jget(in->pod, "spec.securityContext.fsGroup");
     size_t i;
-    for (i = 0; i < in->user->n_groups; i++)
+    bool strict = streq(jstr_or(in->pod, "spec.securityContext.supplementalGroupsPolicy", "Merge"), "Strict");
+    for (i = 0; !strict && i < in->user->n_groups; i++)
         json_array_append_new(groups, json_integer(in->user->groups[i]));
     json_array_foreach(jget(in->pod, "spec.securityContext.supplementalGroups"), i, item)
         json_array_append(groups, item);
@@ -240,9 +245,11 @@ static json_t *build_process(const struct spec_input *in, struct err *err)
     cwd = cwd && *cwd ? cwd : jstr(in->image_config, "config.WorkingDir");
     int oom = in->oom_score_adj < in->oom_score_adj_min ? in->oom_score_adj_min : in->oom_score_adj;
     bool may_escalate = jbool(in->container, "securityContext.allowPrivilegeEscalation", true);
-    return json_pack("{sb, so, so, so, ss, so, sb, si}", "terminal", jbool(in->container, "tty", false), "user",
+    const json_t *apparmor = security(in, "appArmorProfile"); /* without one there is none: nobody loads a default */
+    return json_pack("{sb, so, so, so, ss, so, sb, si, ss*}", "terminal", jbool(in->container, "tty", false), "user",
                      build_user(in), "args", args, "env", build_env(in), "cwd", cwd && *cwd ? cwd : "/", "capabilities",
-                     build_capabilities(in), "noNewPrivileges", !may_escalate, "oomScoreAdj", oom);
+                     build_capabilities(in), "noNewPrivileges", !may_escalate, "oomScoreAdj", oom, "apparmorProfile",
+                     is_privileged(in) ? NULL : jstr(apparmor, "localhostProfile"));
 }
 
 char *spec_user(const json_t *pod, const json_t *container, const json_t *image_config)
@@ -392,7 +399,7 @@ static json_t *build_linux(const struct spec_input *in, const json_t *held)
     _cleanup_json_ json_t *sysctls = build_sysctls(in);
     if (json_object_size(sysctls) > 0)
         json_object_set(l, "sysctl", sysctls);
-    json_t *seccomp = is_privileged(in) ? NULL : seccomp_build(security(in, "seccompProfile"), held);
+    json_t *seccomp = is_privileged(in) ? NULL : seccomp_build(security(in, "seccompProfile"), held, in->seccomp_local);
     if (seccomp)
         json_object_set_new(l, "seccomp", seccomp);
     if (!is_privileged(in) && !streq(jstr_or(in->container, "securityContext.procMount", "Default"), "Unmasked")) {

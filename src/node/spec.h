@@ -19,6 +19,7 @@ struct spec_input {
     bool host_pid;
     const struct spec_mount *mounts;
     size_t n_mounts;
+    const json_t *seccomp_local; /* as in seccomp.h */
     const char *cgroup_path;
     bool limits; /* write cpu, memory and pids limits */
     bool
@@ -28,6 +29,8 @@ struct spec_input {
 
 /* NULL with err set when the pod asks for what cannot be (no command, runAsNonRoot as root). New reference. */
 json_t *spec_build(const struct spec_input *in, struct err *err);
+/* A field of the container's securityContext, else of the pod's; NULL. */
+const json_t *spec_security(const json_t *pod, const json_t *container, const char *field);
 /* The text for user_resolve(): runAsUser and runAsGroup of container and pod, else the image's USER. The caller frees.
  */
 char *spec_user(const json_t *pod, const json_t *container, const json_t *image_config);

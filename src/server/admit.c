@@ -132,6 +132,7 @@ static const struct plugin changing[] = {
     {&kind_pod, admit_limit_defaults},
     {&kind_pod, admit_service_account},
     {&kind_pod, admit_priority},
+    {&kind_pod, admit_runtime_class},
     {&kind_pod, admit_tolerations},
     {&kind_ingress, admit_ingress},
     {&kind_persistentvolumeclaim, admit_claim_class},

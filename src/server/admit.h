@@ -21,6 +21,7 @@ typedef json_t *admit_fn(const struct admission *a);
 json_t *admission_forbidden(const struct admission *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *admission_namespace(const struct admission *a);
 
+admit_fn admit_runtime_class;                          /* admit_runtimeclass.c */
 admit_fn admit_priority, admit_default_priority;       /* admit_priority.c */
 admit_fn admit_quota;                                  /* admit_quota.c */
 admit_fn admit_node, admit_node_lease, admit_node_pod; /* admit_node.c */

@@ -189,3 +189,47 @@ def test_seccomp(kubectl_new, namespace):
     said = pods("logs", "confined")
     assert "Seccomp:\t2" in said and "Operation not permitted" in said and "forks" in said
     assert "Seccomp:\t0" in pods("logs", "free")
+
+
+def test_a_profile_of_the_nodes_own(kubectl_new, namespace_new, cluster):
+    """seccompProfile of type Localhost; sysctls that are safe, and one that is not."""
+    pods = Pods(kubectl_new, namespace_new)
+    profiles = cluster.data / "seccomp"
+    profiles.mkdir(exist_ok=True)
+    (profiles / "nomkdir.json").write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}))
+    local = lambda name: {"seccompProfile": {"type": "Localhost", "localhostProfile": name}}
+    pods.create("confined", box("mkdir /x 2>&1; echo done"), securityContext=local("nomkdir.json"), restartPolicy="Never")
+    eventually(lambda: pods.get("confined")["status"]["phase"] == "Succeeded", "confined ran")
+    assert pods("logs", "confined") == "mkdir: can't create directory '/x': Operation not permitted\ndone\n"
+    pods.create("missing", box("true"), securityContext=local("none.json"))
+    waiting = eventually(lambda: pods.container("missing")["state"].get("waiting", {}).get("message") and
+                         pods.container("missing")["state"]["waiting"], "missing has a reason")
+    path = profiles / "none.json"
+    assert waiting == {"reason": "CreateContainerError",
+                       "message": f'cannot load seccomp profile "{path}": open {path}: No such file or directory'}
+    pods.create("tuned", box("cat /proc/sys/kernel/shm_rmid_forced", "c"), restartPolicy="Never",
+                securityContext={"sysctls": [{"name": "kernel.shm_rmid_forced", "value": "1"}]})
+    eventually(lambda: pods.get("tuned")["status"]["phase"] == "Succeeded", "tuned ran")
+    assert pods("logs", "tuned") == "1\n"
+    pods.create("unsafe", box("true"), securityContext={"sysctls": [{"name": "kernel.msgmax", "value": "1000"}]})
+    refused = eventually(lambda: pods.get("unsafe")["status"].get("reason") and pods.get("unsafe")["status"], "refused")
+    assert (refused["phase"], refused["reason"]) == ("Failed", "SysctlForbidden")
+    assert ("SysctlForbidden", 'forbidden sysctl: "kernel.msgmax" not allowlisted') in pods.events("unsafe")
+
+
+def test_runtime_classes(kubectl_new, namespace_new):
+    pods = Pods(kubectl_new, namespace_new)
+    for name, handler in (("quick", "crun"), ("usual", "runc"), ("nowhere", "kata")):
+        kubectl_new("apply", "-f", "-", input=json.dumps({
+            "apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": name}, "handler": handler,
+            "overhead": {"podFixed": {"memory": "8Mi"}}}))
+        pods.create(name, box("sleep 1000000"), runtimeClassName=name)
+    assert pods.get("usual")["spec"]["overhead"] == {"memory": "8Mi"}
+    reason = 'Failed to create pod sandbox: failed to get sandbox runtime: no runtime for "kata" is configured'
+    eventually(lambda: ("FailedCreatePodSandBox", reason) in pods.events("nowhere"), "no such runtime here")
+    for name in ("quick", "usual"):
+        pods.ready(name)
+        assert pods("exec", name, "--", "echo", "inside") == "inside\n"
+    pods("delete", "pod", "--all", "--grace-period=1")
+    kubectl_new("delete", "runtimeclass", "quick", "usual", "nowhere")

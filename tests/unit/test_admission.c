@@ -48,6 +48,42 @@ TEST(one_class_is_the_default)
     T_INT(delete (CLASSES "/usual", NULL), 200);
 }
 
+#define RUNTIME_CLASSES "/apis/node.k8s.io/v1/runtimeclasses"
+#define CLASS_POD(name, rest)                                                                                          \
+    "{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]" rest "}}"
+
+TEST(pods_get_what_their_runtime_class_says)
+{
+    T_INT(post(RUNTIME_CLASSES,
+               "{\"metadata\":{\"name\":\"boxed\"},\"handler\":\"box\",\"overhead\":{\"podFixed\":{"
+               "\"memory\":\"64Mi\"}},\"scheduling\":{\"nodeSelector\":{\"box\":\"yes\"},\"tolerations\":[{"
+               "\"key\":\"box\",\"operator\":\"Exists\"}]}}"),
+          201);
+    T_INT(post(LIMITED_PODS, CLASS_POD("boxed", ",\"runtimeClassName\":\"boxed\"")), 201);
+    T_JSON(jget(answer.doc, "spec.overhead"), "{\"memory\":\"64Mi\"}");
+    T_STR(text("spec.nodeSelector.box"), "yes");
+    T_TRUE(jfind(jget(answer.doc, "spec.tolerations"), "key", "box"));
+    T_INT(post(LIMITED_PODS, CLASS_POD("other", ",\"runtimeClassName\":\"boxed\",\"nodeSelector\":{\"box\":\"no\"}")),
+          403);
+    T_STR(text("message"), "pods \"other\" is forbidden: conflict: runtimeClass.scheduling.nodeSelector[box] = yes; "
+                           "pod.spec.nodeSelector[box] = no");
+    T_INT(post(LIMITED_PODS, CLASS_POD("none", ",\"runtimeClassName\":\"none\"")), 403);
+    T_STR(text("message"), "pods \"none\" is forbidden: pod rejected: RuntimeClass \"none\" not found");
+    T_INT(post(LIMITED_PODS, CLASS_POD("alone", ",\"overhead\":{\"memory\":\"1Mi\"}")), 403);
+    T_STR(text("message"), "pods \"alone\" is forbidden: pod rejected: Pod Overhead set without corresponding "
+                           "RuntimeClass defined Overhead");
+    T_INT(post(LIMITED_PODS, CLASS_POD("more", ",\"runtimeClassName\":\"boxed\",\"overhead\":{\"memory\":\"1Mi\"}")),
+          403);
+    T_STR(text("message"),
+          "pods \"more\" is forbidden: pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead");
+    T_INT(post(LIMITED_PODS,
+               CLASS_POD("bad", ",\"securityContext\":{\"sysctls\":[{\"name\":\"foo-\",\"value\":\"bar\"},{\"name\":"
+                                "\"safe\",\"value\":\"1\"},{\"name\":\"bar..\",\"value\":\"42\"}]}")),
+          422);
+    T_TRUE(strstr(text("message"), "Invalid value: \"foo-\"") && strstr(text("message"), "Invalid value: \"bar..\"") &&
+           !strstr(text("message"), "\"safe\""));
+}
+
 TEST(limit_ranges_give_and_refuse)
 {
     T_INT(post(NAMESPACES "/limited/limitranges",
@@ -180,6 +216,7 @@ int main(void)
     RUN(a_namespace_to_limit);
     RUN(pods_have_the_priority_of_their_class);
     RUN(one_class_is_the_default);
+    RUN(pods_get_what_their_runtime_class_says);
     RUN(limit_ranges_give_and_refuse);
     RUN(every_broken_limit_is_told);
     RUN(claims_have_limits_too);

@@ -144,6 +144,17 @@ TEST(the_default_profile_refuses_by_capability)
     T_TRUE(!refuses(seccomp, "clock_settime") && !refuses(seccomp, "read"));
     json_decref(spec);
     world_done(&own);
+    world_init(&own,
+               "{\"securityContext\": {\"seccompProfile\": {\"type\": \"Localhost\"}, \"appArmorProfile\": {\"type\": "
+               "\"Localhost\", \"localhostProfile\": \"mine\"}}}",
+               "{}");
+    own.in.seccomp_local = json_pack("{ss, ss}", "defaultAction", "SCMP_ACT_LOG", "archMap", "x");
+    spec = spec_build(&own.in, &err);
+    T_JSON(jget(spec, "linux.seccomp"), "{\"defaultAction\": \"SCMP_ACT_LOG\"}");
+    T_STR(jstr(spec, "process.apparmorProfile"), "mine");
+    json_decref(spec);
+    json_decref((json_t *)own.in.seccomp_local);
+    world_done(&own);
     world_init(&own, "{\"securityContext\": {\"seccompProfile\": {\"type\": \"Unconfined\"}}}", "{}");
     spec = spec_build(&own.in, &err);
     T_TRUE(spec && !jget(spec, "linux.seccomp"));

@@ -116,6 +116,18 @@ TEST(containers)
          "spec.containers[0].resources.limits[gpu]: Invalid value: \"gpu\": must be a standard resource for "
          "containers; "
          "spec.containers[0].resources.limits[cpu]: Invalid value: \"-1\": must be greater than or equal to 0"},
+        {&kind_pod, NULL,
+         POD(",\"securityContext\":{\"seccompProfile\":{\"type\":\"Localhost\"},\"appArmorProfile\":{\"type\":"
+             "\"Unconfined\",\"localhostProfile\":\"a\"}}"),
+         "spec.containers[0].securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp "
+         "type is Localhost; "
+         "spec.containers[0].securityContext.appArmorProfile.localhostProfile: Invalid value: \"a\": can only be set "
+         "when AppArmor type is Localhost"},
+        {&kind_pod, NULL,
+         POD(",\"securityContext\":{\"seccompProfile\":{\"type\":\"Localhost\",\"localhostProfile\":\"../a\"}}"),
+         "spec.containers[0].securityContext.seccompProfile.localhostProfile: Invalid value: \"../a\": must not "
+         "contain "
+         "'..'"},
         {&kind_pod, NULL, POD(",\"securityContext\":{\"privileged\":true,\"allowPrivilegeEscalation\":false}"),
          "spec.containers[0].securityContext: Invalid value: {\"privileged\":true,\"allowPrivilegeEscalation\":false}: "
          "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"},
