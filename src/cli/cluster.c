@@ -342,15 +342,23 @@ static int plug_in(struct cluster *c, struct member *m, struct err *err)
     return 0;
 }
 
-static void stop_for_good(struct cluster *c, struct member *m, void (*done)(void *arg, const struct err *why),
-                          void *arg)
+static void stop_for_good(struct power_off *p)
 {
-    struct power_off *p = NEW(struct power_off);
-    *p = (struct power_off){.cluster = c, .member = m, .done = done, .arg = arg};
-    p->work.data = p;
-    node_lose(&m->node, true);
-    m->state = STOPPING;
-    uv_queue_work(c->loop, &p->work, power_off, powered_off);
+    node_lose(&p->member->node, true);
+    p->member->state = STOPPING;
+    uv_queue_work(p->cluster->loop, &p->work, power_off, powered_off);
+}
+
+static void on_pods_ended(void *arg)
+{
+    struct power_off *p = arg;
+    struct err err;
+    if (cut(p->cluster, p->member, &err) == 0) {
+        stop_for_good(p);
+        return;
+    }
+    p->done(p->arg, &err);
+    free(p);
 }
 
 /* Whether it may be done now; each fault has its own way back. */
@@ -360,6 +368,7 @@ static int check_fault(const struct cluster *c, const struct member *m, enum clu
         bool runs, cut, stopped;
         const char *why;
     } rows[] = {[FAULT_STOP] = {true, true, false, "it is stopped already"},
+                [FAULT_SHUTDOWN] = {true, false, false, "it is cut off or stopped already"},
                 [FAULT_START] = {false, false, true, "it is not stopped"},
                 [FAULT_CUT] = {true, false, false, "it is cut off or stopped already"},
                 [FAULT_HEAL] = {false, true, false, "it is not cut off"}};
@@ -387,10 +396,19 @@ void cluster_fault(struct cluster *c, enum cluster_fault fault, const char *node
         result = m->state == CUT ? 0 : cut(c, m, &err);
     if (result == 0 && (fault == FAULT_START || fault == FAULT_HEAL))
         result = plug_in(c, m, &err);
-    if (result == 0 && fault == FAULT_STOP)
-        stop_for_good(c, m, done, arg);
-    else
+    if (result < 0 || (fault != FAULT_STOP && fault != FAULT_SHUTDOWN)) {
         done(arg, result < 0 ? &err : NULL);
+        return;
+    }
+    struct power_off *p = NEW(struct power_off);
+    *p = (struct power_off){.cluster = c, .member = m, .done = done, .arg = arg};
+    p->work.data = p;
+    if (fault == FAULT_STOP) {
+        stop_for_good(p);
+    } else {
+        m->state = STOPPING;
+        agent_shut_down(m->node.agent, on_pods_ended, p);
+    }
 }
 
 /* --- the end --- */

@@ -30,9 +30,10 @@ struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *conf
 /* Stops the program's part; containers, namespaces and rules stay. Runs the loop until all is closed. */
 void cluster_stop(struct cluster *c);
 
-/* For trying out what happens when a node dies. STOP: power off, its containers are gone. CUT: its cable is pulled;
+/* For trying out what happens when a node dies. STOP: power off, its containers are gone. SHUTDOWN: the same, but its
+ * pods may end first. CUT: its cable is pulled;
  * containers, rules and DNS on it go on as they are, but its agent and proxy hear nothing any more. */
-enum cluster_fault { FAULT_STOP, FAULT_START, FAULT_CUT, FAULT_HEAL };
+enum cluster_fault { FAULT_STOP, FAULT_SHUTDOWN, FAULT_START, FAULT_CUT, FAULT_HEAL };
 /* done: called once, now or later; why NULL: it is so. */
 void cluster_fault(struct cluster *c, enum cluster_fault fault, const char *node,
                    void (*done)(void *arg, const struct err *why), void *arg);

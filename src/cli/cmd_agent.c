@@ -151,6 +151,7 @@ static void serve(struct member *m)
     daemon_prepare();
     uv_loop_init(&m->loop);
     daemon_catch(&m->signals, &m->loop);
+    daemon_on_term(&m->signals, machine_shuts_down, &m->machine);
     m->join = join_start(&m->loop, &join, on_joined, m);
     uv_run(&m->loop, UV_RUN_DEFAULT);
     daemon_release(&m->signals);

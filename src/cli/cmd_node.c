@@ -1,4 +1,4 @@
-/* c8s node stop, start, cut, heal: a node of the local cluster dies and comes back, to see what happens. */
+/* c8s node stop, shutdown, start, cut, heal: a node of the local cluster dies and comes back, to see what happens. */
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -31,6 +31,7 @@ static int ask(const char *verb, char **args)
 
 static const struct opt no_opts[] = {{0}};
 NODE_COMMAND(stop, "Switches a node of the local cluster off: its containers are gone.");
+NODE_COMMAND(shutdown, "Switches a node off as its owner would: its pods may end first.");
 NODE_COMMAND(start, "Switches a stopped node on again.");
 NODE_COMMAND(cut, "Pulls a node's network cable; what runs on it goes on.");
 NODE_COMMAND(heal, "Plugs the cable of a cut node in again.");

@@ -110,6 +110,7 @@ static int serve(struct head *h, struct err *err)
         printf("c8s server: %s\n  export KUBECONFIG=%s\n", h->url, h->kubeconfig);
         fflush(stdout);
         daemon_catch(&h->signals, &h->loop);
+        daemon_on_term(&h->signals, machine_shuts_down, &h->machine);
         uv_run(&h->loop, UV_RUN_DEFAULT);
         daemon_release(&h->signals);
     }

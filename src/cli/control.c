@@ -34,7 +34,11 @@ struct visit {
 static const struct {
     const char *verb;
     enum cluster_fault fault;
-} verbs[] = {{"stop", FAULT_STOP}, {"start", FAULT_START}, {"cut", FAULT_CUT}, {"heal", FAULT_HEAL}};
+} verbs[] = {{"stop", FAULT_STOP},
+             {"shutdown", FAULT_SHUTDOWN},
+             {"start", FAULT_START},
+             {"cut", FAULT_CUT},
+             {"heal", FAULT_HEAL}};
 
 static void on_visit_closed(uv_handle_t *h)
 {

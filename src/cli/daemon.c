@@ -63,8 +63,16 @@ void daemon_prepare(void)
 
 static void stop_on_signal(uv_signal_t *signal, int number)
 {
-    (void)number;
-    uv_stop(signal->loop);
+    struct daemon_signals *s = signal->data;
+    bool (*on_term)(void *arg) = number == SIGTERM ? TAKE(s->on_term) : NULL;
+    if (!on_term || !on_term(s->arg))
+        uv_stop(signal->loop);
+}
+
+void daemon_on_term(struct daemon_signals *s, bool (*on_term)(void *arg), void *arg)
+{
+    s->on_term = on_term;
+    s->arg = arg;
 }
 
 void daemon_catch(struct daemon_signals *s, uv_loop_t *loop)
@@ -72,6 +80,7 @@ void daemon_catch(struct daemon_signals *s, uv_loop_t *loop)
     static const int numbers[] = {SIGINT, SIGTERM};
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         uv_signal_init(loop, &s->signals[i]);
+        s->signals[i].data = s;
         uv_signal_start(&s->signals[i], stop_on_signal, numbers[i]);
     }
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/ip.h"
 #include "base/nft.h"
 #include "base/str.h"
@@ -17,9 +18,12 @@
 #include "dns/dns.h"
 #include "dns/follow.h"
 #include "kinds/kind.h"
+#include "node/spawn.h"
 #include "podnet/rtnl.h"
 #include "podnet/tunnel.h"
 #include "proxy/proxy.h"
+
+#define SYSTEMCTL_TIMEOUT_MS 2000
 
 /* --- where we are --- */
 
@@ -145,6 +149,34 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
     if (config->follows_dns_config)
         m->dns_follow = dns_follow_new(client, configure_dns, m);
     return 0;
+}
+
+/* systemd stops us at a shutdown as at any restart; it tells the difference itself ("stopping"). An inhibitor at logind
+ * would be told earlier, but it takes a D-Bus connection, and systemd waits for us anyway (TimeoutStopSec). */
+static bool system_is_stopping(void)
+{
+    struct buf out = BUF_INIT(64);
+    struct err ignored;
+    const char *const argv[] = {"systemctl", "is-system-running", NULL};
+    const struct spawn s = {.argv = argv};
+    bool stopping = spawn_run(&s, &out, SYSTEMCTL_TIMEOUT_MS, &ignored) >= 0 && str_after(buf_str(&out), "stopping");
+    buf_done(&out);
+    return stopping;
+}
+
+static void pods_have_ended(void *arg)
+{
+    struct machine *m = arg;
+    uv_stop(m->node.loop);
+}
+
+bool machine_shuts_down(void *arg)
+{
+    struct machine *m = arg;
+    if (!m->node.agent || !system_is_stopping())
+        return false;
+    agent_shut_down(m->node.agent, pods_have_ended, m);
+    return true;
 }
 
 void machine_stop(struct machine *m)

@@ -41,6 +41,9 @@ struct machine_config {
 /* client: with the rights of the node; borrowed. After a failure it must be stopped as well. */
 int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, const struct machine_config *config,
                   struct err *err);
+/* To be asked at SIGTERM: whether the machine itself is going down. Then its pods end first, and after them the loop's
+ * run. arg: the struct machine, which need not have been started. */
+bool machine_shuts_down(void *arg);
 void machine_stop(struct machine *m); /* containers, addresses and rules stay */
 /* Takes away what machine_start and the node have left; without the API. */
 int machine_teardown(const char *data_dir, const char *name, struct err *err);

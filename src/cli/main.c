@@ -22,6 +22,7 @@ int main(int argc, char **argv)
         command_agent,
         command_token_create,
         command_node_stop,
+        command_node_shutdown,
         command_node_start,
         command_node_cut,
         command_node_heal,

@@ -34,7 +34,7 @@ static int start_agent(struct node *n, const struct node_config *config, struct 
         .client_ca = config->client_ca,
         .port = KUBELET_PORT,
         .model = n->model,
-        .eviction = config->policy->eviction,
+        .policy = config->policy->agent,
     };
     const struct dns_config dns = {.netns_fd = n->netns_fd,
                                    .ip = n->addresses->dns,

@@ -2,17 +2,18 @@
 #pragma once
 #include "cli/nodeports.h"
 #include "cli/opts.h"
-#include "node/eviction.h"
+#include "node/agent.h"
 #include "podnet/ways.h"
 
 struct node_options {
     const char *eviction_hard;
     int eviction_transition_s;
     const char *nodeport_addresses, *pod_network;
+    int shutdown_s, shutdown_critical_s;
 };
 /* What they say. */
 struct node_policy {
-    struct eviction_thresholds eviction;
+    struct agent_policy agent;
     struct nodeport_addresses nodeports;
     enum ways_mode pod_network;
 };
@@ -39,6 +40,20 @@ struct node_policy {
          0,                                                                                                            \
          0,                                                                                                            \
          "where nodes answer NodePorts: ranges like 192.168.1.0/24, or primary (primary)"},                            \
+        {"shutdown-grace-period",                                                                                      \
+         "SECONDS",                                                                                                    \
+         OPT_INT,                                                                                                      \
+         offsetof(type, node.shutdown_s),                                                                              \
+         0,                                                                                                            \
+         3600,                                                                                                         \
+         "how long pods may take for their end when the node is switched off (30)"},                                   \
+        {"shutdown-grace-period-critical-pods",                                                                        \
+         "SECONDS",                                                                                                    \
+         OPT_INT,                                                                                                      \
+         offsetof(type, node.shutdown_critical_s),                                                                     \
+         0,                                                                                                            \
+         3600,                                                                                                         \
+         "of that, how much is kept for critical pods (10)"},                                                          \
     {                                                                                                                  \
         "eviction-pressure-transition-period", "SECONDS", OPT_INT, offsetof(type, node.eviction_transition_s), 0,      \
             86400, "how long a node says so after it was last short (300)"                                             \
@@ -46,7 +61,8 @@ struct node_policy {
 #define NODE_OPTIONS_DEFAULT(eviction, network)                                                                        \
     {                                                                                                                  \
         .eviction_hard = (eviction), .eviction_transition_s = EVICTION_TRANSITION_DEFAULT_S,                           \
-        .nodeport_addresses = "primary", .pod_network = (network)                                                      \
+        .nodeport_addresses = "primary", .pod_network = (network), .shutdown_s = SHUTDOWN_GRACE_DEFAULT_S,             \
+        .shutdown_critical_s = SHUTDOWN_CRITICAL_DEFAULT_S                                                             \
     }
 
 int node_options_read(const struct node_options *o, struct node_policy *ret, struct err *err);

@@ -10,6 +10,12 @@
 #define CRITICAL_PRIORITY INT64_C(2000000000) /* of the system's own; a node never refuses those for being short */
 #define MEMORY_PRESSURE_TAINT "node.kubernetes.io/memory-pressure"
 
+static char *check_shutdown(const json_t *pod, const struct admit_node *node)
+{
+    (void)pod;
+    return node->shutting_down ? xstrdup("Pod was rejected as the node is shutting down.") : NULL;
+}
+
 /* --- pressure --- */
 
 static bool tolerates_memory_pressure(const json_t *pod)
@@ -118,6 +124,7 @@ static const struct {
     const char *reason;
     char *(*check)(const json_t *pod, const struct admit_node *node); /* a message: refused; the caller frees */
 } checks[] = {
+    {"NodeShutdown", check_shutdown},
     {"Evicted", check_pressure},
     {"SysctlForbidden", check_sysctls},
     {"AppArmor", check_apparmor},

@@ -5,7 +5,8 @@
 
 struct admit_node {
     unsigned pressures; /* as in eviction.h */
-    bool apparmor;      /* its kernel has it, and it is on */
+    bool shutting_down;
+    bool apparmor; /* its kernel has it, and it is on */
 };
 struct refusal {
     const char *reason;

@@ -314,6 +314,7 @@ static void copy_config(struct agent *a, const struct agent_config *config)
     a->api_port = config->api_port ? config->api_port : 443;
     a->port = config->port ? config->port : 10250;
     a->netns_fd = config->netns_fd;
+    a->shutdown_grace = config->policy.shutdown;
     a->labels = copy_texts(config->node_labels);
     a->taints = copy_texts(config->node_taints);
     a->model = config->model;
@@ -375,7 +376,7 @@ struct agent *agent_new(uv_loop_t *loop, struct client *c, const struct agent_co
     a->pulls = pulls_new(a);
     a->nodestatus = nodestatus_new(a);
     a->stats = stats_new(a);
-    a->pressure = pressure_new(a, &config->eviction);
+    a->pressure = pressure_new(a, &config->policy.eviction);
     follow(a);
     return a;
 }
@@ -423,6 +424,7 @@ void agent_free(struct agent *a)
     localpath_free(TAKE(a->localpath));
     stats_free(a->stats);
     pressure_free(TAKE(a->pressure));
+    shutdown_free(TAKE(a->shutdown));
     events_free(a->events);
     podnet_free(a->podnet);
     if (a->jobs == 0)

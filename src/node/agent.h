@@ -8,9 +8,16 @@
 #include "base/err.h"
 #include "client/client.h"
 #include "node/eviction.h"
+#include "node/shutdown.h"
 #include "service/model.h"
 
 struct agent;
+
+/* When pods have to go, and how. */
+struct agent_policy {
+    struct eviction_thresholds eviction;
+    struct shutdown_grace shutdown;
+};
 
 struct agent_config {
     const char *node_name;
@@ -27,13 +34,16 @@ struct agent_config {
     const char *tls_cert, *tls_key,
         *client_ca; /* of the agent's own HTTPS port; cert NULL: agent_tls() gets it later */
     int port;       /* 10250 */
-    struct eviction_thresholds eviction;
+    struct agent_policy policy;
     struct model *model; /* for Service environment variables; borrowed */
 };
 
 /* Registers the node, finds the containers of an earlier life, then follows the pods of this node. */
 struct agent *agent_new(uv_loop_t *loop, struct client *c, const struct agent_config *config, struct err *err);
 SSL_CTX *agent_tls(struct agent *a); /* of its HTTPS port; borrowed */
+/* The machine is about to be switched off: ends all pods, which are Failed then, and calls done; new ones are refused.
+ * Containers that do not end in time keep running. */
+void agent_shut_down(struct agent *a, void (*done)(void *arg), void *arg);
 /* Leaves the containers running. */
 void agent_free(struct agent *a);
 /* Kills every container and takes away what belongs to it (mounts, cgroups, namespaces), without asking the API; for

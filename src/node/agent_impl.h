@@ -21,6 +21,7 @@ struct nodestatus;
 struct localpath;
 struct stats;
 struct pressure;
+struct shutdown;
 
 struct agent {
     uv_loop_t *loop;
@@ -44,6 +45,8 @@ struct agent {
     struct localpath *localpath; /* NULL: the agent is being freed */
     struct stats *stats;
     struct pressure *pressure; /* NULL: the agent is being freed */
+    struct shutdown_grace shutdown_grace;
+    struct shutdown *shutdown; /* NULL: the node is to go on */
     struct http_server *server;
     SSL_CTX *tls;
     struct map pods;       /* uid -> struct pod */
@@ -108,6 +111,8 @@ struct pressure *pressure_new(struct agent *a, const struct eviction_thresholds 
 void pressure_free(struct pressure *p);
 /* The conditions of the node, a mask as in eviction.h. */
 unsigned pressure_held(const struct agent *a);
+
+void shutdown_free(struct shutdown *s); /* shutdown.c */
 
 /* kubelet_api.c */
 int kubelet_api_start(struct agent *a, const struct agent_config *config, struct err *err);

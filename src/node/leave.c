@@ -32,7 +32,7 @@ static enum pod_published look_up(const struct pod *p)
 /* Who is killed rather than asked to end, or is in no Service, has nothing to wait for. */
 static void begin(struct pod *p, const json_t *doc)
 {
-    bool asked = p->agent->services && !p->gone && jstr(doc, "metadata.deletionTimestamp");
+    bool asked = p->agent->services && !p->gone && (jstr(doc, "metadata.deletionTimestamp") || p->reason);
     int64_t most_ms = smaller(LEAVE_MS_MAX, p->stop_grace_ms / 2);
     p->leaving = asked && most_ms > 0 && look_up(p) != POD_ABSENT ? LEAVE_LISTED : LEAVE_DONE;
     p->leave_deadline_ms = clock_mono_ms() + most_ms;

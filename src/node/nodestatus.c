@@ -49,17 +49,19 @@ static void register_node(struct nodestatus *n);
 static struct node_facts facts_of(const struct nodestatus *n)
 {
     const struct agent *a = n->agent;
-    return (struct node_facts){
-        .name = a->name,
-        .ips = a->ips,
-        .runtime_version = a->rt.version,
-        .volumes = a->paths.volumes,
-        .labels = (const char *const *)a->labels,
-        .taints = (const char *const *)a->taints,
-        .machine = &n->machine,
-        .port = a->port,
-        .pressures = pressure_held(a),
-        .not_ready = a->podnet ? NULL : "container runtime network not ready: the node has no pod range yet"};
+    return (struct node_facts){.name = a->name,
+                               .ips = a->ips,
+                               .runtime_version = a->rt.version,
+                               .volumes = a->paths.volumes,
+                               .labels = (const char *const *)a->labels,
+                               .taints = (const char *const *)a->taints,
+                               .machine = &n->machine,
+                               .port = a->port,
+                               .pressures = pressure_held(a),
+                               .not_ready = a->shutdown ? "node is shutting down"
+                                            : a->podnet
+                                                ? NULL
+                                                : "container runtime network not ready: the node has no pod range yet"};
 }
 
 /* As the kubelet names it, with its name for a uid: kubectl looks for both. */

@@ -84,7 +84,9 @@ struct container *pod_container_by_cid(struct pod *p, const char *cid)
 /* A pod that is new here may not be welcome. */
 static void admit(struct pod *p, const json_t *doc)
 {
-    const struct admit_node node = {pressure_held(p->agent), p->agent->apparmor};
+    const struct agent *a = p->agent;
+    const struct admit_node node = {
+        .pressures = pressure_held(a), .shutting_down = a->shutdown != NULL, .apparmor = a->apparmor};
     struct refusal why;
     if (admit_pod(doc, &node, &why))
         return;

@@ -1,4 +1,5 @@
 """Nodes of `c8s up` that die, are cut off, and come back."""
+import json
 import socket
 import threading
 import time
@@ -168,3 +169,27 @@ def test_nodes_die_and_return(three, tmp_path):
         for _ in range(9):
             for url in (f"http://{ip}/", f"http://[{ip6}]/"):
                 assert eventually(lambda: on_node(name, "curl", "-sS", "--max-time", "3", url).stdout, f"{url} from {name}")
+
+
+def test_a_node_is_switched_off(three, tmp_path):
+    """`node shutdown`: pods end with their grace (nginx' image wants SIGQUIT), then the node is gone as after `stop`."""
+    kubectl = three.kubectl("new")
+    script = "trap 'sleep 0.5; echo bye >/out/said; exit 0' QUIT; while :; do sleep 0.1; done"
+    manifest = tmp_path / "pod.json"
+    manifest.write_text(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "ends"}, "spec": {
+        "nodeName": DEAD, "volumes": [{"name": "out", "hostPath": {"path": str(tmp_path)}}],
+        "containers": [{"name": "c", "image": "nginx", "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", script],
+                        "volumeMounts": [{"name": "out", "mountPath": "/out"}]}]}}))
+    kubectl("apply", "-f", str(manifest))
+    eventually(lambda: condition(kubectl.json("get", "pod", "ends"), "Ready") == "True", "ends is Ready")
+    node("shutdown", DEAD)
+    assert (tmp_path / "said").read_text() == "bye\n"
+    status = kubectl.json("get", "pod", "ends")["status"]
+    assert (status["phase"], status["reason"]) == ("Failed", "Terminated")
+    assert status["message"] == "Pod was terminated in response to imminent node shutdown."
+    assert status["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 0
+    assert readiness(kubectl)[DEAD] == "False"
+    node("start", DEAD)
+    eventually(lambda: readiness(kubectl)[DEAD] == "True", "it is back")
+    assert kubectl.json("get", "pod", "ends")["status"]["phase"] == "Failed"
+    kubectl("delete", "pod", "ends")

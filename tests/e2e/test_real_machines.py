@@ -38,10 +38,10 @@ class Machine:
     def run(self, *argv, **kw):
         return run(*self.argv(*argv), **kw)
 
-    def start(self, *argv):
+    def start(self, *argv, **kw):
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(self.argv(C8S, *argv, "--node-name", self.name, "--data-dir", self.data),
-                                            stdout=log, stderr=log)
+                                            stdout=log, stderr=log, **kw)
 
     def kill(self, how=signal.SIGKILL):
         pid = json.loads((self.rundir / "state.json").read_text())["pid"]
@@ -150,3 +150,27 @@ def test_an_agent_needs_its_token_once(machines, kubectl):
     after = {p["metadata"]["name"]: p["status"]["containerStatuses"][0]["containerID"] for p in kubectl.ready_pods("app=web", 6)}
     assert before.items() <= after.items()
     assert any(p["spec"]["nodeName"] == agent.name for p in kubectl.pods("app=web") if p["metadata"]["name"] not in before)
+
+
+def test_a_machine_is_switched_off(machines, kubectl, tmp_path):
+    """systemd ends the agent when the machine goes down as at any other time; it says which it is."""
+    server, agent = machines
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text("#!/bin/sh\n[ $1 = is-system-running ] && echo stopping\nexit 1\n")
+    systemctl.chmod(0o755)
+    agent.kill(signal.SIGTERM)
+    agent.start("agent", "--server", f"https://{server.ip}:6443", "--lb-pool", POOL,
+                env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    kubectl("run", "there", "--image=nginx", "--image-pull-policy=IfNotPresent", "--overrides",
+            json.dumps({"spec": {"nodeName": agent.name}}))
+    eventually(lambda: condition(kubectl.json("get", "pod", "there"), "Ready") == "True", "a pod on it")
+    agent.kill(signal.SIGTERM)
+    status = kubectl.json("get", "pod", "there")["status"]
+    assert (status["phase"], status["reason"]) == ("Failed", "Terminated")
+    assert status["message"] == "Pod was terminated in response to imminent node shutdown."
+    node = kubectl.json("get", "node", agent.name)
+    assert {c["type"]: c["message"] for c in node["status"]["conditions"]}["Ready"] == "node is shutting down"
+    agent.start("agent", "--server", f"https://{server.ip}:6443", "--lb-pool", POOL)
+    eventually(lambda: ready(kubectl) == ["machine1", "machine2"], "both are Ready")
+    assert kubectl.json("get", "pod", "there")["status"]["phase"] == "Failed"
+    kubectl("delete", "pod", "there")

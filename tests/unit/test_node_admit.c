@@ -38,6 +38,12 @@ TEST(memory_is_short_for_those_who_asked_for_none)
     T_STR(ask(critical, BOTH), NULL);
 }
 
+TEST(nobody_comes_when_the_node_goes)
+{
+    T_STR(ask("{\"priority\":2000000000}", (struct admit_node){.shutting_down = true}),
+          "NodeShutdown: Pod was rejected as the node is shutting down.");
+}
+
 TEST(sysctls_are_those_that_hurt_nobody)
 {
     T_STR(ask("{\"securityContext\":{\"sysctls\":[{\"name\":\"kernel.shm_rmid_forced\",\"value\":\"1\"}]}}", FREE),
@@ -61,6 +67,7 @@ TEST(apparmor_needs_a_kernel_that_has_it)
 int main(void)
 {
     RUN(memory_is_short_for_those_who_asked_for_none);
+    RUN(nobody_comes_when_the_node_goes);
     RUN(sysctls_are_those_that_hurt_nobody);
     RUN(apparmor_needs_a_kernel_that_has_it);
     return DONE();

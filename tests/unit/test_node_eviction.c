@@ -1,5 +1,6 @@
-/* node/eviction: thresholds, conditions, who goes and what is said. */
+/* node/eviction: thresholds, conditions, who goes and what is said; node/shutdown: how long pods get. */
 #include "node/eviction.h"
+#include "node/shutdown.h"
 #include "t.h"
 
 #define MI (INT64_C(1) << 20)
@@ -137,6 +138,15 @@ TEST(a_pod_has_limits_of_its_own)
     free(text);
 }
 
+TEST(what_a_shutdown_leaves_to_pods)
+{
+    const struct shutdown_grace g = {30000, 10000}, none = {0, 0};
+    T_INT(shutdown_grace_of(&g, false, 5000), 5000);
+    T_INT(shutdown_grace_of(&g, false, 30000), 20000);
+    T_INT(shutdown_grace_of(&g, true, 30000), 10000);
+    T_INT(shutdown_grace_of(&none, false, 30000), 0);
+}
+
 int main(void)
 {
     RUN(thresholds_are_amounts_or_shares);
@@ -146,5 +156,6 @@ int main(void)
     RUN(what_lies_in_volumes_counts);
     RUN(the_message_names_who_used_more);
     RUN(a_pod_has_limits_of_its_own);
+    RUN(what_a_shutdown_leaves_to_pods);
     return DONE();
 }
