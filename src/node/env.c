@@ -8,11 +8,13 @@
 #include "base/buf.h"
 #include "base/str.h"
 
+#define NAMES_MAX 4096      /* of variables in a message */
 #define VALUE_MAX (1 << 20) /* execve takes 128 KiB for one string; an object is at most 1.5 MB */
 
 /* --- $(NAME) --- */
 
-static void expand_into(struct buf *out, const char *text, const json_t *env, const json_t *more)
+/* missing: gets the names without a value, or NULL. */
+static void expand_into(struct buf *out, const char *text, const json_t *env, const json_t *more, struct buf *missing)
 {
     for (const char *p = text; *p;) {
         if (p[0] != '$' || (p[1] != '$' && p[1] != '(')) {
@@ -37,6 +39,8 @@ static void expand_into(struct buf *out, const char *text, const json_t *env, co
             buf_adds(out, value);
         else
             buf_add(out, p, (size_t)(end - p + 1));
+        if (!value && missing)
+            buf_addf(missing, "%s%s", missing->len ? ", " : "", name);
         p = end + 1;
     }
 }
@@ -44,13 +48,26 @@ static void expand_into(struct buf *out, const char *text, const json_t *env, co
 static char *expand(const char *text, const json_t *env, const json_t *more)
 {
     struct buf out = BUF_INIT(VALUE_MAX);
-    expand_into(&out, text, env, more);
+    expand_into(&out, text, env, more, NULL);
     return out.data ? buf_take(&out) : xstrdup("");
 }
 
 char *env_expand(const char *text, const json_t *env)
 {
     return expand(text, env, NULL);
+}
+
+char *env_expand_all(const char *text, const json_t *env, struct err *err)
+{
+    struct buf out = BUF_INIT(VALUE_MAX), missing = BUF_INIT(NAMES_MAX);
+    expand_into(&out, text, env, NULL, &missing);
+    char *expanded = out.data ? buf_take(&out) : xstrdup("");
+    if (missing.len) {
+        err_set(err, 0, "missing value for \"%s\"", buf_str(&missing));
+        free(TAKE(expanded));
+    }
+    buf_done(&missing);
+    return expanded;
 }
 
 /* --- ConfigMaps and Secrets --- */

@@ -16,6 +16,8 @@ json_t *env_build(const struct env_input *in, struct err *err);
 
 /* Replaces $(NAME) by values of env; $$(NAME) stays as $(NAME), unknown names stay as they are. The caller frees. */
 char *env_expand(const char *text, const json_t *env);
+/* The same where every name must have a value: NULL with err set when one has none. */
+char *env_expand_all(const char *text, const json_t *env, struct err *err);
 
 /* Calls visit for every ConfigMap and Secret the pod names, anywhere: kind is "configmap" or "secret". */
 void refs_each(const json_t *pod, void (*visit)(void *arg, const char *kind, const char *name), void *arg);

@@ -20,6 +20,7 @@ struct payload_file {
     void *bytes;
     size_t len;
     unsigned mode;
+    int64_t uid;
 };
 
 static bool is_plain_path(const char *path)
@@ -36,8 +37,14 @@ int payload_add(struct payload *p, const char *path, const void *bytes, size_t l
     if (!is_plain_path(path))
         return err_set(err, 0, "invalid path %s", path);
     p->files = xrealloc(p->files, (p->n + 1) * sizeof(*p->files));
-    p->files[p->n++] = (struct payload_file){xstrdup(path), xmemdup(len ? bytes : "", len ? len : 1), len, mode & 0777};
+    p->files[p->n++] = (struct payload_file){
+        .path = xstrdup(path), .bytes = xmemdup(len ? bytes : "", len ? len : 1), .len = len, .mode = mode & 0777};
     return 0;
+}
+
+void payload_own(struct payload *p, int64_t uid)
+{
+    p->files[p->n - 1].uid = uid;
 }
 
 void payload_done(struct payload *p)
@@ -59,6 +66,7 @@ static char *set_name(const struct payload *p, int64_t gid)
         h = h * 31 + hash_bytes(f->path, strlen(f->path));
         h = h * 31 + hash_bytes(f->bytes, f->len);
         h = h * 31 + f->mode;
+        h = h * 31 + (uint64_t)f->uid;
     }
     return xasprintf("..%016llx", (unsigned long long)h);
 }
@@ -75,8 +83,8 @@ static int write_files(const struct payload *p, const char *set, int64_t gid)
         r = r < 0 ? r : write_file_atomically(path, f->bytes, f->len, mode);
         if (r < 0)
             return r;
-        if (gid >= 0)
-            (void)!chown(path, (uid_t)-1, (gid_t)gid);
+        if (gid >= 0 || f->uid)
+            (void)!chown(path, (uid_t)f->uid, (gid_t)gid);
     }
     return 0;
 }

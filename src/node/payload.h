@@ -13,6 +13,8 @@ struct payload {
 
 /* path: relative, without "..". Copies. */
 int payload_add(struct payload *p, const char *path, const void *bytes, size_t len, unsigned mode, struct err *err);
+/* The file added last belongs to this user instead of root. */
+void payload_own(struct payload *p, int64_t uid);
 /* Does nothing when dir holds this already. gid -1: leave the group. */
 int payload_write(const struct payload *p, const char *dir, int64_t gid, struct err *err);
 void payload_done(struct payload *p);

@@ -18,6 +18,7 @@
 #include "node/claim.h"
 #include "node/env.h"
 #include "node/payload.h"
+#include "node/spec.h"
 #include "node/token.h"
 
 #define DEFAULT_FILE_MODE 0644
@@ -167,13 +168,35 @@ static int add_downward(const struct volume *v, struct payload *p, const json_t 
     return 0;
 }
 
-/* With a group that shares the volumes the file is for the owner and the group alone (as upstream). */
+/* The user that all containers run as; -1: there is no such one (upstream: volume/util FsUserFrom). */
+static int64_t common_user(const json_t *pod)
+{
+    static const char *const lists[] = {"spec.initContainers", "spec.containers"};
+    int64_t common = -1;
+    for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+        size_t i;
+        json_t *container;
+        json_array_foreach(jget(pod, lists[l]), i, container) {
+            const json_t *user = spec_security(pod, container, "runAsUser");
+            if (!user || (common >= 0 && common != json_integer_value(user)))
+                return -1;
+            common = json_integer_value(user);
+        }
+    }
+    return common;
+}
+
+/* Where it is known who reads it, and that a group shares the volumes, the file is for those alone (as upstream). */
 static int add_token(const struct volume *v, struct payload *p, const json_t *source, unsigned mode, struct err *err)
 {
     const char *token = token_text(v->in->refs, source, err);
-    if (jhas(v->in->pod, "spec.securityContext.fsGroup"))
+    int64_t user = common_user(v->in->pod);
+    if (user >= 0 || jhas(v->in->pod, "spec.securityContext.fsGroup"))
         mode = 0600;
-    return token ? payload_add(p, jstr_or(source, "path", ""), token, strlen(token), mode, err) : -1;
+    if (!token || payload_add(p, jstr_or(source, "path", ""), token, strlen(token), mode, err) < 0)
+        return -1;
+    payload_own(p, user > 0 ? user : 0);
+    return 0;
 }
 
 static int add_projected(const struct volume *v, struct payload *p, const json_t *source, unsigned mode,
@@ -358,7 +381,7 @@ static int open_sub_path(const char *volume, const char *sub, struct err *err)
         if (!**part)
             continue;
         if (streq(*part, ".."))
-            return err_set(err, 0, "subPath %s must not contain '..'", sub);
+            return err_set(err, 0, "unable to provision SubPath `%s`: must not contain '..'", sub);
         _cleanup_close_ int above = open_in_root(volume, *so_far ? so_far : ".", O_PATH | O_DIRECTORY);
         if (above < 0 || (mkdirat(above, *part, 0755) < 0 && errno != EEXIST))
             return err_set(err, errno, "create subPath %s", sub);
@@ -405,7 +428,8 @@ static char *volume_path(const struct volumes_input *in, const json_t *volume, s
 bool volume_is_read_only(const json_t *pod, const json_t *mount)
 {
     const json_t *volume = jfind(jget(pod, "spec.volumes"), "name", jstr_or(mount, "name", ""));
-    return jbool(volume, "persistentVolumeClaim.readOnly", false);
+    const struct volume_type *type = type_of(volume);
+    return (type && type->follows) || jbool(volume, "persistentVolumeClaim.readOnly", false);
 }
 
 char *volume_mount_source(const struct volumes_input *in, const json_t *mount_doc, const json_t *env,
@@ -421,9 +445,13 @@ char *volume_mount_source(const struct volumes_input *in, const json_t *mount_do
     _cleanup_free_ char *path = volume_path(in, volume, err);
     if (!path)
         return NULL;
-    _cleanup_free_ char *sub_path = *with_env ? env_expand(with_env, env) : xstrdup(plain);
-    if (!*sub_path)
-        return TAKE(path);
+    _cleanup_free_ char *sub_path = *with_env ? env_expand_all(with_env, env, err) : xstrdup(plain);
+    if (!sub_path || !*sub_path)
+        return sub_path ? TAKE(path) : NULL;
+    if (*sub_path == '/') {
+        err_set(err, 0, "error SubPath `%s` must not be an absolute path", sub_path);
+        return NULL;
+    }
     _cleanup_close_ int fd = open_sub_path(path, sub_path, err);
     _cleanup_free_ char *target = xasprintf("%s/%s", scratch, sub);
     if (fd < 0 || pin_fd(fd, target, err) < 0)
