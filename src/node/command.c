@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -103,6 +104,12 @@ char *command_complaint(const struct command *c, const char *program, int *ret_c
 {
     _cleanup_free_ char *log = c->log ? read_small_file(c->log, LOG_MAX) : NULL;
     return log ? exec_complaint(log, program, ret_code) : NULL;
+}
+
+bool command_is_failing(const struct command *c)
+{
+    struct stat log;
+    return access(c->pidfile, F_OK) < 0 && stat(c->log, &log) == 0 && log.st_size > 0;
 }
 
 void command_kill(const struct command *c)

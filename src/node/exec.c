@@ -50,6 +50,7 @@ struct session {
     int columns, rows;
     uv_timer_t *drain;
     bool paused, read_since, input_ended;
+    bool started;  /* the program has said something, or the runtime has; see command_is_failing() */
     int exit_code; /* < 0 while it runs */
     char buffer[READ_SIZE];
 };
@@ -180,8 +181,9 @@ static void on_output(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
         return;
     }
     s->read_since = true;
-    if (n == 0 || !s->remote)
+    if (n == 0 || !s->remote || (st->is_stderr && !s->started && command_is_failing(&s->command)))
         return;
+    s->started = true;
     if (st->is_stderr)
         remote_stderr(s->remote, buf->base, (size_t)n);
     else

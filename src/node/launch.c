@@ -393,14 +393,16 @@ static int start(struct work *w)
         return fail(l, LAUNCH_ERROR);
     pid_t pid;
     if (runtime_create(l->rt, &c, &pid, &l->err) < 0)
-        return fail(l, LAUNCH_ERROR);
+        return fail(l, LAUNCH_START_ERROR);
     r->pid = pid;
     r->pid_start = process_start_time(pid);
     r->started_usec = clock_wall_usec();
     l->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     /* The record comes first: a container that runs and that nobody knows would run twice. */
-    if (record_write(l->rt->paths, l->uid, r, &l->err) < 0 || runtime_start(l->rt, r->cid, &l->err) < 0)
+    if (record_write(l->rt->paths, l->uid, r, &l->err) < 0)
         return fail(l, LAUNCH_ERROR);
+    if (runtime_start(l->rt, r->cid, &l->err) < 0)
+        return fail(l, LAUNCH_START_ERROR);
     l->result = LAUNCH_RUNNING;
     return 0;
 }

@@ -10,6 +10,7 @@ enum launch_result {
     LAUNCH_BAD_IMAGE,    /* no reference at all: InvalidImageName */
     LAUNCH_CONFIG_ERROR, /* the pod asks for what is not there: CreateContainerConfigError */
     LAUNCH_ERROR,        /* CreateContainerError */
+    LAUNCH_START_ERROR,  /* all is there, but the runtime cannot start the program: an attempt, over at once */
     LAUNCH_RESULT_N
 };
 

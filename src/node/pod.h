@@ -10,6 +10,7 @@
 struct agent;
 struct action;
 struct probes;
+struct record;
 
 /* How far the ending of a container is. */
 enum stop_state { STOP_NOT, STOP_HOOK /* preStop runs */, STOP_TERM /* told to end */, STOP_KILL };
@@ -157,6 +158,8 @@ void container_stop(struct container *c, const json_t *doc, int64_t grace_ms, co
 int64_t container_stop_step(struct container *c);
 /* Takes the exit in, with what conmon's file says of it (no file: unknown, 137). */
 void container_exited(struct container *c);
+/* The attempt is over before its program ran. */
+void container_not_started(struct container *c, const struct record *r, const char *message);
 /* The same if there is such a file. */
 void container_check_exit(struct container *c);
 

@@ -266,6 +266,10 @@ static void start_take_in(struct start_job *j)
         pod_event(j->pod, c, "Warning", "Failed", "Error: %s", message);
         pod_forget_refs(j->pod);
         break;
+    case LAUNCH_START_ERROR:
+        pod_event(j->pod, c, "Warning", "Failed", "Error: %s", message);
+        container_not_started(c, &j->launch.record, message);
+        break;
     case LAUNCH_ERROR:
     case LAUNCH_RESULT_N:
         container_refuse(c, "CreateContainerError", message);

@@ -15,11 +15,13 @@
 #include "node/launch.h"
 #include "node/pod.h"
 #include "node/probes.h"
+#include "node/record.h"
 
 #define MESSAGE_BYTES_MAX 4096 /* termination message, as upstream's limit */
 #define LOG_MESSAGE_BYTES 2048 /* of the log when it serves as the message: 2 KiB or 80 lines */
 #define LOG_MESSAGE_LINES 80
 #define UNKNOWN_EXIT_CODE 137
+#define START_ERROR_EXIT_CODE 128 /* as containerd has it */
 
 static void send_signal(const struct container *c, int sig)
 {
@@ -229,6 +231,32 @@ void container_exited(struct container *c)
     logs_wake(a);
     clean_up(c);
     pod_kick(p);
+}
+
+void container_not_started(struct container *c, const struct record *r, const char *message)
+{
+    struct container_facts *f = &c->f;
+    int64_t now = clock_wall_usec();
+    _cleanup_json_ json_t *doc = pod_json(c->pod);
+    if (f->now.set) {
+        termination_done(&f->last);
+        f->last = f->now;
+    }
+    memcpy(f->cid, r->cid, sizeof(f->cid));
+    replace_str(&f->image, r->image);
+    replace_str(&f->image_id, r->image_id);
+    f->restart_count = r->attempt;
+    f->state = CONTAINER_EXITED;
+    f->backing_off = false;
+    f->now = (struct termination){.set = true,
+                                  .exit_code = START_ERROR_EXIT_CODE,
+                                  .reason = xstrdup("StartError"),
+                                  .message = xstrdup(message),
+                                  .started_usec = now,
+                                  .finished_usec = now};
+    memcpy(f->now.cid, f->cid, sizeof(f->now.cid));
+    set_back_off(c, doc);
+    logs_wake(c->pod->agent);
 }
 
 void container_check_exit(struct container *c)

@@ -233,3 +233,22 @@ def test_runtime_classes(kubectl_new, namespace_new):
         assert pods("exec", name, "--", "echo", "inside") == "inside\n"
     pods("delete", "pod", "--all", "--grace-period=1")
     kubectl_new("delete", "runtimeclass", "quick", "usual", "nowhere")
+
+
+def test_what_cannot_be_started(kubectl, namespace):
+    """A program that is not there is an attempt that failed: Jobs and restart policies go by it."""
+    pods = Pods(kubectl, namespace)
+    missing = {"name": "c", "image": "busybox", "imagePullPolicy": "IfNotPresent", "command": ["nosuch"]}
+    pods.create("never", missing, restartPolicy="Never")
+    pods.create("always", missing)
+    pods.create("good", box("sleep 1000000"))
+    eventually(lambda: pods.get("never")["status"]["phase"] == "Failed", "never has failed")
+    ended = pods.container("never")["state"]["terminated"]
+    assert (ended["exitCode"], ended["reason"]) == (128, "StartError") and "not found in $PATH" in ended["message"]
+    assert [m for r, m in pods.events("never") if r == "Failed" and m.startswith("Error: ")]
+    eventually(lambda: pods.container("always")["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff", "always waits")
+    assert pods.container("always")["lastState"]["terminated"]["reason"] == "StartError"
+    pods.ready("good")
+    for program, code, why in (("nosuch", 127, "executable file not found in $PATH"), ("/etc", 126, "permission denied")):
+        done = kubectl.run("-n", namespace, "exec", "good", "--", program, check=False)
+        assert done.returncode == code and done.stderr.count(program) == 1 and why in done.stderr, done.stderr

@@ -176,7 +176,7 @@ TEST(a_command_that_is_not_there_is_an_error_and_leaves_nothing)
     json_array_clear(command);
     json_array_append_new(command, json_string("/no/such/program"));
     launch_run(&l);
-    T_INT(l.result, LAUNCH_ERROR);
+    T_INT(l.result, LAUNCH_START_ERROR);
     T_TRUE(strstr(l.err.msg, "/no/such/program") != NULL);
     _cleanup_free_ char *place = launch_dir(&paths, UID, "c", 3);
     T_TRUE(access(place, F_OK) < 0);
