@@ -7,7 +7,6 @@
 #include "node/eviction.h"
 #include "node/spec.h"
 
-#define CRITICAL_PRIORITY INT64_C(2000000000) /* of the system's own; a node never refuses those for being short */
 #define MEMORY_PRESSURE_TAINT "node.kubernetes.io/memory-pressure"
 
 static char *check_shutdown(const json_t *pod, const struct admit_node *node)

@@ -72,6 +72,8 @@ struct eviction_volume { /* an emptyDir */
     int64_t used, limit; /* 0: none */
     const char *limit_text;
 };
+/* Pods of the system itself: never evicted, never refused, the last to end. */
+#define CRITICAL_PRIORITY INT64_C(2000000000)
 struct eviction_pod {
     void *who; /* the caller's */
     int64_t priority;

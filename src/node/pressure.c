@@ -20,7 +20,6 @@
 
 #define ROUND_MS 5000 /* kubelet: 10 s; a round without pressure or limits costs some 20 µs */
 #define GRACE_MS 1000 /* of an evicted pod, as upstream's */
-#define CRITICAL_PRIORITY INT64_C(2000000000)
 #define SMALL_FILE_MAX 4096
 
 struct pressure {

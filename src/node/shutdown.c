@@ -13,7 +13,6 @@
 
 #define LOOK_MS 50         /* between looks at who is still there; it is the last that this node does */
 #define AFTER_KILL_MS 2000 /* for statuses of those that had to be killed */
-#define CRITICAL_PRIORITY INT64_C(2000000000)
 
 struct shutdown {
     struct agent *agent;
