@@ -1,7 +1,7 @@
 # The front door. Everything is done by meson, tools/ and tests/; `make help` lists the commands.
 BUILD ?= build
 
-.PHONY: all help deps up down test unit e2e check bench fuzz install clean
+.PHONY: all help deps up down test unit e2e vm-test check bench fuzz install clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -43,6 +43,11 @@ check: all
 	@tools/check-includes
 	@tools/check-source
 	@C8S=$(BUILD)/c8s tools/check-manual
+
+#: sudo make vm-test  what wants a pure cgroup v2 and systemd, on a Debian 12 machine that QEMU plays (some minutes)
+vm-test: all
+	@tools/deps build run test vm
+	@tools/vm
 
 #: sudo make bench figures of start-up, memory and latency
 bench: all

@@ -27,6 +27,27 @@ char *cgroup_path(char out[CGROUP_PATH_SIZE], const char *node, const char *uid,
     return out;
 }
 
+#define SHARES_MIN 2
+#define SHARES_MAX 262144
+#define QUOTA_MIN_USEC 1000 /* less is refused by the kernel */
+
+int64_t cgroup_cpu_shares(int64_t milli)
+{
+    int64_t shares = milli * 1024 / 1000;
+    return shares < SHARES_MIN ? SHARES_MIN : shares > SHARES_MAX ? SHARES_MAX : shares;
+}
+
+int64_t cgroup_cpu_weight(int64_t shares)
+{
+    return 1 + (shares - SHARES_MIN) * 9999 / (SHARES_MAX - SHARES_MIN);
+}
+
+int64_t cgroup_cpu_quota(int64_t milli)
+{
+    int64_t quota = milli * CPU_PERIOD_USEC / 1000;
+    return quota < QUOTA_MIN_USEC ? QUOTA_MIN_USEC : quota;
+}
+
 static bool is_cgroup2(const char *path)
 {
     struct statfs fs;

@@ -3,8 +3,11 @@
  * groups only keep the processes of a container together, and limits are not enforced. Blocking calls, any thread. */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
+
+#define CPU_PERIOD_USEC 100000
 
 struct cgroups {
     bool pure;        /* /sys/fs/cgroup is cgroup2 */
@@ -16,6 +19,12 @@ struct cgroups {
 
 #define CGROUP_PATH_SIZE 512
 #define CGROUP_MONITORS "monitors" /* beside the pods: where conmon lives */
+
+/* Thousandths of a CPU as the kernel wants them: shares of cgroup version 1 (a runtime turns them into a weight
+ * itself), the weight that stands for those, and the quota in a period. Pure. */
+int64_t cgroup_cpu_shares(int64_t milli);
+int64_t cgroup_cpu_weight(int64_t shares);
+int64_t cgroup_cpu_quota(int64_t milli);
 
 /* Finds out what the machine has and makes the node's group. */
 void cgroup_detect(struct cgroups *ret, const char *node);

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "node/agent_impl.h"
 #include "node/launch.h"
+#include "node/podgroup.h"
 #include "node/pod.h"
 #include "node/probes.h"
 #include "node/sandbox.h"
@@ -32,6 +33,7 @@ struct sandbox_job {
     struct pod_facts facts;
     char *dir, *hostname;
     const char *cgroup_procs; /* of the runtime's monitors */
+    char cgroup[CGROUP_PATH_SIZE];
     bool volumes_failed, volumes_only;
     int result;
     struct err err;
@@ -48,10 +50,9 @@ static void sandbox_work(void *arg)
                                 .share_pid = jbool(j->doc, "spec.shareProcessNamespace", false),
                                 .cgroup_procs = j->cgroup_procs};
     j->volumes_failed = volumes_set_up(&volumes, &j->err) < 0;
-    j->result = j->volumes_failed                                  ? -1
-                : j->volumes_only                                  ? 0
-                : !launch_runtime(j->rt, j->doc, j->refs, &j->err) ? -1
-                                                                   : sandbox_make(&o, &j->err);
+    j->result = j->volumes_failed ? -1 : podgroup_make(&j->pod->agent->cgroups, j->cgroup, j->doc, &j->err);
+    if (j->result == 0 && !j->volumes_only)
+        j->result = launch_runtime(j->rt, j->doc, j->refs, &j->err) ? sandbox_make(&o, &j->err) : -1;
 }
 
 static void rest_after_failure(struct pod *p)
@@ -132,6 +133,7 @@ static void run_sandbox_job(struct pod *p, const json_t *doc, bool volumes_only)
                               .hostname = xstrdup(p->hostname),
                               .cgroup_procs = p->agent->rt.conmon_procs,
                               .volumes_only = volumes_only};
+    cgroup_path(j->cgroup, p->agent->name, p->uid, NULL);
     p->job = true;
     agent_job(p->agent, sandbox_work, sandbox_done, j);
 }

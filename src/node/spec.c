@@ -7,9 +7,8 @@
 #include "base/quantity.h"
 #include "base/str.h"
 #include "node/env.h"
+#include "node/cgroup.h"
 #include "node/seccomp.h"
-
-#define CPU_PERIOD_USEC 100000
 
 static const char *const default_capabilities[] = {
     "CHOWN",  "DAC_OVERRIDE", "FSETID",  "FOWNER",           "MKNOD",      "NET_RAW", "SETGID",
@@ -354,13 +353,6 @@ static int64_t resource_milli(const json_t *container, const char *list, const c
     return text && quantity_parse(text, &q) ? quantity_milli(&q) : -1;
 }
 
-/* cgroup version 1 shares; the runtime turns them into cpu.weight. */
-static int64_t cpu_shares(int64_t milli)
-{
-    int64_t shares = milli * 1024 / 1000;
-    return shares < 2 ? 2 : shares > 262144 ? 262144 : shares;
-}
-
 static json_t *build_resources(const struct spec_input *in)
 {
     json_t *resources = json_object();
@@ -371,15 +363,19 @@ static json_t *build_resources(const struct spec_input *in)
     int64_t cpu_limit = resource_milli(in->container, "limits", "cpu");
     int64_t cpu_request = resource_milli(in->container, "requests", "cpu");
     int64_t memory_milli = resource_milli(in->container, "limits", "memory");
-    json_t *cpu = json_pack("{sI}", "shares", (json_int_t)cpu_shares(cpu_request >= 0 ? cpu_request : cpu_limit));
+    json_t *cpu =
+        json_pack("{sI}", "shares", (json_int_t)cgroup_cpu_shares(cpu_request >= 0 ? cpu_request : cpu_limit));
     if (cpu_limit > 0) {
-        int64_t quota = cpu_limit * CPU_PERIOD_USEC / 1000;
-        json_object_set_new(cpu, "quota", json_integer(quota < 1000 ? 1000 : quota));
+        json_object_set_new(cpu, "quota", json_integer(cgroup_cpu_quota(cpu_limit)));
         json_object_set_new(cpu, "period", json_integer(CPU_PERIOD_USEC));
     }
     json_object_set_new(resources, "cpu", cpu);
-    if (memory_milli > 0)
-        json_object_set_new(resources, "memory", json_pack("{sI}", "limit", (json_int_t)(memory_milli / 1000)));
+    if (memory_milli > 0) { /* memory and swap together: what is limited does not swap */
+        json_int_t bytes = memory_milli / 1000;
+        json_object_set_new(resources, "memory", json_pack("{sI, sI}", "limit", bytes, "swap", bytes));
+    }
+    /* A container that runs out of memory ends as a whole, not with one process missing. */
+    json_object_set_new(resources, "unified", json_pack("{ss}", "memory.oom.group", "1"));
     return resources;
 }
 

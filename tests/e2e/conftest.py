@@ -1,5 +1,6 @@
 """Fixtures: one cluster for the session, kubectl in both versions, a namespace a test."""
 import os
+import pathlib
 import re
 
 import pytest
@@ -9,8 +10,27 @@ import harness
 if os.environ.get("C8S_OUTER_NETNS", "") in ("", str(os.stat("/proc/self/ns/net").st_ino)):
     pytest.exit("run tools/e2e: these tests want a network namespace of their own", returncode=2)
 
+MARKERS = {
+    "cgroup2": "wants a cgroup2 that has the controllers: Debian's default, and what tools/vm brings",
+    "systemd": "writes systemd units: only on a machine of tools/vm",
+}
+
+
+def pytest_configure(config):
+    for name, why in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {why}")
+
+
+def possible(item):
+    """What this machine cannot show is not collected, and `make vm-test` runs it elsewhere."""
+    controllers = pathlib.Path("/sys/fs/cgroup/cgroup.controllers")
+    has = {"cgroup2": controllers.exists() and "memory" in controllers.read_text(), "systemd": "C8S_VM" in os.environ}
+    return all(there for name, there in has.items() if item.get_closest_marker(name))
+
+
 def pytest_collection_modifyitems(items):
     """There is one cluster at a time: tests with one of their own come before those that share one until the end."""
+    items[:] = [item for item in items if possible(item)]
     items.sort(key=lambda item: "cluster" in item.fixturenames)
 
 
