@@ -50,8 +50,7 @@ static int start_node(struct head *h, struct err *err)
                                           .client_ca = h->plane.pki.ca_cert,
                                           .labels = labels,
                                           .lb_pool = h->lb_pool,
-                                          .policy = &h->policy,
-                                          .follows_dns_config = true};
+                                          .policy = &h->policy};
     h->client = server_local_client(h->plane.server, h->user, system_nodes);
     return machine_start(&h->machine, &h->loop, h->client, &config, err);
 }

@@ -146,8 +146,7 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
         return -1;
     informer_start(m->nodes);
     model_feed_on_synced(m->feed, services_are_known, m);
-    if (config->follows_dns_config)
-        m->dns_follow = dns_follow_new(client, configure_dns, m);
+    m->dns_follow = dns_follow_new(client, configure_dns, m);
     return 0;
 }
 

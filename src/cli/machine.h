@@ -36,7 +36,6 @@ struct machine_config {
     const char *const *labels;
     const struct lb_pool *lb_pool;
     const struct node_policy *policy; /* borrowed as long as the node is there */
-    bool follows_dns_config;          /* the ConfigMap of DNS, which nodes have no right to read */
 };
 /* client: with the rights of the node; borrowed. After a failure it must be stopped as well. */
 int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, const struct machine_config *config,

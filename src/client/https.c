@@ -20,6 +20,8 @@
 /* One watch event: an object is at most 3 MiB, escaped at worst sixfold. */
 #define LINE_MAX_BYTES (20u << 20)
 #define TIMEOUT_MS 30000
+/* A watch only listens: without asking it would never notice that its server is gone without a word. */
+#define SILENCE_MS 10000
 
 struct https {
     struct client base;
@@ -79,6 +81,7 @@ static struct http_call *start_call(struct https *c, const char *method, const c
         .body = body,
         .len = body ? strlen(body) : 0,
         .timeout_ms = TIMEOUT_MS,
+        .silence_ms = SILENCE_MS,
     };
     return http_call_start(c->base.loop, &spec, h, arg);
 }

@@ -1,5 +1,6 @@
 /* See conn.h: a connection's beginning, its clock and its end. */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -225,6 +226,14 @@ struct conn *conn_connect(uv_loop_t *loop, int netns_fd, const char *ip, int por
         conn_fail_uv(c, rc, "connect");
     }
     return c;
+}
+
+void conn_limit_silence(struct conn *c, unsigned ms)
+{
+    int fd;
+    uv_tcp_keepalive(&c->tcp, 1, ms > 2000 ? ms / 2000 : 1);
+    if (uv_fileno((uv_handle_t *)&c->tcp, &fd) == 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
 void conn_set_handler(struct conn *c, const struct conn_handler *h, void *arg)

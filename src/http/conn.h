@@ -23,6 +23,9 @@ struct conn *conn_accept(uv_stream_t *listener, SSL_CTX *tls, const struct conn_
 /* Failing to connect is told by `failed`. */
 struct conn *conn_connect(uv_loop_t *loop, int netns_fd, const char *ip, int port, SSL_CTX *tls,
                           const char *server_name, const struct conn_handler *h, void *arg);
+/* For one of ours, at any time: a peer whose kernel acknowledges nothing for about so long is gone. It is asked while
+ * nothing is under way, too. Not for streams whose reader may rest: the kernel counts a closed window as silence. */
+void conn_limit_silence(struct conn *c, unsigned ms);
 /* At once; no callback follows. May be called from one. */
 void conn_free(struct conn *c);
 void conn_set_handler(struct conn *c, const struct conn_handler *h, void *arg);

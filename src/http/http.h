@@ -123,6 +123,7 @@ struct http_call_spec {
     int64_t body_length;
     int connect_ms; /* until connected; 0: timeout_ms counts for this too */
     int timeout_ms; /* until the response head; 0: none */
+    int silence_ms; /* a peer whose kernel acknowledges nothing for about so long is gone; 0: never */
 };
 /* All callbacks optional but `done`. Upgraded: after `upgraded` no other callback follows; it gets the duplex. */
 struct http_call_handler {

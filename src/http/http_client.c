@@ -218,6 +218,8 @@ struct http_call *http_call_start(uv_loop_t *loop, const struct http_call_spec *
     h1_init_response(&c->response, strcmp(spec->method, "HEAD") == 0);
     put_request(&c->request, spec);
     c->conn = conn_connect(loop, spec->netns_fd, spec->ip, spec->port, spec->tls, spec->server_name, &call_handler, c);
+    if (spec->silence_ms)
+        conn_limit_silence(c->conn, (unsigned)spec->silence_ms);
     c->chunked = spec->streams_body && spec->body_length < 0;
     c->timeout_ms = spec->connect_ms ? spec->timeout_ms : -1; /* one deadline for both */
     conn_deadline(c->conn, (unsigned)(spec->connect_ms ? spec->connect_ms : spec->timeout_ms));

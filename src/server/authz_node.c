@@ -144,6 +144,20 @@ static bool is_used_by_own_pod(const struct asked *q)
     return s.found;
 }
 
+/* How DNS is configured, which every node must know (dns/follow.h): by its name or by a selector of nothing else. */
+static bool is_dns_configuration(const struct asked *q)
+{
+    const struct action *a = q->action;
+    return streq(a->resource, "configmaps") &&
+           ((streq(a->ns, "kube-system") && streq(a->name, "c8s-dns")) ||
+            streq(a->fields, "metadata.namespace=kube-system,metadata.name=c8s-dns"));
+}
+
+static bool is_needed(const struct asked *q)
+{
+    return is_dns_configuration(q) || is_used_by_own_pod(q);
+}
+
 /* The node's agent removes the directory of such a volume and then lets it go (node/localpath.c). */
 static bool is_own_deleted_volume(const struct asked *q)
 {
@@ -171,7 +185,7 @@ static const struct row {
     {"list watch", "", "pods", selects_own_pods},
     {"update patch", "", "pods/status", is_own_pod},
     {"create", "", "pods/eviction", is_own_pod},
-    {READ, "", "secrets configmaps persistentvolumeclaims", is_used_by_own_pod},
+    {READ, "", "secrets configmaps persistentvolumeclaims", is_needed},
     {READ, "", "persistentvolumes", NULL},
     {"patch", "", "persistentvolumes", is_own_deleted_volume},
     {"create", "", "serviceaccounts/token", is_used_by_own_pod},

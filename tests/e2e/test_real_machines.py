@@ -51,6 +51,10 @@ class Machine:
     def curl(self, url):
         return run("ip", "netns", "exec", self.name, "curl", "-sS", "--max-time", "3", url).stdout
 
+    def dig(self, name):
+        """The address that the machine's cluster DNS knows."""
+        return run("ip", "netns", "exec", self.name, "dig", "+short", "+time=2", "+tries=1", "@10.96.0.10", name, check=False).stdout.strip()
+
     def remove(self):
         self.run(C8S, "down", check=False)
         if self.process:
@@ -132,13 +136,35 @@ def test_the_server_is_away(machines, kubectl):
     server.kill()
     for m in machines:
         assert m.curl(f"http://{ip}/")
-    found = run("ip", "netns", "exec", agent.name, "dig", "+short", "+time=2", "@10.96.0.10", "web.default.svc.cluster.local").stdout
-    assert found.strip() == ip
+    assert agent.dig("web.default.svc.cluster.local") == ip
     server.start("server", "--lb-pool", POOL)
     eventually(lambda: ready(kubectl) == ["machine1", "machine2"], "both are back")
     kubectl("scale", "deployment", "web", "--replicas=4")
     after = {p["metadata"]["name"]: p["status"]["containerStatuses"][0]["containerID"] for p in kubectl.ready_pods("app=web", 4)}
     assert before.items() <= after.items()
+
+
+def test_a_cut_is_noticed(machines, kubectl):
+    """While an agent is cut off, the server dies and returns: nobody tells the agent that its watches are void. The dead server's
+    kernel would, when the link is back; so it forgets its half-closed connections first."""
+    server, agent = machines
+    server.run("sysctl", "-qw", "net.ipv4.tcp_orphan_retries=1")
+    run("ip", "link", "set", "seg-2", "down")
+    server.kill()
+    eventually(lambda: not server.run("ss", "-Htn", "state", "fin-wait-1", "dst", agent.ip).stdout, "they are forgotten")
+    server.start("server", "--lb-pool", POOL)
+    eventually(lambda: kubectl("create", "service", "clusterip", "later", "--tcp=80"), "the server is back")
+    run("ip", "link", "set", "seg-2", "up")
+    ip = kubectl.json("get", "svc", "later")["spec"]["clusterIP"]
+    eventually(lambda: agent.dig("later.default.svc.cluster.local") == ip, "the agent hears of what was made meanwhile")
+    eventually(lambda: ready(kubectl) == ["machine1", "machine2"], "both are back")
+
+
+def test_every_node_follows_the_configuration_of_dns(machines, kubectl):
+    kubectl("-n", "kube-system", "create", "configmap", "c8s-dns", "--from-literal=hosts=192.0.2.10 legacy.example")
+    for m in machines:
+        eventually(lambda: m.dig("legacy.example") == "192.0.2.10", f"{m.name} follows it")
+    kubectl("-n", "kube-system", "delete", "configmap", "c8s-dns")
 
 
 def test_an_agent_needs_its_token_once(machines, kubectl):

@@ -137,6 +137,25 @@ TEST(a_node_sees_what_its_pods_need)
         {"GET", "/api/v1/namespaces/default/secrets/env", "allowed"},
         {"GET", "/api/v1/namespaces/default/secrets?fieldSelector=metadata.name%3Dvolume&watch=1", "allowed"},
         {"GET", MAPS "/projected", "allowed"},
+        {"GET", "/api/v1/namespaces/kube-system/configmaps/c8s-dns", "allowed"},
+        {"GET", "/api/v1/configmaps?fieldSelector=metadata.namespace%3Dkube-system%2Cmetadata.name%3Dc8s-dns&watch=1",
+         "allowed"},
+        {"PUT", "/api/v1/namespaces/kube-system/configmaps/c8s-dns",
+         "configmaps \"c8s-dns\" is forbidden: User \"system:node:n1\" cannot update resource \"configmaps\" in API "
+         "group "
+         "\"\" in the namespace \"kube-system\""},
+        {"GET", "/api/v1/namespaces/kube-system/configmaps/other",
+         "configmaps \"other\" is forbidden: User \"system:node:n1\" cannot get resource \"configmaps\" in API group "
+         "\"\" "
+         "in the namespace \"kube-system\"" UNRELATED},
+        {"GET", "/api/v1/namespaces/kube-system/secrets/c8s-dns",
+         "secrets \"c8s-dns\" is forbidden: User \"system:node:n1\" cannot get resource \"secrets\" in API group \"\" "
+         "in "
+         "the namespace \"kube-system\"" UNRELATED},
+        {"GET", "/api/v1/configmaps?fieldSelector=metadata.namespace%3Dkube-system",
+         "configmaps is forbidden: User \"system:node:n1\" cannot list resource \"configmaps\" in API group \"\" at "
+         "the "
+         "cluster scope" UNRELATED},
         {"GET", "/api/v1/namespaces/default/secrets/projected",
          "secrets \"projected\" is forbidden: User \"system:node:n1\" cannot get resource \"secrets\" in API group "
          "\"\" in "
