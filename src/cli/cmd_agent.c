@@ -130,7 +130,7 @@ static int prepare(struct member *m, int *ret_lock, struct err *err)
     if (!o->server)
         return err_set(err, 0, "--server is missing: https://HOST[:PORT] of the server");
     if (daemon_check(o->log_level, err) < 0 || node_options_read(&o->node, &m->policy, err) < 0 ||
-        join_parse_url(o->server, &m->server, err) < 0 ||
+        (join_parse_url(o->server, &m->server, err) < 0 && err_wrap(err, "--server")) ||
         machine_find_place(&m->place, o->node_name, o->node_ip, m->server.ip, err) < 0 || make_paths(m, err) < 0 ||
         (o->lb_pool && !(m->lb_pool = lb_pool_new(o->lb_pool, err))))
         return -1;

@@ -19,7 +19,7 @@
 
 struct server_options {
     const char *node_name, *node_ip, *lb_pool, *data_dir, *kubeconfig, *log_level;
-    bool no_agent;
+    bool no_agent, no_ingress;
     struct node_options node;
 };
 static const struct server_options defaults = {
@@ -50,6 +50,7 @@ static int start_node(struct head *h, struct err *err)
                                           .client_ca = h->plane.pki.ca_cert,
                                           .labels = labels,
                                           .lb_pool = h->lb_pool,
+                                          .ingress_client = h->options->no_ingress ? NULL : h->plane.manager,
                                           .policy = &h->policy};
     h->client = server_local_client(h->plane.server, h->user, system_nodes);
     return machine_start(&h->machine, &h->loop, h->client, &config, err);
@@ -140,6 +141,7 @@ static int run(const void *options, char **args)
     }
 static const struct opt opts[] = {
     OPTION("no-agent", NULL, OPT_FLAG, no_agent, "the control plane alone: this machine runs no pods"),
+    OPTION("no-ingress", NULL, OPT_FLAG, no_ingress, "Ingresses are another program's: ports 80 and 443 stay free"),
     OPTION("node-name", "NAME", OPT_STR, node_name, "name of the node (the machine's name)"),
     OPTION("node-ip", "IP", OPT_STR, node_ip, "address of the node and the API (that of the default route)"),
     OPTION("lb-pool", "RANGE", OPT_STR, lb_pool, "addresses on the LAN for LoadBalancer Services (the nodes' own)"),

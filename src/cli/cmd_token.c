@@ -9,13 +9,12 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "cert/cert.h"
+#include "cli/access.h"
 #include "cli/commands.h"
-#include "cli/join.h"
 #include "cli/runstate.h"
-#include "client/https.h"
-#include "http/http.h"
 #include "json/json.h"
 #include "kinds/kind.h"
+#include "server/pki.h"
 
 #define TOKEN_ID 6
 #define TOKEN_SECRET 16
@@ -63,14 +62,12 @@ static void on_created(void *arg, int code, const json_t *body)
     snprintf(a->message, sizeof(a->message), "%s", jstr_or(body, "message", "the API does not answer"));
 }
 
-static int create(const struct token *t, int hours, const struct join_server *server, SSL_CTX *tls, struct err *err)
+static int create(const struct token *t, int hours, const struct access *access, struct err *err)
 {
     uv_loop_t loop;
     struct answer answer = {0};
-    const struct client_https_config config = {
-        .netns_fd = -1, .ip = server->ip, .port = server->port, .server_name = server->name, .tls = tls};
     uv_loop_init(&loop);
-    struct client *c = client_https_new(&loop, &config);
+    struct client *c = access_client(access, &loop);
     _cleanup_json_ json_t *secret = secret_of(t, hours);
     client_create(c, &kind_secret, "kube-system", secret, on_created, &answer);
     uv_run(&loop, UV_RUN_DEFAULT);
@@ -99,18 +96,15 @@ static int create_and_print(const struct token_options *o, struct err *err)
     const char *url = jstr(state, "url"), *data_dir = jstr_or(state, "dataDir", "");
     if (!url || !runstate_is_running())
         return err_set(err, 0, "no server is running here");
-    struct join_server server;
+    struct access access;
     struct token t;
-    _cleanup_free_ char *ca = xasprintf("%s/pki/ca.crt", data_dir), *cert = xasprintf("%s/pki/admin.crt", data_dir);
-    _cleanup_free_ char *key = xasprintf("%s/pki/admin.key", data_dir);
+    _cleanup_free_ char *ca = xasprintf("%s/pki/ca.crt", data_dir);
     random_word(t.id, TOKEN_ID);
     random_word(t.secret, TOKEN_SECRET);
-    if (join_parse_url(url, &server, err) < 0)
-        return -1;
-    SSL_CTX *tls = tls_client_ctx(cert, key, ca, err);
-    int result = tls ? create(&t, o->hours, &server, tls, err) : -1;
-    SSL_CTX_free(tls);
-    free(server.name);
+    int result = access_read(&access, jstr_or(state, "kubeconfig", ""), KUBECONFIG_ENTRY, err) < 0
+                     ? -1
+                     : create(&t, o->hours, &access, err);
+    access_done(&access);
     return result < 0 ? -1 : print(&t, url, ca, o->print_join_command, err);
 }
 

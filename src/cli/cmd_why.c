@@ -1,5 +1,6 @@
-/* c8s why SERVICE[.NAMESPACE]: explains why a Service of the running cluster answers or not. The objects come from the
- * API; whether a node has the rules, and whether somebody listens in a pod, is asked in the node's namespace. */
+/* c8s why SERVICE[.NAMESPACE]: explains why a Service of a cluster answers or not. The objects come from the API;
+ * whether a node has the rules, and whether somebody listens in a pod, is asked in the node's namespace, if the node is
+ * here. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -10,17 +11,22 @@
 #include "base/nft.h"
 #include "base/netns.h"
 #include "base/str.h"
-#include "cli/addresses.h"
+#include "cli/access.h"
 #include "cli/cluster.h"
 #include "cli/commands.h"
 #include "cli/runstate.h"
 #include "cli/settings.h"
-#include "client/https.h"
+#include "server/pki.h"
 #include "service/why.h"
 
 #define LISTENS_MS 1000 /* a pod on the same machine answers at once, or not */
 #define FETCH_MS 10000
 #define OUT_MAX (1 << 20)
+
+struct why_options {
+    const char *kubeconfig;
+};
+static const struct why_options defaults = {0};
 
 /* --- the API --- */
 
@@ -54,36 +60,17 @@ static void on_too_late(uv_timer_t *t)
     uv_stop(t->loop);
 }
 
-static SSL_CTX *admin_tls(const char *data_dir, struct err *err)
+static int fetch_lists(struct fetch *f, const struct access *access, const char *ns, struct err *err)
 {
-    SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
-    _cleanup_free_ char *crt = xasprintf("%s/pki/admin.crt", data_dir), *key = xasprintf("%s/pki/admin.key", data_dir),
-                        *ca = xasprintf("%s/pki/ca.crt", data_dir);
-    if (SSL_CTX_use_certificate_file(tls, crt, SSL_FILETYPE_PEM) == 1 &&
-        SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) == 1 &&
-        SSL_CTX_load_verify_locations(tls, ca, NULL) == 1)
-        return tls;
-    SSL_CTX_free(tls);
-    err_set(err, 0, "cannot read the certificates in %s/pki", data_dir);
-    return NULL;
-}
-
-static int fetch_lists(struct fetch *f, SSL_CTX *tls, const char *families, const char *ns, struct err *err)
-{
-    char ips[IPS_TEXT_SIZE], ip[IP_TEXT_SIZE];
-    struct addresses addresses;
     _cleanup_free_ char *slices = xasprintf("/apis/discovery.k8s.io/v1/namespaces/%s/endpointslices", ns);
     _cleanup_free_ char *pods = xasprintf("/api/v1/namespaces/%s/pods", ns);
     const char *const paths[N_LISTS] = {"/api/v1/services", slices, pods, "/api/v1/nodes"};
     struct fetch_one ones[N_LISTS];
     uv_timer_t patience;
-    addresses_init(&addresses, families);
-    addresses_node(&addresses, 0, ips);
     uv_loop_init(&f->loop);
     uv_timer_init(&f->loop, &patience);
     uv_timer_start(&patience, on_too_late, FETCH_MS, 0);
-    f->client = client_https_new(&f->loop, &(struct client_https_config){
-                                               .netns_fd = -1, .ip = ips_first(ips, ip), .port = API_PORT, .tls = tls});
+    f->client = access_client(access, &f->loop);
     f->n_open = N_LISTS;
     for (int i = 0; i < N_LISTS; i++) {
         ones[i] = (struct fetch_one){f, &f->lists[i]};
@@ -101,11 +88,19 @@ static int fetch_lists(struct fetch *f, SSL_CTX *tls, const char *families, cons
 
 /* --- the nodes --- */
 
-static int open_node(const char *node)
+/* Which nodes of the cluster are here. */
+struct here {
+    const char *node; /* the one that this machine is; NULL: none */
+    bool netns;       /* those of `c8s up` */
+};
+
+/* The node's namespace: one of its own, or (-1) ours, when we are that machine. false: it is not here. */
+static bool open_node(const struct here *h, const char *node, int *ret_fd)
 {
     struct err ignored;
     _cleanup_free_ char *path = xasprintf("/run/netns/%s", node);
-    return netns_open(path, &ignored);
+    *ret_fd = -1;
+    return streq_or_null(node, h->node) || (h->netns && (*ret_fd = netns_open(path, &ignored)) >= 0);
 }
 
 /* Numbers: nft would look names up in /etc/protocols, which need not be there. */
@@ -114,11 +109,10 @@ static const int protocols[PROTO_N] = {
 
 static enum why_answer has_rule(void *arg, const char *node, const struct ip *ip, enum svc_protocol p, uint16_t port)
 {
-    _cleanup_close_ int fd = open_node(node);
+    _cleanup_close_ int fd = -1;
     char text[IP_TEXT_SIZE], command[200];
     struct err ignored;
-    (void)arg;
-    if (fd < 0)
+    if (!open_node(arg, node, &fd))
         return WHY_UNKNOWN;
     snprintf(command, sizeof(command), "get element %s c8s svc { %s . %d . %u }", ip->family == AF_INET ? "ip" : "ip6",
              ip_format(ip, text), protocols[p], port);
@@ -142,9 +136,8 @@ static bool connects(int fd, const struct ip *ip, uint16_t port)
 
 static enum why_answer listens(void *arg, const char *node, const struct ip *ip, uint16_t port)
 {
-    _cleanup_close_ int ns = open_node(node);
-    (void)arg;
-    if (ns < 0)
+    _cleanup_close_ int ns = -1;
+    if (!open_node(arg, node, &ns))
         return WHY_UNKNOWN;
     NETNS_SCOPE(ns);
     _cleanup_close_ int fd = socket(ip->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -153,7 +146,7 @@ static enum why_answer listens(void *arg, const char *node, const struct ip *ip,
 
 /* --- the command --- */
 
-static int explain(const char *name, const char *ns, const struct fetch *f)
+static int explain(const char *name, const char *ns, const struct fetch *f, struct here *here)
 {
     const struct why w = {.ns = ns,
                           .name = name,
@@ -163,7 +156,8 @@ static int explain(const char *name, const char *ns, const struct fetch *f)
                           .nodes = f->lists[NODES],
                           .domain = CLUSTER_DOMAIN,
                           .has_rule = has_rule,
-                          .listens = listens};
+                          .listens = listens,
+                          .arg = here};
     struct buf out = BUF_INIT(OUT_MAX);
     int n_bad = why_explain(&w, &out);
     printf("Service %s in namespace %s %s\n%s", name, ns,
@@ -172,37 +166,54 @@ static int explain(const char *name, const char *ns, const struct fetch *f)
     return n_bad ? 1 : 0;
 }
 
+/* The cluster that was named, or the one that runs here. */
+static int find_cluster(const struct why_options *o, const json_t *state, struct access *ret, struct here *here,
+                        struct err *err)
+{
+    const char *own = jstr(state, "kubeconfig"), *node = jstr(state, "node");
+    if (o->kubeconfig) {
+        *here = (struct here){.node = own ? NULL : node}; /* an agent's; who has a kubeconfig is another cluster's */
+        return access_read(ret, o->kubeconfig, NULL, err);
+    }
+    *here = (struct here){.node = node, .netns = !node};
+    return own ? access_read(ret, own, KUBECONFIG_ENTRY, err)
+               : err_set(err, 0, "no cluster is running here (--kubeconfig names another)");
+}
+
 static int run(const void *options, char **args)
 {
     struct fetch f = {0};
+    struct access access = {0};
+    struct here here;
     struct err err;
-    _cleanup_json_ json_t *state = runstate_load();
+    _cleanup_json_ json_t *state = runstate_is_running() ? runstate_load() : NULL;
     _cleanup_free_ char *name = xstrdup(args[0]);
     char *dot = strchr(name, '.');
     int code = 1;
-    (void)options;
     if (dot)
         *dot++ = '\0';
-    if (!state || !runstate_is_running()) {
-        fputs("c8s why: no cluster is running\n", stderr);
-        return 1;
-    }
-    SSL_CTX *tls = admin_tls(jstr_or(state, "dataDir", DATA_DIR_DEFAULT), &err);
-    if (!tls || fetch_lists(&f, tls, jstr_or(state, "ipFamilies", "IPv4"), str_or(dot, "default"), &err) < 0)
+    if (find_cluster(options, state, &access, &here, &err) < 0 ||
+        fetch_lists(&f, &access, str_or(dot, "default"), &err) < 0)
         fprintf(stderr, "c8s why: %s\n", err.msg);
     else
-        code = explain(name, str_or(dot, "default"), &f);
+        code = explain(name, str_or(dot, "default"), &f, &here);
     for (int i = 0; i < N_LISTS; i++)
         json_decref(f.lists[i]);
-    SSL_CTX_free(tls);
+    access_done(&access);
     return code;
 }
 
-static const struct opt opts[] = {{0}};
+static const struct opt opts[] = {
+    {"kubeconfig", "FILE", OPT_STR, offsetof(struct why_options, kubeconfig), 0, 0,
+     "the way to another cluster than the one that runs here"},
+    {0},
+};
 const struct command command_why = {.name = "why",
                                     .arguments = "SERVICE[.NAMESPACE]",
                                     .summary = "Explains why a Service answers, or does not.",
                                     .opts = opts,
                                     .min_args = 1,
                                     .max_args = 1,
-                                    .run = run};
+                                    .run = run,
+                                    .defaults = &defaults,
+                                    .options_size = sizeof(defaults)};

@@ -3,7 +3,6 @@
 #define LOG_AREA "join"
 #include "cli/join.h"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,25 +42,39 @@ struct join {
 
 /* --- the server's address --- */
 
+static bool split_url(const char *url, char **ret_host, int64_t *port)
+{
+    const char *host = str_after(url, "https://");
+    bool bracket = host && *host == '[';
+    size_t len = bracket ? strcspn(++host, "]") : host ? strcspn(host, ":/") : 0;
+    if (!len || (bracket && host[len] != ']'))
+        return false;
+    _cleanup_free_ char *tail = xstrdup(host + len + bracket);
+    tail[strcspn(tail, "/")] = '\0';
+    if (*tail && (*tail != ':' || !str_to_i64(tail + 1, 1, 65535, port)))
+        return false;
+    *ret_host = xstrndup(host, len);
+    return true;
+}
+
 int join_parse_url(const char *url, struct join_server *ret, struct err *err)
 {
-    const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    const char *host = str_after(url, "https://");
-    size_t len = host ? strcspn(host, ":/") : 0;
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL, *best;
     int64_t port = API_PORT;
-    _cleanup_free_ char *tail = host ? xstrdup(host + len) : NULL;
-    if (tail)
-        tail[strcspn(tail, "/")] = '\0';
-    if (!len || (*tail && !str_to_i64(tail + 1, 1, 65535, &port)))
-        return err_set(err, 0, "--server: \"%s\" is not https://HOST[:PORT]", url);
-    *ret = (struct join_server){.name = xstrndup(host, len), .port = (int)port};
+    *ret = (struct join_server){0};
+    if (!split_url(url, &ret->name, &port))
+        return err_set(err, 0, "\"%s\" is not https://HOST[:PORT]", url);
+    ret->port = (int)port;
     int code = getaddrinfo(ret->name, NULL, &hints, &found);
-    if (code != 0)
-        return err_set(err, 0, "--server: %s: %s", ret->name, gai_strerror(code));
-    inet_ntop(AF_INET, &((struct sockaddr_in *)found->ai_addr)->sin_addr, ret->ip, sizeof(ret->ip));
-    freeaddrinfo(found);
-    return 0;
+    for (best = found; best && best->ai_family != AF_INET;) /* the family of real machines, if there is one of it */
+        best = best->ai_next;
+    best = best ? best : found;
+    if (code == 0)
+        code = getnameinfo(best->ai_addr, best->ai_addrlen, ret->ip, sizeof(ret->ip), NULL, 0, NI_NUMERICHOST);
+    if (found)
+        freeaddrinfo(found);
+    return code == 0 ? 0 : err_set(err, 0, "%s: %s", ret->name, gai_strerror(code));
 }
 
 /* --- the CA --- */

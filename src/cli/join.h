@@ -10,7 +10,8 @@ struct join_server {
     char ip[64];
     int port;
 };
-/* "https://HOST[:PORT]"; looks the host up. */
+/* "https://HOST[:PORT]", an IPv6 address in brackets; looks the host up. The caller frees the name, also after a
+ * failure. */
 int join_parse_url(const char *url, struct join_server *ret, struct err *err);
 
 struct join_paths { /* files */

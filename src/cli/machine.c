@@ -17,6 +17,7 @@
 #include "cli/settings.h"
 #include "dns/dns.h"
 #include "dns/follow.h"
+#include "ingress/ingress.h"
 #include "kinds/kind.h"
 #include "node/spawn.h"
 #include "podnet/rtnl.h"
@@ -37,7 +38,10 @@ static char *own_address(const char *toward, struct err *err)
     socklen_t len = sizeof(from);
     char text[INET_ADDRSTRLEN];
     _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    inet_pton(AF_INET, toward, &to.sin_addr);
+    if (inet_pton(AF_INET, toward, &to.sin_addr) != 1) {
+        err_set(err, 0, "%s is no IPv4 address: machines are joined by those", toward);
+        return NULL;
+    }
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
         getsockname(fd, (struct sockaddr *)&from, &len) < 0) {
         err_set(err, errno, "which address is ours cannot be found out (--node-ip says it)");
@@ -110,10 +114,20 @@ static void configure_dns(void *arg, struct settings *settings)
     dns_configure(m->node.dns, settings);
 }
 
+static void start_ingress(struct machine *m)
+{
+    struct ingress_node here = {.netns_fd = -1};
+    ips_first(m->place->ip, here.ip);
+    const struct ingress_config config = {-1, &here, 1, m->place->addresses.dns, RUN_DIR};
+    m->ingress = ingress_new(m->node.loop, m->ingress_client, m->model, &config);
+}
+
 static void services_are_known(void *arg)
 {
     struct machine *m = arg;
     node_services_known(&m->node);
+    if (m->ingress_client)
+        start_ingress(m);
     informer_on_synced(m->nodes, nodes_are_known, m);
 }
 
@@ -137,6 +151,8 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
                                      .policy = config->policy};
     const struct podways_place here = {place->name, place->ip, place->ifname, -1};
     m->client = client;
+    m->place = place;
+    m->ingress_client = config->ingress_client;
     m->model = model_new();
     m->feed = model_feed_new(client, m->model);
     m->nodes = informer_new(client, &kind_node, NULL);
@@ -182,6 +198,7 @@ void machine_stop(struct machine *m)
 {
     if (!m->model)
         return;
+    ingress_free(m->ingress);
     dns_follow_free(m->dns_follow);
     informer_free(m->nodes);
     peers_free(m->peers);
@@ -200,6 +217,7 @@ int machine_teardown(const char *data_dir, const char *name, struct err *err)
     struct addresses addresses;
     struct ip dns;
     int result = agent_teardown(data_dir, RUN_DIR, name, err);
+    ingress_teardown(RUN_DIR);
     proxy_teardown(-1);
     tunnel_down(-1);
     (void)nft_run(-1, "table ip c8s_egress {}\ndelete table ip c8s_egress\n", &ignored);

@@ -29,12 +29,16 @@ struct machine {
     struct peers *peers;
     struct podways *podways;
     struct node node;
+    const struct machine_place *place;
+    struct client *ingress_client;
+    struct ingress *ingress;
 };
 struct machine_config {
     const struct machine_place *place;
     const char *data_dir, *cert, *key, *client_ca;
     const char *const *labels;
     const struct lb_pool *lb_pool;
+    struct client *ingress_client;    /* with the rights of an Ingress controller, borrowed; NULL: none runs here */
     const struct node_policy *policy; /* borrowed as long as the node is there */
 };
 /* client: with the rights of the node; borrowed. After a failure it must be stopped as well. */

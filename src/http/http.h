@@ -150,6 +150,8 @@ int tls_ctx_use(SSL_CTX *ctx, const char *cert, const char *key, struct err *err
 SSL_CTX *tls_client_ctx(const char *cert_or_null, const char *key_or_null, const char *ca_or_null, struct err *err);
 /* A client that trusts these certificates, which are PEM in memory; NULL: the system's. */
 SSL_CTX *tls_client_ctx_pem(const char *pem, size_t len, struct err *err);
+/* As tls_ctx_use(), of PEM in memory. */
+int tls_ctx_use_pem(SSL_CTX *ctx, const char *cert, const char *key, struct err *err);
 
 /* --- text of URLs --- */
 /* Decodes %XX (and '+' when plus is set) of len bytes; NULL on bad escapes or an encoded NUL. The caller frees. */

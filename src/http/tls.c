@@ -280,3 +280,17 @@ SSL_CTX *tls_client_ctx_pem(const char *pem, size_t len, struct err *err)
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     return ctx;
 }
+
+int tls_ctx_use_pem(SSL_CTX *ctx, const char *cert, const char *key, struct err *err)
+{
+    BIO *cert_in = BIO_new_mem_buf(cert, -1), *key_in = BIO_new_mem_buf(key, -1);
+    X509 *c = PEM_read_bio_X509(cert_in, NULL, NULL, NULL);
+    EVP_PKEY *k = PEM_read_bio_PrivateKey(key_in, NULL, NULL, NULL);
+    bool good = c && k && SSL_CTX_use_certificate(ctx, c) == 1 && SSL_CTX_use_PrivateKey(ctx, k) == 1;
+    X509_free(c);
+    EVP_PKEY_free(k);
+    BIO_free(cert_in);
+    BIO_free(key_in);
+    ERR_clear_error();
+    return good ? 0 : err_set(err, 0, "the client certificate and its key are not usable");
+}

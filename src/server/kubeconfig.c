@@ -17,7 +17,7 @@
 #include "server/pki.h"
 
 #define KUBECONFIG_MAX (8 << 20) /* bytes: hundreds of clusters with their certificates */
-#define ENTRY "c8s"
+#define ENTRY KUBECONFIG_ENTRY
 
 static const char *const sections[] = {"clusters", "contexts", "users"};
 

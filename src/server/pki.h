@@ -21,6 +21,7 @@ void pki_done(struct pki *p);
  * client and server auth, with the address. */
 int pki_ensure_node(const struct pki *p, const char *node, const char *ip, char **ret_cert, char **ret_key,
                     struct err *err);
+#define KUBECONFIG_ENTRY "c8s"
 /* Merges cluster, user and context `c8s` into the kubeconfig at path (made 0600 if missing; other entries are kept;
  * becomes the current context). */
 int kubeconfig_write(const char *path, const char *server_url, const struct pki *p, struct err *err);

@@ -144,6 +144,28 @@ def test_the_server_is_away(machines, kubectl):
     assert before.items() <= after.items()
 
 
+def test_why_is_answered_on_every_machine(machines, kubectl):
+    server, agent = machines
+    for m, options in (server, ()), (agent, ("--kubeconfig", server.data / "kubeconfig")):
+        told = m.run(C8S, "why", "web", *options).stdout
+        assert "Service web in namespace default answers:" in told and "1 node has the rules for it" in told, told
+    assert "--kubeconfig names another" in agent.run(C8S, "why", "web", check=False).stderr
+
+
+def test_ingresses_are_served_by_the_server(machines, kubectl):
+    server, _ = machines
+    kubectl("create", "ingress", "web", "--rule=web.example/*=web:80")
+
+    def answer():
+        return run("curl", "-sS", "--max-time", "3", "-H", "Host: web.example", f"http://{server.ip}/", check=False).stdout
+    eventually(lambda: "Welcome to nginx" in answer(), "pods of both machines answer through HAProxy")
+    eventually(lambda: server.ip in kubectl("get", "ingress", "web"), "its address is shown")
+    server.kill()
+    server.start("server", "--lb-pool", POOL)
+    eventually(lambda: "Welcome to nginx" in answer(), "a server that returns has one HAProxy again")
+    kubectl("delete", "ingress", "web")
+
+
 def test_a_cut_is_noticed(machines, kubectl):
     """While an agent is cut off, the server dies and returns: nobody tells the agent that its watches are void. The dead server's
     kernel would, when the link is back; so it forgets its half-closed connections first."""
