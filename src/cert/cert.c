@@ -13,6 +13,7 @@
 #include "cert/internal.h"
 
 #define DAY_SECONDS 86400
+#define SKEW_SECONDS_MIN 300
 
 void cert_must(bool ok, const char *what)
 {
@@ -107,6 +108,16 @@ void cert_set_random_serial(X509 *cert)
     BN_free(n);
 }
 
+/* Five minutes, as the signers of Kubernetes have it, and up to a day for what lives long: a machine may find out that
+ * it took local time for UTC after the cluster was made. Who renews after a part of the lifetime must not notice. */
+void cert_set_validity(X509 *cert, time_t now, time_t until)
+{
+    time_t before = (until - now) / 100;
+    before = before < SKEW_SECONDS_MIN ? SKEW_SECONDS_MIN : before < DAY_SECONDS ? before : DAY_SECONDS;
+    cert_must(ASN1_TIME_set(X509_getm_notBefore(cert), now - before) && ASN1_TIME_set(X509_getm_notAfter(cert), until),
+              "validity");
+}
+
 void keypair_make(struct keypair *ret, const struct cert_spec *spec, const struct keypair *issuer, time_t now)
 {
     EVP_PKEY *key = key_make();
@@ -119,9 +130,7 @@ void keypair_make(struct keypair *ret, const struct cert_spec *spec, const struc
               "certificate");
     X509_NAME_free(subject);
     cert_set_random_serial(cert);
-    cert_must(ASN1_TIME_set(X509_getm_notBefore(cert), now - CLOCK_SKEW_SECONDS) &&
-                  ASN1_TIME_adj(X509_getm_notAfter(cert), now, spec->days, 0),
-              "validity");
+    cert_set_validity(cert, now, now + (time_t)spec->days * DAY_SECONDS);
     add_extensions(cert, signer, spec);
     cert_must(X509_sign(cert, issuer ? issuer->key : key, EVP_sha256()) > 0, "signature");
     *ret = (struct keypair){cert, key};

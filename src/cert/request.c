@@ -246,10 +246,9 @@ char *cert_request_sign(const struct cert_request *r, const struct keypair *ca, 
     X509 *cert = X509_new();
     cert_must(cert && X509_set_version(cert, X509_VERSION_3) && X509_set_pubkey(cert, X509_REQ_get0_pubkey(r->req)) &&
                   X509_set_subject_name(cert, X509_REQ_get_subject_name(r->req)) &&
-                  X509_set_issuer_name(cert, X509_get_subject_name(ca->cert)) &&
-                  ASN1_TIME_set(X509_getm_notBefore(cert), now - CLOCK_SKEW_SECONDS) &&
-                  ASN1_TIME_set(X509_getm_notAfter(cert), until),
+                  X509_set_issuer_name(cert, X509_get_subject_name(ca->cert)),
               "certificate");
+    cert_set_validity(cert, now, until);
     cert_set_random_serial(cert);
     char *pem = NULL;
     if (add_usages(cert, ca->cert, usages)) {

@@ -7,6 +7,9 @@
 /* Reconciling pauses after this long, so that the loop can serve others. */
 #define TURN_MS 4
 
+/* The wall clock moves by this much against the other one only when somebody sets it; ntpd slews 0.5 ms a second. */
+#define CLOCK_SET_MS 1000
+
 static int64_t now_ms(const struct controllers *cs)
 {
     return cs->now_usec ? cs->now_usec() / 1000 : clock_mono_ms();
@@ -56,10 +59,26 @@ void controllers_let_go(struct controllers *cs, struct work *w)
     workqueue_release(&cs->queue, w, failed, now_ms(cs));
 }
 
+static int64_t wall_ahead_ms(void)
+{
+    return clock_wall_usec() / 1000 - clock_mono_ms();
+}
+
+/* Delays run on the monotonic clock, but many are until a time of day: a CronJob's next run, a Job's deadline. Whoever
+ * waits looks again when that has moved. Leases are renewed all the time, so this is noticed within seconds. */
+static void notice_set_clock(struct controllers *cs)
+{
+    int64_t ahead = wall_ahead_ms(), moved = ahead - cs->wall_ahead_ms;
+    cs->wall_ahead_ms = ahead;
+    if (!cs->now_usec && (moved > CLOCK_SET_MS || moved < -CLOCK_SET_MS))
+        workqueue_hurry(&cs->queue);
+}
+
 static void turn(struct controllers *cs)
 {
     int64_t start = clock_mono_ms();
     struct work *w;
+    notice_set_clock(cs);
     while (clock_mono_ms() - start < TURN_MS && (w = workqueue_take(&cs->queue, now_ms(cs)))) {
         struct controller *c = w->owner;
         cs->n_held++;
@@ -162,6 +181,7 @@ struct controllers *controllers_new(struct client *client)
 {
     struct controllers *cs = NEW(struct controllers);
     cs->client = client;
+    cs->wall_ahead_ms = wall_ahead_ms();
     workqueue_init(&cs->queue);
     list_init(&cs->calls);
     uv_idle_init(client->loop, &cs->idle);

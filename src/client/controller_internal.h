@@ -34,6 +34,7 @@ struct controllers {
     unsigned n_held;
     struct list calls; /* not answered yet */
     int64_t (*now_usec)(void);
+    int64_t wall_ahead_ms; /* of the monotonic clock, when last looked */
     bool started;
     uv_idle_t idle;
     uv_timer_t timer;

@@ -13,21 +13,21 @@
 #include "json/json.h"
 #include "kinds/kind.h"
 
-#define SAME_FOR_USEC (600 * 1000000LL)
+#define SAME_FOR_MS 600000
 #define BURST 25
-#define REFILL_USEC (300 * 1000000LL)
+#define REFILL_MS 300000
 #define REMEMBERED_MAX 4096 /* objects, and texts, as client-go's LRU caches: about 1 MB */
 
 struct sent {
     struct events *owner; /* NULL: forgotten; freed when the answer comes */
     json_t *event;
-    int64_t last_usec;
+    int64_t last_ms;
     bool writing, again, exists;
 };
 
 struct budget {
     double tokens;
-    int64_t at_usec;
+    int64_t at_ms;
 };
 
 struct events {
@@ -71,7 +71,7 @@ void events_free(struct events *e)
     free(e);
 }
 
-static bool within_budget(struct events *e, const char *uid, int64_t now)
+static bool within_budget(struct events *e, const char *uid, int64_t now_ms)
 {
     struct budget *b = map_get(&e->budgets, uid);
     if (!b) {
@@ -79,13 +79,13 @@ static bool within_budget(struct events *e, const char *uid, int64_t now)
             map_done_with(&e->budgets, free);
         }
         b = NEW(struct budget);
-        *b = (struct budget){BURST, now};
+        *b = (struct budget){BURST, now_ms};
         map_put(&e->budgets, uid, b);
     }
-    b->tokens += (double)(now - b->at_usec) / REFILL_USEC;
+    b->tokens += (double)(now_ms - b->at_ms) / REFILL_MS;
     if (b->tokens > BURST)
         b->tokens = BURST;
-    b->at_usec = now;
+    b->at_ms = now_ms;
     if (b->tokens < 1)
         return false;
     b->tokens -= 1;
@@ -136,12 +136,21 @@ static json_t *reference(const json_t *obj, const char *field_path)
     return ref;
 }
 
+/* The end of a name; two events of one microsecond, or of a clock that was set back, would have the same. */
+static uint64_t unique_number(int64_t now_usec)
+{
+    static int64_t last;
+    last = now_usec > last ? now_usec : last + 1;
+    return (uint64_t)last * 1000;
+}
+
 static json_t *event_new(const struct events *e, const json_t *obj, const char *field_path, const char *type,
-                         const char *reason, const char *text, int64_t now)
+                         const char *reason, const char *text)
 {
     char stamp[TIME_TEXT_SIZE];
+    int64_t now = clock_wall_usec();
     time_format(now, stamp);
-    _cleanup_free_ char *name = xasprintf("%s.%" PRIx64, jstr_or(obj, "metadata.name", ""), (uint64_t)now * 1000);
+    _cleanup_free_ char *name = xasprintf("%s.%" PRIx64, jstr_or(obj, "metadata.name", ""), unique_number(now));
     json_t *ev =
         json_pack("{s:s, s:s, s:{s:s, s:s}, s:o, s:s, s:s, s:{s:s}, s:s, s:s, s:i, s:s, s:s, s:s}", "apiVersion", "v1",
                   "kind", "Event", "metadata", "name", name, "namespace", jstr_or(obj, "metadata.namespace", "default"),
@@ -153,21 +162,12 @@ static json_t *event_new(const struct events *e, const json_t *obj, const char *
     return ev;
 }
 
-/* Two events of one microsecond would have one name. */
-static int64_t unique_now(void)
-{
-    static int64_t last;
-    int64_t now = clock_wall_usec();
-    last = now > last ? now : last + 1;
-    return last;
-}
-
-static void repeat(struct sent *s, int64_t now)
+static void repeat(struct sent *s, int64_t now_ms)
 {
     char stamp[TIME_TEXT_SIZE];
     jset_int(s->event, "count", jint(s->event, "count", 1) + 1);
-    jset_str(s->event, "lastTimestamp", time_format(now, stamp));
-    s->last_usec = now;
+    jset_str(s->event, "lastTimestamp", time_format(clock_wall_usec(), stamp));
+    s->last_ms = now_ms;
     if (s->writing)
         s->again = true;
     else
@@ -177,14 +177,14 @@ static void repeat(struct sent *s, int64_t now)
 static void send_text(struct events *e, const json_t *obj, const char *field_path, const char *type, const char *reason,
                       const char *text)
 {
-    int64_t now = unique_now();
+    int64_t now_ms = clock_mono_ms();
     const char *uid = jstr_or(obj, "metadata.uid", jstr_or(obj, "metadata.name", ""));
-    if (!within_budget(e, uid, now))
+    if (!within_budget(e, uid, now_ms))
         return;
     _cleanup_free_ char *key = xasprintf("%s\n%s\n%s\n%s\n%s", uid, str_or(field_path, ""), type, reason, text);
     struct sent *s = map_get(&e->sent, key);
-    if (s && now - s->last_usec < SAME_FOR_USEC) {
-        repeat(s, now);
+    if (s && now_ms - s->last_ms < SAME_FOR_MS) {
+        repeat(s, now_ms);
         return;
     }
     if (s)
@@ -193,8 +193,8 @@ static void send_text(struct events *e, const json_t *obj, const char *field_pat
         map_done_with(&e->sent, forget);
     s = NEW(struct sent);
     s->owner = e;
-    s->event = event_new(e, obj, field_path, type, reason, text, now);
-    s->last_usec = now;
+    s->event = event_new(e, obj, field_path, type, reason, text);
+    s->last_ms = now_ms;
     map_put(&e->sent, key, s);
     write_event(s);
 }

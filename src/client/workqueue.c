@@ -168,6 +168,11 @@ void workqueue_release(struct workqueue *q, struct work *w, bool failed, int64_t
     work_free(w);
 }
 
+void workqueue_hurry(struct workqueue *q)
+{
+    wake_delayed(q, INT64_MAX);
+}
+
 bool workqueue_ready(const struct workqueue *q)
 {
     return !list_empty(&q->ready);

@@ -46,6 +46,8 @@ struct work *workqueue_take(struct workqueue *q, int64_t now_ms);
  */
 void workqueue_release(struct workqueue *q, struct work *w, bool failed, int64_t now_ms);
 bool workqueue_ready(const struct workqueue *q);
+/* All delays end: what they were reckoned from has changed. */
+void workqueue_hurry(struct workqueue *q);
 /* When the next delay ends; -1: there is none. */
 int64_t workqueue_next_due(const struct workqueue *q);
 int64_t work_backoff_ms(unsigned failures);

@@ -91,7 +91,7 @@ static bool may_replace(struct daemon *d, const struct daemon_pod *pod)
 {
     _cleanup_free_ char *key = xasprintf("%s/%s/%s", d->ns, d->name, pod->node);
     struct retry *r = map_get(&d->ds->retries, key);
-    int64_t now = controller_now_usec(d->c) / 1000;
+    int64_t now = controller_mono_ms(d->c);
     if (r && now < r->until_ms) {
         controller_enqueue_after(d->c, d->ns, d->name, r->until_ms - now);
         return false;

@@ -84,7 +84,7 @@ static void begin(struct probe *p)
 static void schedule(struct probe *p)
 {
     int64_t age_ms = (clock_wall_usec() - p->all->container->f.started_usec) / 1000;
-    int64_t wait = p->rule.initial_delay_ms - age_ms;
+    int64_t wait = p->rule.initial_delay_ms - (age_ms > 0 ? age_ms : 0); /* it is when the clock was set back */
     if (!p->action && !uv_is_active((uv_handle_t *)p->timer))
         uv_timer_start(p->timer, on_due, wait > 0 ? (uint64_t)wait : 0, 0);
 }

@@ -1,5 +1,8 @@
-"""kill -9 at any moment: whatever the API acknowledged is there afterwards, and no container is started twice."""
+"""kill -9 at any moment: whatever the API acknowledged is there afterwards, and no container is started twice. And a clock that is set."""
+import contextlib
 import json
+import os
+import pathlib
 import random
 import ssl
 import threading
@@ -127,5 +130,62 @@ def test_down_does_not_wait_for_those_who_look_on():
         assert command.wait(timeout=30) != 0
         watching.wait(timeout=30)
     finally:
+        cluster.remove()
+    assert harness.traces() == []
+
+
+@contextlib.contextmanager
+def settable_clock(monkeypatch, path):
+    """What starts meanwhile reads its time of day through libfaketime; the file says how far off it is. Durations stay true."""
+    library = next((harness.ROOT / "build/faketime").glob("usr/lib/*/faketime/libfaketimeMT.so.1"))
+    path.write_text("+0")
+    with monkeypatch.context() as environment:
+        for name, value in {"LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": path, "FAKETIME_NO_CACHE": 1, "FAKETIME_DONT_FAKE_MONOTONIC": 1,
+                            "NO_FAKE_STAT": 1}.items():
+            environment.setenv(name, str(value))
+        yield
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def heartbeats(kubectl):
+    leases = kubectl.json("get", "leases", "-n", "kube-node-lease")["items"]
+    return {lease["metadata"]["name"]: lease["spec"]["renewTime"] for lease in leases}
+
+
+def test_the_clock_is_set(tmp_path, monkeypatch):
+    """An hour forth, then two back: nodes stay Ready, Services answer, tokens hold, pods start, what is due in an hour is done."""
+    cluster, clock = harness.Cluster(["python-web"]), tmp_path / "clock"
+    try:
+        with settable_clock(monkeypatch, clock):
+            cluster.up("--nodes", "2", "--schedule-on-master")
+        kubectl = cluster.kubectl("new")
+        kubectl("create", "deployment", "web", "--image=yanbin/python-web:latest", "--replicas=2")
+        kubectl("expose", "deployment", "web", "--port=80")
+        minute = (time.gmtime().tm_min + 30) % 60
+        kubectl("create", "cronjob", "hourly", "--image=yanbin/python-web:latest", f"--schedule={minute} * * * *", "--", "true")
+        kubectl.ready_pods("app=web", 2)
+        ip = kubectl.json("get", "service", "web")["spec"]["clusterIP"]
+        token = kubectl("create", "token", "default", "--duration=3h").strip()
+        for n, moved in enumerate(("+3600", "-3600")):
+            before, used = heartbeats(kubectl), cpu_seconds(cluster.pid())
+            began = time.monotonic()
+            clock.write_text(moved)
+            eventually(lambda: all(at[:13] != before[name][:13] for name, at in heartbeats(kubectl).items()), "nodes tell the new time")
+            assert {condition(n, "Ready") for n in kubectl.json("get", "nodes")["items"]} == {"True"}
+            assert all(harness.curl(f"http://{ip}/", node) for node in ("k8s-master", "k8s-node1", None))
+            assert "gitVersion" in run("curl", "-sSk", "-H", f"Authorization: Bearer {token}", "https://172.28.128.10:6443/version").stdout
+            kubectl("scale", "deployment", "web", f"--replicas={3 + n}")
+            kubectl.ready_pods("app=web", 3 + n)
+            if n == 0:
+                eventually(lambda: kubectl("get", "jobs", "-o", "name"), "the job of the hour that was left out")
+            assert not [e for e in kubectl.json("get", "events")["items"] if e["reason"] == "NodeNotReady"]
+            assert cpu_seconds(cluster.pid()) - used < (time.monotonic() - began) / 2, "it spins"
+        assert len(kubectl("get", "jobs", "-o", "name").split()) == 1  # not again for the same hour
+    finally:
+        print(cluster.log())
         cluster.remove()
     assert harness.traces() == []

@@ -63,6 +63,8 @@ TEST(it_is_signed_for_its_own_key_and_names)
     T_TRUE(keypair_parse(&pair, cert, private));
     T_TRUE(keypair_serves(&pair, &node, &ca, now, 0));
     T_TRUE(!keypair_serves(&pair, &node, &ca, now + 3601, 0));
+    T_TRUE(!keypair_serves(&pair, &node, &ca, now - 301, 0));
+    T_TRUE(keypair_serves(&ca, &authority, NULL, now - 7200, 0)); /* the clock was set back */
     T_INT(X509_get_extended_key_usage(pair.cert), XKU_SSL_SERVER);
     T_INT(X509_get_key_usage(pair.cert), KU_DIGITAL_SIGNATURE);
     keypair_done(&pair);

@@ -89,6 +89,23 @@ TEST(failed_keys_come_back_later_and_success_forgives)
     workqueue_done(&q);
 }
 
+TEST(delays_end_when_the_clock_was_set)
+{
+    struct workqueue q;
+    workqueue_init(&q);
+    workqueue_add_at(&q, NULL, "", "x", 1000);
+    workqueue_add_at(&q, NULL, "", "y", 500);
+    workqueue_hurry(&q);
+    T_INT(workqueue_next_due(&q), -1);
+    struct work *y = workqueue_take(&q, 0), *x = workqueue_take(&q, 0);
+    T_STR(y->name, "y");
+    T_STR(x->name, "x");
+    workqueue_release(&q, y, false, 0);
+    workqueue_release(&q, x, false, 0);
+    T_INT(q.works.len, 0);
+    workqueue_done(&q);
+}
+
 TEST(delays_end_in_order_and_the_earliest_wins)
 {
     struct workqueue q;
@@ -410,6 +427,7 @@ int main(void)
     RUN(back_off_doubles_to_a_minute);
     RUN(a_key_is_queued_once_and_held_once);
     RUN(failed_keys_come_back_later_and_success_forgives);
+    RUN(delays_end_when_the_clock_was_set);
     RUN(delays_end_in_order_and_the_earliest_wins);
     RUN(an_informer_follows_list_and_watch);
     RUN(after_a_lost_watch_the_differences_are_told);

@@ -162,6 +162,7 @@ TEST(claims_are_upstreams)
                    "\"nbf\":1000,\"sub\":\"system:serviceaccount:ns:sa\"}");
     struct account_token t;
     struct err err;
+    T_INT(account_claims_read(&t, claims, ISSUER, NOW - 7200, &err), 0); /* the clock was set back */
     T_INT(account_claims_read(&t, claims, ISSUER, NOW, &err), 0);
     T_STR(t.ns, "ns");
     T_STR(t.name, "sa");
@@ -183,7 +184,7 @@ TEST(claims_that_do_not_hold)
         {"jti", NULL, NOW + 600, "expired"},
         {"exp", "\"9999\"", NOW, "expired"},
         {"exp", NULL, NOW, "expired"},
-        {"jti", NULL, NOW - 1, "not valid yet"},
+        {"jti", NULL, NOW - 86401, "not valid yet"},
         {"nbf", NULL, NOW, "not valid yet"},
         {"sub", "\"system:serviceaccount:ns:other\"", NOW, "names no service account"},
         {"sub", "7", NOW, "names no service account"},
