@@ -189,7 +189,7 @@ static void front_elements(struct maker *m)
         external_front(m);
     if (m->plan->affinity_seconds && m->port->cluster.n) {
         element(m, SET_AFFINE, "%s", "");
-        value(m, ": goto remember_%d", m->plan->affinity_seconds);
+        value(m, ": goto " REMEMBER_CHAIN, m->plan->affinity_seconds);
     }
 }
 

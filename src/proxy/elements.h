@@ -25,6 +25,9 @@ _Static_assert(SLOTS_MAX <= LOCAL_SLOTS_AT, "the two kinds of slots must not mee
 #define SLOTS_EXACT 16
 size_t slots_chain(size_t n);
 
+/* Where a front with session affinity of so many seconds goes (remember.h). */
+#define REMEMBER_CHAIN "remember_%d"
+
 struct element {
     enum table_set set;
     size_t key, value; /* offsets in the text; the value is what follows the key: comment and data */

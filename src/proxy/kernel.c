@@ -2,7 +2,9 @@
  * node's namespace; and it makes no promise about several contexts at once, so one lock is around all of them. */
 #include "proxy/kernel.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <libmnl/libmnl.h>
 #include <malloc.h>
 #include <nftables/libnftables.h>
 #include <pthread.h>
@@ -12,6 +14,7 @@
 #include "base/netns.h"
 #include "proxy/affinity.h"
 #include "proxy/conntrack.h"
+#include "proxy/remember.h"
 
 /* Commands of that size leave so much garbage in the heap that returning it is worth the milliseconds. */
 #define TRIM_ABOVE 262144
@@ -95,6 +98,31 @@ int kernel_run(struct kernel *k, const char *commands, struct err *err)
     if (strlen(commands) > TRIM_ABOVE)
         malloc_trim(0);
     return result;
+}
+
+/* The kernel acknowledges the rule, or says what it has against any part of the transaction. */
+static int exchange(struct mnl_socket *nl, int family, int seconds)
+{
+    char message[REMEMBER_MESSAGE_SIZE] __attribute__((aligned(8))), answer[4096] __attribute__((aligned(8)));
+    size_t len = remember_message(family, seconds, message);
+    if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 || mnl_socket_sendto(nl, message, len) < 0)
+        return -errno;
+    ssize_t n = mnl_socket_recvfrom(nl, answer, sizeof(answer));
+    if (n < 0 || mnl_cb_run(answer, (size_t)n, REMEMBER_SEQUENCE, mnl_socket_get_portid(nl), NULL, NULL) < 0)
+        return -errno;
+    return 0;
+}
+
+int kernel_remember(struct kernel *k, int seconds, struct err *err)
+{
+    NETNS_SCOPE(k->netns_fd);
+    struct mnl_socket *nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    if (!nl)
+        return err_set(err, errno, "nftables: open netlink");
+    int r = exchange(nl, k->family, seconds);
+    mnl_socket_close(nl);
+    k->transactions += r == 0;
+    return r < 0 ? err_set(err, -r, "nftables: rule of session affinity") : 0;
 }
 
 unsigned kernel_transactions(const struct kernel *k)

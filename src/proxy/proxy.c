@@ -19,6 +19,8 @@ struct job {
     uv_work_t work;
     struct proxy *proxy;
     struct buf commands;
+    int *seconds; /* of chains that want the rule of affinity */
+    size_t n_seconds;
     struct rechecks rechecks;
     bool full, interfered;
     uint64_t revision; /* of the model it was made from */
@@ -87,6 +89,7 @@ static void job_free(struct job *j)
 {
     buf_done(&j->commands);
     rechecks_done(&j->rechecks);
+    free(j->seconds);
     free(j);
 }
 
@@ -97,6 +100,8 @@ static void run_job(uv_work_t *work)
     unsigned before = kernel_transactions(k);
     guard_begin(j->proxy->guard);
     j->result = j->commands.len ? kernel_run(k, buf_str(&j->commands), &j->err) : 0;
+    for (size_t i = 0; i < j->n_seconds && j->result == 0; i++)
+        j->result = kernel_remember(k, j->seconds[i], &j->err);
     if (j->result == 0 && !rechecks_empty(&j->rechecks))
         j->stale_result = kernel_clear_stale(k, &j->rechecks, &j->err);
     j->interfered = guard_end(j->proxy->guard, kernel_transactions(k) - before);
@@ -169,11 +174,15 @@ static bool fill_job(struct proxy *p, struct job *j)
     j->revision = model_revision(p->model);
     j->full = p->need_full;
     p->need_full = false;
-    if (!j->full)
-        return ruleset_take(p->rules, &j->commands, &j->rechecks);
-    ruleset_full(p->rules, &j->commands, &j->rechecks);
-    rechecks_move(&j->rechecks, &p->owed);
-    return true;
+    bool any = true;
+    if (j->full) {
+        ruleset_full(p->rules, &j->commands, &j->rechecks);
+        rechecks_move(&j->rechecks, &p->owed);
+    } else {
+        any = ruleset_take(p->rules, &j->commands, &j->rechecks);
+    }
+    j->n_seconds = ruleset_take_seconds(p->rules, &j->seconds);
+    return any;
 }
 
 static void start_job(struct proxy *p)

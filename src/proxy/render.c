@@ -10,7 +10,7 @@
  *   restricted      fronts with loadBalancerSourceRanges, and
  *   allowed         front . source range
  *   affine          fronts with session affinity -> goto remember_SECONDS
- *   affinity        client . front -> endpoint . port, with a timeout; filled by the kernel
+ *   affinity        client . front -> endpoint . port, with a timeout; filled by the rules of remember.c
  *
  *   prerouting, output ─► services ─► (external, unless a ClusterIP) ─► svc ─► epN, refuse, drop
  *   postrouting ─► remember (affinity), masquerade of what carries the mark
@@ -138,20 +138,7 @@ static void render_remembering(const struct words *w, struct buf *b)
 
 void render_remember(const struct site *site, int seconds, struct buf *out)
 {
-    static const char *const protocols[] = {"tcp", "udp", "sctp"};
-    const char *ip = words_of(site->family)->table;
-    buf_addf(out, "add chain %s " TABLE " remember_%d\nflush chain %s " TABLE " remember_%d\n", ip, seconds, ip,
-             seconds);
-    /* Client, address and endpoint of IPv6 are more than the registers nft 1.0.6 hands out (it aborts): no affinity
-     * there. */
-    if (site->family == AF_INET6)
-        return;
-    for (size_t i = 0; i < ARRAY_LEN(protocols); i++)
-        buf_addf(out,
-                 "add rule %s " TABLE
-                 " remember_%d meta l4proto %s update @affinity { %s saddr . ct original %s daddr . "
-                 "meta l4proto . ct original proto-dst timeout %ds : %s daddr . th dport }\n",
-                 ip, seconds, protocols[i], ip, ip, seconds, ip);
+    buf_addf(out, "add chain %s " TABLE " " REMEMBER_CHAIN "\n", words_of(site->family)->table, seconds);
 }
 
 static void render_hooks(const struct site *site, const struct words *w, struct buf *b)

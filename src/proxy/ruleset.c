@@ -22,6 +22,8 @@ struct ruleset {
     struct change change;
     struct map remembering; /* "60": the chain remember_60 exists */
     struct buf new_chains;
+    int *new_seconds; /* of new_chains */
+    size_t n_new_seconds;
     struct rechecks rechecks;
 };
 
@@ -48,6 +50,7 @@ void ruleset_free(struct ruleset *rs)
     map_done(&rs->remembering);
     change_done(&rs->change);
     buf_done(&rs->new_chains);
+    free(rs->new_seconds);
     rechecks_done(&rs->rechecks);
     free(rs);
 }
@@ -170,6 +173,8 @@ static void need_remember_chain(struct ruleset *rs, const struct plan *plan)
         return;
     map_put(&rs->remembering, seconds, rs);
     render_remember(rs->site, plan->affinity_seconds, &rs->new_chains);
+    rs->new_seconds = xrealloc(rs->new_seconds, (rs->n_new_seconds + 1) * sizeof(*rs->new_seconds));
+    rs->new_seconds[rs->n_new_seconds++] = plan->affinity_seconds;
 }
 
 static void note_difference(struct ruleset *rs, struct elements *before, const struct plan *now)
@@ -237,7 +242,7 @@ bool ruleset_take(struct ruleset *rs, struct buf *out, struct rechecks *ret)
     rs->rechecks = (struct rechecks){0};
     buf_add(out, buf_str(&rs->new_chains), rs->new_chains.len);
     render_change(rs->site, &rs->change, out);
-    bool any = !change_empty(&rs->change) || !rechecks_empty(ret);
+    bool any = rs->new_chains.len || !change_empty(&rs->change) || !rechecks_empty(ret);
     forget(rs);
     return any;
 }
@@ -250,6 +255,7 @@ void ruleset_full(struct ruleset *rs, struct buf *out, struct rechecks *ret)
     rs->rechecks = (struct rechecks){0};
     forget(rs);
     map_clear(&rs->remembering);
+    rs->n_new_seconds = 0;
     render_table(rs->site, out);
     for (struct map_entry *it = NULL; (it = map_next(&rs->members, it));) {
         const struct member *m = it->value;
@@ -263,4 +269,13 @@ void ruleset_full(struct ruleset *rs, struct buf *out, struct rechecks *ret)
     /* Tens of megabytes at 10,000 Services: given back, not kept. */
     change_done(&rs->change);
     forget(rs);
+}
+
+size_t ruleset_take_seconds(struct ruleset *rs, int **ret)
+{
+    size_t n = rs->n_new_seconds;
+    *ret = rs->new_seconds;
+    rs->new_seconds = NULL;
+    rs->n_new_seconds = 0;
+    return n;
 }

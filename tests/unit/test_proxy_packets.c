@@ -1,6 +1,6 @@
 /* proxy: real rules and real packets, in network namespaces of the test's own. Needs root. One node with three pods on
  * podnet's links and a host outside on its LAN; the servers a and b answer with their name, the client's address and
- * their port. */
+ * their port. One address family; test_proxy_packets6.c is the same over IPv6. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,17 +25,49 @@
 #include "doc.h"
 
 #define RUN_TMP "/run/c8s-test-proxy"
-#define NODE_IP "172.28.128.10"
-#define OUTSIDE_IP "172.28.128.1"
-#define GATEWAY "10.244.0.1"
-#define DNS_IP "10.96.0.10"
+#ifdef OVER_IPV6
+#define FAMILY AF_INET6
+#define LAN "fd00:172::"
+#define POD "fd00:10:244::"
+#define SERVICE "fd00:10:96::"
+#define BITS "128"
+#define LAN_PREFIX "64"
+#define PODS "fd00:10:244::/56"
+#define PODS_HERE "fd00:10:244::/64"
+#define SERVICES "fd00:10:96::/112"
+#define LOCALHOST "::1"
+#define ELSEWHERE "fd00:192::1"
+#define NFT_TABLE "ip6 c8s"
+#define ADDRESS_TYPE "IPv6"
+#define POD_SOURCES "'fd00:10::/32','fd00:10:1::/48'"
+#else
+#define FAMILY AF_INET
+#define LAN "172.28.128."
+#define POD "10.244.0."
+#define SERVICE "10.96.0."
+#define BITS "32"
+#define LAN_PREFIX "24"
+#define PODS "10.244.0.0/16"
+#define PODS_HERE "10.244.0.0/24"
+#define SERVICES "10.96.0.0/12"
+#define LOCALHOST "127.0.0.1"
+#define ELSEWHERE "192.0.2.1"
+#define NFT_TABLE "ip c8s"
+#define ADDRESS_TYPE "IPv4"
+#define POD_SOURCES "'10.0.0.0/8','10.1.0.0/16'"
+#endif
+#define NODE_IP LAN "10"
+#define SECOND_IP LAN "11"
+#define OUTSIDE_IP LAN "1"
+#define GATEWAY POD "1"
+#define DNS_IP SERVICE "10"
 #define SERVER_PORT 8080
 #define MANY_PORT 8100 /* and the 39 after it */
 #define N_MANY 40
 
 enum { POD_CLIENT, POD_A, POD_B, OUTSIDE, NODE, N_PLACES };
 static int places[N_PLACES] = {-1, -1, -1, -1, -1};
-static char pod_ips[3][INET_ADDRSTRLEN];
+static char pod_ips[3][IP_TEXT_SIZE];
 static pid_t servers[8];
 static size_t n_servers;
 static uv_loop_t loop;
@@ -46,19 +78,44 @@ static int patience_ms = 5000;
 static const struct proxy_config config = {.netns_fd = -1,
                                            .node_name = "n1",
                                            .node_ip = NODE_IP,
-                                           .cluster_cidr = "10.244.0.0/16",
-                                           .service_cidr = "10.96.0.0/12",
+                                           .cluster_cidr = PODS,
+                                           .service_cidr = SERVICES,
                                            .dns_ip = DNS_IP};
+
+/* --- addresses --- */
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+/* ip NULL: all of the machine's. */
+static union address address(const char *ip, uint16_t port)
+{
+    union address a = {.any.sa_family = FAMILY};
+    if (FAMILY == AF_INET6)
+        a.v6.sin6_port = htons(port);
+    else
+        a.v4.sin_port = htons(port);
+    if (ip)
+        inet_pton(FAMILY, ip, FAMILY == AF_INET6 ? (void *)&a.v6.sin6_addr : &a.v4.sin_addr);
+    return a;
+}
+
+static const char *ip_of(const union address *a, char out[IP_TEXT_SIZE])
+{
+    return inet_ntop(FAMILY, FAMILY == AF_INET6 ? (const void *)&a->v6.sin6_addr : &a->v4.sin_addr, out, IP_TEXT_SIZE);
+}
 
 /* --- servers --- */
 
 static int server_socket(int type, const char *ip, uint16_t port)
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int one = 1, fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-    inet_pton(AF_INET, ip, &addr.sin_addr);
+    const union address addr = address(ip, port);
+    int one = 1, fd = socket(FAMILY, type | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || (type == SOCK_STREAM && listen(fd, 64) < 0)) {
+    if (bind(fd, &addr.any, sizeof(addr)) < 0 || (type == SOCK_STREAM && listen(fd, 64) < 0)) {
         perror("server");
         _exit(1);
     }
@@ -67,26 +124,26 @@ static int server_socket(int type, const char *ip, uint16_t port)
 
 static void answer(int fd, const char *name)
 {
-    struct sockaddr_in peer, own;
+    union address peer, own;
     socklen_t len = sizeof(peer), own_len = sizeof(own);
-    char text[64], ip[INET_ADDRSTRLEN], in[16];
+    char text[64], ip[IP_TEXT_SIZE], in[16];
     int type = 0, conn = -1;
     getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof(type)});
-    getsockname(fd, (struct sockaddr *)&own, &own_len);
+    getsockname(fd, &own.any, &own_len);
     if (type == SOCK_STREAM)
-        conn = accept(fd, (struct sockaddr *)&peer, &len);
-    else if (recvfrom(fd, in, sizeof(in), 0, (struct sockaddr *)&peer, &len) < 0)
+        conn = accept(fd, &peer.any, &len);
+    else if (recvfrom(fd, in, sizeof(in), 0, &peer.any, &len) < 0)
         return;
-    inet_ntop(AF_INET, &peer.sin_addr, ip, sizeof(ip));
-    int n = snprintf(text, sizeof(text), "%s<%s", name, ip);
-    if (ntohs(own.sin_port) != SERVER_PORT)
-        n = snprintf(text, sizeof(text), "%u", ntohs(own.sin_port));
+    uint16_t port = ntohs(FAMILY == AF_INET6 ? own.v6.sin6_port : own.v4.sin_port);
+    int n = snprintf(text, sizeof(text), "%s<%s", name, ip_of(&peer, ip));
+    if (port != SERVER_PORT)
+        n = snprintf(text, sizeof(text), "%u", port);
     if (conn >= 0) {
         if (write(conn, text, (size_t)n) != n)
             perror("answer");
         close(conn);
     } else {
-        sendto(fd, text, (size_t)n, 0, (struct sockaddr *)&peer, len);
+        sendto(fd, text, (size_t)n, 0, &peer.any, len);
     }
 }
 
@@ -99,10 +156,10 @@ static void serve(int place, const char *name, bool dns)
     if (dns) {
         fds[n++].fd = server_socket(SOCK_DGRAM, DNS_IP, 53);
     } else {
-        fds[n++].fd = server_socket(SOCK_STREAM, "0.0.0.0", SERVER_PORT);
-        fds[n++].fd = server_socket(SOCK_DGRAM, "0.0.0.0", SERVER_PORT);
+        fds[n++].fd = server_socket(SOCK_STREAM, NULL, SERVER_PORT);
+        fds[n++].fd = server_socket(SOCK_DGRAM, NULL, SERVER_PORT);
         for (uint16_t i = 0; i < N_MANY; i++)
-            fds[n++].fd = server_socket(SOCK_STREAM, "0.0.0.0", MANY_PORT + i);
+            fds[n++].fd = server_socket(SOCK_STREAM, NULL, MANY_PORT + i);
     }
     for (size_t i = 0; i < n; i++)
         fds[i].events = POLLIN;
@@ -132,13 +189,15 @@ static void start_server(int place, const char *name, bool dns)
 
 /* --- clients --- */
 
+/* Each with a port of its own: one that comes again would meet what connection tracking keeps (120 s) of an earlier
+ * question that nobody answered, and go the way of that one. */
 static int client_socket(int place, int type, const char *ip, uint16_t port)
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port)};
+    static uint16_t own_port = 32768;
+    const union address addr = address(ip, port), own = address(NULL, own_port++);
     NETNS_SCOPE(places[place]);
-    int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    inet_pton(AF_INET, ip, &addr.sin_addr);
-    if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 && errno != EINPROGRESS) {
+    int fd = socket(FAMILY, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (bind(fd, &own.any, sizeof(own)) < 0 || (connect(fd, &addr.any, sizeof(addr)) < 0 && errno != EINPROGRESS)) {
         int e = errno;
         close(fd);
         errno = e;
@@ -237,7 +296,8 @@ static void service(const char *spec)
 static void endpoints_on(const char *letters, const char *protocol, uint16_t port)
 {
     struct buf b = BUF_INIT(0);
-    buf_adds(&b, "{'metadata':{'labels':{'kubernetes.io/service-name':'web'}},'addressType':'IPv4','endpoints':[");
+    buf_adds(&b, "{'metadata':{'labels':{'kubernetes.io/service-name':'web'}},'addressType':'" ADDRESS_TYPE
+                 "','endpoints':[");
     for (const char *c = letters; *c; c++)
         buf_addf(&b, "%s{'addresses':['%s'],'nodeName':'%s'}", c == letters ? "" : ",",
                  pod_ips[(*c | 0x20) == 'a' ? POD_A : POD_B], *c & 0x20 ? "n1" : "n2");
@@ -253,9 +313,9 @@ static void endpoints(const char *letters)
     endpoints_on(letters, "TCP", SERVER_PORT);
 }
 
-#define VIP "10.96.0.9"
-#define LB_IP "172.28.128.200"
-#define EXT_IP "192.0.2.1"
+#define VIP SERVICE "9"
+#define LB_IP LAN "200"
+#define EXT_IP ELSEWHERE
 #define CLUSTER "{'spec':{'clusterIP':'" VIP "','ports':[{'port':80}]}}"
 #define CLUSTER_UDP "{'spec':{'clusterIP':'" VIP "','ports':[{'port':80,'protocol':'UDP'}]}}"
 #define NODEPORT(more)                                                                                                 \
@@ -266,7 +326,7 @@ static void endpoints(const char *letters)
 
 /* The pods as the servers see and name them: client .2, a .3, b .4. */
 #define BOTH(from) "a<" from " b<" from
-#define CLIENT "10.244.0.2"
+#define CLIENT POD "2"
 
 /* --- tests --- */
 
@@ -283,7 +343,7 @@ TEST(a_pod_reaches_itself)
 {
     service(CLUSTER);
     endpoints("ab");
-    T_STR(TCP(POD_A, VIP, 80), "a<" GATEWAY " b<10.244.0.3");
+    T_STR(TCP(POD_A, VIP, 80), "a<" GATEWAY " b<" POD "3");
     endpoints("a");
     T_STR(TCP(POD_A, VIP, 80), "a<" GATEWAY);
 }
@@ -312,13 +372,13 @@ TEST(unknown_ports_are_refused_unknown_addresses_dropped)
     T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 81), "refused");
     T_STR(ask(NODE, SOCK_STREAM, VIP, 81), "refused");
     T_STR(ask(POD_CLIENT, SOCK_DGRAM, VIP, 80), "refused");
-    T_STR(ask_briefly(POD_CLIENT, SOCK_STREAM, "10.96.0.77", 80), "silence");
+    T_STR(ask_briefly(POD_CLIENT, SOCK_STREAM, SERVICE "77", 80), "silence");
     service(NULL);
     settle();
     T_STR(ask_briefly(POD_CLIENT, SOCK_STREAM, VIP, 80), "silence");
     /* Nothing of ours: as without a proxy. */
-    T_STR(ask(POD_CLIENT, SOCK_STREAM, "10.244.0.3", SERVER_PORT), "a<" CLIENT);
-    T_STR(ask(NODE, SOCK_STREAM, "10.244.0.3", SERVER_PORT), "a<" GATEWAY); /* the link's address */
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, POD "3", SERVER_PORT), "a<" CLIENT);
+    T_STR(ask(NODE, SOCK_STREAM, POD "3", SERVER_PORT), "a<" GATEWAY); /* the link's address */
 }
 
 TEST(udp_and_its_flows_follow_the_endpoints)
@@ -369,38 +429,38 @@ static uint32_t crc32c(const void *data, size_t len)
 static int sctp_socket(int place)
 {
     NETNS_SCOPE(places[place]);
-    int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_SCTP);
+    int fd = socket(FAMILY, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_SCTP);
     T_TRUE(fd >= 0);
     return fd;
 }
 
 static void sctp_send(int fd, const char *to, struct sctp_init m)
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET};
-    inet_pton(AF_INET, to, &addr.sin_addr);
+    const union address addr = address(to, 0);
     m.length = htons(20);
     m.initiate_tag = htonl(7);
     m.window = htonl(65536);
     m.streams_out = m.streams_in = htons(1);
     m.checksum = 0;
     m.checksum = htole32(crc32c(&m, sizeof(m)));
-    T_INT(sendto(fd, &m, sizeof(m), 0, (struct sockaddr *)&addr, sizeof(addr)), sizeof(m));
+    T_INT(sendto(fd, &m, sizeof(m), 0, &addr.any, sizeof(addr)), sizeof(m));
 }
 
-/* "10.244.0.2:1234>9899", or "silence". */
+/* "10.244.0.2:1234>9899", or "silence". The kernel hands IPv4's header over as well. */
 static const char *sctp_receive(int fd)
 {
     static char text[64];
     uint8_t in[200];
-    char ip[INET_ADDRSTRLEN];
+    char ip[IP_TEXT_SIZE];
+    union address from;
     struct sctp_init m;
+    size_t header = FAMILY == AF_INET6 ? 0 : 20;
     struct pollfd p = {.fd = fd, .events = POLLIN};
     if (poll(&p, 1, patience_ms) == 0)
         return "silence";
-    T_TRUE(recv(fd, in, sizeof(in), 0) >= (ssize_t)(20 + sizeof(m)));
-    memcpy(&m, in + 20, sizeof(m));
-    inet_ntop(AF_INET, in + 12, ip, sizeof(ip));
-    snprintf(text, sizeof(text), "%s:%u>%u", ip, ntohs(m.from), ntohs(m.to));
+    T_TRUE(recvfrom(fd, in, sizeof(in), 0, &from.any, &(socklen_t){sizeof(from)}) >= (ssize_t)(header + sizeof(m)));
+    memcpy(&m, in + header, sizeof(m));
+    snprintf(text, sizeof(text), "%s:%u>%u", ip_of(&from, ip), ntohs(m.from), ntohs(m.to));
     return text;
 }
 
@@ -451,22 +511,22 @@ TEST(node_ports_are_answered_where_they_are_wanted)
 {
     struct proxy_config elsewhere = config;
     struct ip second[2] = {0};
-    T_TRUE(ip_parse("172.28.128.11", &second[0]));
-    T_INT(system("ip addr add 172.28.128.11/24 dev eth0"), 0);
+    T_TRUE(ip_parse(SECOND_IP, &second[0]));
+    T_INT(system("ip addr add " SECOND_IP "/" LAN_PREFIX " dev eth0"), 0);
     service(NODEPORT(""));
     endpoints("ab");
-    T_STR(ask(OUTSIDE, SOCK_STREAM, "172.28.128.11", 30080), "refused"); /* only the primary address */
-    T_STR(ask(NODE, SOCK_STREAM, "127.0.0.1", 30080), "refused");
+    T_STR(ask(OUTSIDE, SOCK_STREAM, SECOND_IP, 30080), "refused"); /* only the primary address */
+    T_STR(ask(NODE, SOCK_STREAM, LOCALHOST, 30080), "refused");
     elsewhere.port_ips = second;
     elsewhere.n_port_ips = 1;
     restart(&elsewhere);
-    T_STR(TCP(OUTSIDE, "172.28.128.11", 30080), BOTH(GATEWAY));
+    T_STR(TCP(OUTSIDE, SECOND_IP, 30080), BOTH(GATEWAY));
     T_STR(ask(OUTSIDE, SOCK_STREAM, NODE_IP, 30080), "refused");
     elsewhere.n_port_ips = 0;
     restart(&elsewhere);
-    T_STR(ask(OUTSIDE, SOCK_STREAM, "172.28.128.11", 30080), "refused");
+    T_STR(ask(OUTSIDE, SOCK_STREAM, SECOND_IP, 30080), "refused");
     T_STR(TCP(POD_CLIENT, VIP, 80), BOTH(CLIENT));
-    T_INT(system("ip addr del 172.28.128.11/24 dev eth0"), 0);
+    T_INT(system("ip addr del " SECOND_IP "/" LAN_PREFIX " dev eth0"), 0);
     restart(&config);
     T_STR(TCP(OUTSIDE, NODE_IP, 30080), BOTH(GATEWAY));
 }
@@ -501,12 +561,12 @@ TEST(internal_traffic_policy_local)
 
 static void slice_with_zones(const char *zone_of_a, const char *zone_of_b)
 {
-    _cleanup_free_ char *text =
-        xasprintf("{'metadata':{'labels':{'kubernetes.io/service-name':'web'}},'addressType':'IPv4','endpoints':["
-                  "{'addresses':['%s'],'nodeName':'n2','hints':{'forZones':[{'name':'%s'}]}},"
-                  "{'addresses':['%s'],'nodeName':'n2','hints':{'forZones':[{'name':'%s'}]}}],"
-                  "'ports':[{'port':%u,'protocol':'TCP'}]}",
-                  pod_ips[POD_A], zone_of_a, pod_ips[POD_B], zone_of_b, SERVER_PORT);
+    _cleanup_free_ char *text = xasprintf(
+        "{'metadata':{'labels':{'kubernetes.io/service-name':'web'}},'addressType':'" ADDRESS_TYPE "','endpoints':["
+        "{'addresses':['%s'],'nodeName':'n2','hints':{'forZones':[{'name':'%s'}]}},"
+        "{'addresses':['%s'],'nodeName':'n2','hints':{'forZones':[{'name':'%s'}]}}],"
+        "'ports':[{'port':%u,'protocol':'TCP'}]}",
+        pod_ips[POD_A], zone_of_a, pod_ips[POD_B], zone_of_b, SERVER_PORT);
     _cleanup_json_ json_t *j = t_doc(text);
     model_set_slice(model, "d", "web-1", j);
     settle();
@@ -584,12 +644,12 @@ TEST(load_balancer_source_ranges)
     service(LB(""));
     endpoints("ab");
     T_STR(TCP(OUTSIDE, LB_IP, 80), BOTH(GATEWAY));
-    service(LB(",'loadBalancerSourceRanges':['10.0.0.0/8','10.1.0.0/16']"));
+    service(LB(",'loadBalancerSourceRanges':[" POD_SOURCES "]"));
     settle();
     T_STR(ask_briefly(OUTSIDE, SOCK_STREAM, LB_IP, 80), "silence");
     T_STR(TCP(POD_CLIENT, LB_IP, 80), BOTH(GATEWAY));
     T_STR(TCP(POD_CLIENT, VIP, 80), BOTH(CLIENT));
-    service(LB(",'loadBalancerSourceRanges':['" OUTSIDE_IP "/32']"));
+    service(LB(",'loadBalancerSourceRanges':['" OUTSIDE_IP "/" BITS "']"));
     settle();
     T_STR(TCP(OUTSIDE, LB_IP, 80), BOTH(GATEWAY));
     T_STR(ask_briefly(POD_CLIENT, SOCK_STREAM, LB_IP, 80), "silence");
@@ -613,6 +673,24 @@ TEST(session_affinity)
     T_STR(TCP(OUTSIDE, NODE_IP, 30080), BOTH(GATEWAY));
 }
 
+#define AFFINITY(seconds)                                                                                              \
+    NODEPORT(",'sessionAffinity':'ClientIP','sessionAffinityConfig':{'clientIP':{'timeoutSeconds':" seconds "}}")
+
+TEST(session_affinity_ends_with_its_time)
+{
+    service(AFFINITY("3600"));
+    endpoints("ab");
+    ask(POD_CLIENT, SOCK_STREAM, VIP, 80);
+    T_INT(system("nft list map " NFT_TABLE " affinity | grep -q 'timeout 1h expires'"), 0);
+    service(AFFINITY("1"));
+    settle();
+    ask(POD_CLIENT, SOCK_STREAM, VIP, 80); /* each connection starts the time anew, as long as it is now */
+    T_INT(system("i=0; while nft list map " NFT_TABLE " affinity | grep -q expires; do "
+                 "i=$((i + 1)); [ $i -lt 100 ] || exit 1; sleep 0.1; done"),
+          0);
+    T_INT(system("nft list chain " NFT_TABLE " remember_1 | grep -q 'update @affinity'"), 0); /* people can read it */
+}
+
 TEST(more_endpoints_than_exact_chains)
 {
     struct buf b = BUF_INIT(0), want = BUF_INIT(0);
@@ -622,8 +700,9 @@ TEST(more_endpoints_than_exact_chains)
         char name[24];
         buf_clear(&b);
         buf_addf(&b,
-                 "{'metadata':{'labels':{'kubernetes.io/service-name':'web'}},'addressType':'IPv4','endpoints':["
-                 "{'addresses':['10.244.0.%d']}],'ports':[{'port':%d}]}",
+                 "{'metadata':{'labels':{'kubernetes.io/service-name':'web'}},'addressType':'" ADDRESS_TYPE
+                 "','endpoints':["
+                 "{'addresses':['" POD "%d']}],'ports':[{'port':%d}]}",
                  3 + i % 2, MANY_PORT + i);
         snprintf(name, sizeof(name), "many-%d", i);
         _cleanup_json_ json_t *j = t_doc(buf_str(&b));
@@ -676,7 +755,7 @@ TEST(rules_changed_by_others_come_back_by_themselves)
     T_INT(system("nft flush ruleset"), 0);
     wait_for_repair();
     T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "b<" CLIENT);
-    T_INT(system("nft flush map ip c8s svc"), 0);
+    T_INT(system("nft flush map " NFT_TABLE " svc"), 0);
     wait_for_repair();
     T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "b<" CLIENT);
 }
@@ -688,7 +767,7 @@ TEST(tables_of_others_are_left_alone_and_mean_nothing)
     T_INT(system("nft 'add table ip other; add chain ip other c; add rule ip other c accept; add table inet c8s'"), 0);
     uv_run(&loop, UV_RUN_NOWAIT);
     T_TRUE(proxy_settled(proxy));
-    T_INT(system("nft flush table ip c8s"), 0); /* makes it write everything again */
+    T_INT(system("nft flush table " NFT_TABLE), 0); /* makes it write everything again */
     wait_for_repair();
     T_INT(system("nft list chain ip other c | grep -q accept && nft list table inet c8s >/dev/null"), 0);
     T_INT(system("nft delete table ip other && nft delete table inet c8s"), 0);
@@ -729,22 +808,24 @@ static void build_place(void)
 {
     static const char *const pods[] = {"client", "a", "b"};
     struct err err = {0};
-    struct podnet *net = podnet_new(-1, "10.244.0.0/24", 0, &err);
-    sh("ip link set lo up && ip addr add " DNS_IP "/32 dev lo");
+    struct podnet *net = podnet_new(-1, PODS_HERE, 0, &err);
+    sh("ip link set lo up && ip addr add " DNS_IP "/" BITS " dev lo");
     for (int i = POD_CLIENT; net && i <= POD_B; i++) {
         places[i] = namespace_at(pods[i]);
         if (podnet_add(net, pods[i], places[i], pod_ips[i], sizeof(pod_ips[i]), &err) < 0)
             T_FAIL("podnet: %s", err.msg);
     }
     T_STR(pod_ips[POD_CLIENT], CLIENT);
-    T_STR(pod_ips[POD_B], "10.244.0.4");
+    T_STR(pod_ips[POD_B], POD "4");
     podnet_free(net);
     places[OUTSIDE] = namespace_at("outside");
     places[NODE] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     sh("ip link add eth0 type veth peer name lan0 && ip link set lan0 netns " RUN_TMP "/outside && "
-       "ip link set eth0 up && ip addr add " NODE_IP "/24 dev eth0 && ip route add default via " OUTSIDE_IP);
-    sh("nsenter --net=" RUN_TMP "/outside sh -c 'ip link set lan0 up && ip addr add " OUTSIDE_IP "/24 dev lan0 && "
-       "ip route add default via " NODE_IP " && ip route add " LB_IP "/32 via " NODE_IP "'");
+       "ip link set eth0 up && ip addr add " NODE_IP "/" LAN_PREFIX
+       " dev eth0 && ip route add default via " OUTSIDE_IP);
+    sh("nsenter --net=" RUN_TMP "/outside sh -c 'echo 0 | tee /proc/sys/net/ipv6/conf/*/accept_dad >/dev/null'");
+    sh("nsenter --net=" RUN_TMP "/outside sh -c 'ip link set lan0 up && ip addr add " OUTSIDE_IP "/" LAN_PREFIX
+       " dev lan0 && ip route add default via " NODE_IP " && ip route add " LB_IP "/" BITS " via " NODE_IP "'");
     start_server(POD_A, "a", false);
     start_server(POD_B, "b", false);
     start_server(NODE, "dns", true);
@@ -793,6 +874,7 @@ int main(void)
     RUN(connections_are_kept_as_long_as_upstream_keeps_them);
     RUN(load_balancer_source_ranges);
     RUN(session_affinity);
+    RUN(session_affinity_ends_with_its_time);
     RUN(more_endpoints_than_exact_chains);
     RUN(dns_on_the_node_is_left_alone);
     RUN(rules_changed_by_others_come_back_by_themselves);
