@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import C8S, Cluster, condition, eventually, on_node, run, traces
+from harness import C8S, Cluster, condition, enter_netns, eventually, on_node, run, traces
 
 CUT, DEAD = "k8s-node1", "k8s-node2"
 DEPLOYMENT = """
@@ -60,10 +60,10 @@ def wires(name):
 
 
 class Client:
-    """Connects and asks through one address again and again, like many people one after the other."""
+    """Connects and asks through one address again and again, on a node or in the host's place, like many people one after the other."""
 
-    def __init__(self, ip):
-        self.ip, self.tries, self.over = ip, [], threading.Event()  # tries: (began, it worked)
+    def __init__(self, ip, node=None):
+        self.ip, self.node, self.tries, self.over = ip, node, [], threading.Event()  # tries: (began, it worked)
         self.thread = threading.Thread(target=self._work)
         self.thread.start()
 
@@ -73,6 +73,9 @@ class Client:
             return s.recv(100).startswith(b"HTTP/1.1 200")
 
     def _work(self):
+        if self.node:
+            with open(f"/run/netns/{self.node}") as namespace:
+                enter_netns(namespace.fileno())  # of this thread alone
         while not self.over.wait(0.01):
             began = time.monotonic()
             try:
