@@ -29,9 +29,10 @@ def possible(item):
 
 
 def pytest_collection_modifyitems(items):
-    """There is one cluster at a time: tests with one of their own come before those that share one until the end."""
+    """There is one cluster at a time: tests with one of their own come before those that share one of three nodes in their file, and
+    those before the many that share one until the end."""
     items[:] = [item for item in items if possible(item)]
-    items.sort(key=lambda item: "cluster" in item.fixturenames)
+    items.sort(key=lambda item: ("cluster" in item.fixturenames, "three" in item.fixturenames))
 
 
 ALL_IMAGES = ("python-web", "kubia", "nginx", "busyboxplus", "dnsutils", "ubuntu", "busybox")
