@@ -1,14 +1,15 @@
 /* No more than the ResourceQuotas of a namespace allow (upstream: admission plug-in ResourceQuota). What is used is
  * counted in the same step of the loop in which the write is decided, writes on their way included, so that concurrent
  * requests cannot pass together what only one may; the status of the quota, which the controller keeps, is not looked
- * at. Costs one walk over the objects of the kind in the namespace, where a quota limits that kind. */
+ * at. */
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/str.h"
 #include "kinds/podresources.h"
-#include "kinds/quota.h"
+#include "kinds/quotasum.h"
 #include "server/admit.h"
+#include "server/quota_ledger.h"
 
 #define TEXT_MAX 65536
 
@@ -56,34 +57,28 @@ static void gather_charges(struct bill *b)
 
 /* --- what is used --- */
 
-static void count(struct bill *b, const struct object *o)
+/* A write on its way to the disk counts as if it were there. */
+static void count_pending(void *arg, const struct object *durable, const struct object *latest)
 {
-    _cleanup_json_ json_t *doc = quota_reads(o->kind) ? object_json(o) : NULL;
-    if (!quota_covers(b->quota, o->kind, doc))
-        return;
+    struct quota_sums *pending = arg;
+    quota_sums_subtract(pending, durable);
+    quota_sums_add(pending, latest);
+}
+
+static void count(struct bill *b)
+{
+    struct server *s = b->a->server;
+    const char *ns = admission_namespace(b->a);
+    const struct quota_sums *durable = quota_ledger_sums(s->quotas, b->quota, b->a->kind);
+    struct quota_sums *pending = quota_sums_new(b->quota, b->a->kind);
+    store_each_pending(s->store, b->a->kind, ns, count_pending, pending);
     for (size_t i = 0; i < b->n; i++) {
-        struct quantity q = quota_usage(b->charges[i].resource, o->kind, doc);
-        quantity_add(&b->charges[i].used, &q);
+        struct charge *c = &b->charges[i];
+        const struct quantity more = quota_sums_of(pending, c->resource);
+        c->used = quota_sums_of(durable, c->resource);
+        quantity_add(&c->used, &more);
     }
-}
-
-static bool count_durable(void *arg, struct object *o)
-{
-    struct bill *b = arg;
-    const struct object *latest = store_latest(b->a->server->store, o->kind, o->ns, o->name);
-    if (latest)
-        count(b, latest);
-    return true;
-}
-
-/* An object that is still on its way to its first version on the disk. */
-static void count_coming(void *arg, const struct object *o)
-{
-    struct bill *b = arg;
-    struct store *s = b->a->server->store;
-    if (o->kind == b->a->kind && streq(o->ns, admission_namespace(b->a)) && !store_get(s, o->kind, o->ns, o->name) &&
-        store_latest(s, o->kind, o->ns, o->name) == o)
-        count(b, o);
+    quota_sums_free(pending);
 }
 
 /* --- refusing --- */
@@ -126,10 +121,8 @@ static json_t *check_quota(const struct admission *a, const json_t *quota)
                                    unstated);
     struct bill b = {.a = a, .quota = quota};
     gather_charges(&b);
-    if (b.n) {
-        store_each(a->server->store, a->kind, admission_namespace(a), NULL, NULL, count_durable, &b);
-        submissions_each(a->server, count_coming, &b);
-    }
+    if (b.n)
+        count(&b);
     json_t *refusal = settle(&b);
     free(b.charges);
     return refusal;

@@ -95,6 +95,7 @@ struct server {
     struct alloc *alloc;
     struct tokens *tokens;
     struct rbac *rbac;
+    struct quota_ledger *quotas;
     struct policies *policies;
     struct http_server *http;
     SSL_CTX *tls, *agent_tls, *proxy_tls; /* ours; to agents, to pods: nobody known, nothing checked, as upstream */

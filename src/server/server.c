@@ -8,6 +8,7 @@
 #include "server/expire.h"
 #include "server/pipeline.h"
 #include "server/admission_policies.h"
+#include "server/quota_ledger.h"
 #include "server/rbac.h"
 #include "server/rules.h"
 #include "server/submit.h"
@@ -78,6 +79,7 @@ void server_free(struct server *s)
     alloc_unfollow(s);
     http_server_free(s->http);
     watches_done(s);
+    quota_ledger_free(TAKE(s->quotas));
     rbac_free(TAKE(s->rbac));
     policies_free(TAKE(s->policies));
     uv_handle_t *const handles[] = {(uv_handle_t *)&s->run_queue, (uv_handle_t *)&s->watch_timer,
@@ -164,6 +166,7 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     customresources_init(s);
     s->tokens = tokens_new(config->pki ? config->pki->sa_key : NULL, config->cluster_domain, err);
     s->rbac = rbac_new(store);
+    s->quotas = quota_ledger_new(store);
     s->policies = policies_new();
     if (s->tokens && make_alloc(s, err) == 0 && make_http(s, err) == 0 && bootstrap(s, err) == 0) {
         await_bootstrap(s);

@@ -59,15 +59,6 @@ json_t *submit(struct server *s, const struct kind *k, json_t *doc, bool deletes
     return NULL;
 }
 
-void submissions_each(struct server *s, void (*visit)(void *arg, const struct object *o), void *arg)
-{
-    LIST_EACH(it, &s->submissions) {
-        const struct submission *sub = container_of(it, struct submission, link);
-        if (!sub->deletes)
-            visit(arg, sub->obj);
-    }
-}
-
 void submissions_orphan(struct server *s)
 {
     LIST_EACH(it, &s->submissions) {

@@ -13,7 +13,5 @@ typedef void submit_fn(void *arg, struct object *obj, bool deleted, const struct
  * change is emptied. */
 json_t *submit(struct server *s, const struct kind *k, json_t *doc, bool deletes, struct alloc_change *change,
                submit_fn *done, void *arg);
-/* Visits the objects on their way, deleted ones left out. */
-void submissions_each(struct server *s, void (*visit)(void *arg, const struct object *o), void *arg);
 /* The server goes: writes still end, but nobody is told. */
 void submissions_orphan(struct server *s);

@@ -380,6 +380,17 @@ size_t store_count(const struct store *s, const struct kind *k, const char *ns)
     return ns ? index_count_ns(&t->index, ns) : t->index.count;
 }
 
+void store_each_pending(const struct store *s, const struct kind *k, const char *ns,
+                        void (*visit)(void *arg, const struct object *durable, const struct object *latest), void *arg)
+{
+    for (struct map_entry *e = NULL; (e = map_next(&s->pending, e));) {
+        const struct write *w = e->value;
+        const struct object *o = w->obj;
+        if (o->kind == k && streq(o->ns, ns))
+            visit(arg, store_get(s, k, ns, o->name), w->deleted ? NULL : o);
+    }
+}
+
 /* --- writing --- */
 
 static void submit(struct store *s, struct object *obj, bool deleted, store_done_fn *done, void *arg)

@@ -48,6 +48,9 @@ size_t store_each_at(const struct store *s, const struct kind *k, uint64_t rv, c
                      const char *after_name, bool (*visit)(void *arg, struct object *o), void *arg);
 /* Whether lists at rv and watches from there are possible: not still to come, and no change since then forgotten. */
 bool store_remembers(const struct store *s, const struct kind *k, uint64_t rv);
+/* Where store_latest() differs from store_get(), each key once: one of the two may be NULL. */
+void store_each_pending(const struct store *s, const struct kind *k, const char *ns,
+                        void (*visit)(void *arg, const struct object *durable, const struct object *latest), void *arg);
 size_t store_count(const struct store *s, const struct kind *k, const char *ns);
 
 /* Watching. `old` is what the key held before (NULL: created), so that a selector that stops or begins to match can be

@@ -4,6 +4,7 @@
 
 #define NAMESPACES "/api/v1/namespaces"
 #define LIMITED_PODS NAMESPACES "/limited/pods"
+#define CHANCE NAMESPACES "/chance"
 #define CLASSES "/apis/scheduling.k8s.io/v1/priorityclasses"
 #define POD(name, rest)                                                                                                \
     "{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"" rest "}]}}"
@@ -205,6 +206,51 @@ TEST(no_two_pass_where_one_may)
     T_INT(json_array_size(jget(answer.doc, "items")), 3);
 }
 
+/* What a quota says is used is what is there, whatever has come, ended and gone before. */
+TEST(quotas_never_miscount)
+{
+    enum { NAMES = 12, HARD = 20 };
+    int held[NAMES] = {0}, sum = 0, refused = 0;
+    unsigned seed = 7;
+    T_INT(post(NAMESPACES, "{\"metadata\":{\"name\":\"chance\"}}"), 201);
+    T_INT(post(CHANCE "/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}"), 201);
+    T_INT(post(CHANCE "/resourcequotas",
+               "{\"metadata\":{\"name\":\"chance\"},\"spec\":{\"hard\":{\"requests.cpu\":\"20\"}}}"),
+          201);
+    for (int i = 0; i < 250; i++) {
+        char body[300], path[80];
+        int n = rand_r(&seed) % NAMES, cpu = 1 + rand_r(&seed) % 6;
+        snprintf(path, sizeof(path), CHANCE "/pods/chance-%d", n);
+        snprintf(body, sizeof(body),
+                 "{\"metadata\":{\"name\":\"chance-%d\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+                 "\"resources\":{\"requests\":{\"cpu\":\"%d\"}}}]}}",
+                 n, cpu);
+        if (held[n] > 0 && rand_r(&seed) % 2) { /* it stays, and takes nothing any more */
+            snprintf(path, sizeof(path), CHANCE "/pods/chance-%d/status", n);
+            T_INT(merge(path, "{\"status\":{\"phase\":\"Succeeded\"}}"), 200);
+            sum -= held[n];
+            held[n] = -1;
+        } else if (held[n]) {
+            T_INT(delete (path, NULL), 200);
+            sum -= held[n] > 0 ? held[n] : 0;
+            held[n] = 0;
+        } else {
+            bool fits = sum + cpu <= HARD;
+            refused += !fits;
+            T_INT(post(CHANCE "/pods", body), fits ? 201 : 403);
+            sum += held[n] = fits ? cpu : 0;
+        }
+    }
+    T_TRUE(refused > 10);
+    for (int n = 0; n < NAMES; n++) {
+        char path[80];
+        snprintf(path, sizeof(path), CHANCE "/pods/chance-%d", n);
+        if (held[n])
+            T_INT(delete (path, NULL), 200);
+    }
+    T_INT(delete (CHANCE "/resourcequotas/chance", NULL), 200);
+}
+
 TEST(the_world_ends)
 {
     end_world();
@@ -223,6 +269,7 @@ int main(void)
     RUN(quotas_refuse_what_is_too_much);
     RUN(quotas_count_services_by_what_they_hold);
     RUN(no_two_pass_where_one_may);
+    RUN(quotas_never_miscount);
     RUN(the_world_ends);
     return DONE();
 }
