@@ -182,6 +182,18 @@ def test_ways_from_outside(dual):
     assert " src fd00:172:28:128::1" in on_node(holder, "ip", "route", "get", f"{HOST_LAN6}201").stdout  # a node's own address
 
 
+def test_clients_stay_with_their_endpoint(dual):
+    spec = made(dual, service("sticky", type="NodePort", ipFamilyPolicy="RequireDualStack", sessionAffinity="ClientIP"))
+    ways = [(ip, 80, where) for ip in spec["clusterIPs"] for where in ("k8s-master", "k8s-node1")]
+    ways += [(ip, spec["ports"][0]["nodePort"], None) for ip in ("172.28.128.11", f"{HOST_LAN6}11")]
+    for ip, port, where in ways:
+        first = eventually(lambda: curl(url(ip, port), where).split()[0], f"{ip} answers")
+        assert {curl(url(ip, port), where).split()[0] for _ in range(15)} == {first}, (ip, where)
+    dual("patch", "service", "sticky", "-p", '{"spec":{"sessionAffinity":"None"}}')
+    for ip, port, where in ways:
+        answers(ip, {"a", "b"}, where, port)
+
+
 def test_ingresses_listen_on_both(dual):
     put(dual, service("behind", ipFamilyPolicy="PreferDualStack"))
     dual("create", "ingress", "both", "--rule=both.example/*=behind:80")
