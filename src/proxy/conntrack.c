@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <string.h>
@@ -70,6 +71,11 @@ static void read_tuple(const struct nlattr *nest, struct tuple *t)
         t->dst_port = ntohs(mnl_attr_get_u16(proto.by_type[CTA_PROTO_DST_PORT]));
 }
 
+static bool is_unanswered(const struct nlattr *status)
+{
+    return status && !(ntohl(mnl_attr_get_u32(status)) & IPS_SEEN_REPLY);
+}
+
 static int look_at_flow(const struct nlmsghdr *nlh, void *data)
 {
     struct search *s = data;
@@ -78,8 +84,10 @@ static int look_at_flow(const struct nlmsghdr *nlh, void *data)
     mnl_attr_parse(nlh, sizeof(struct nfgenmsg), keep_attr, &a);
     read_tuple(a.by_type[CTA_TUPLE_ORIG], &original);
     read_tuple(a.by_type[CTA_TUPLE_REPLY], &reply);
-    if (original.protocol != IPPROTO_UDP ||
-        !recheck_stale(s->fronts, &original.dst, PROTO_UDP, original.dst_port, &reply.src, reply.src_port))
+    bool udp = original.protocol == IPPROTO_UDP, tcp = original.protocol == IPPROTO_TCP;
+    if ((!udp && !(tcp && is_unanswered(a.by_type[CTA_STATUS]))) ||
+        !recheck_stale(s->fronts, &original.dst, udp ? PROTO_UDP : PROTO_TCP, original.dst_port, &reply.src,
+                       reply.src_port))
         return MNL_CB_OK;
     s->list = xrealloc(s->list, (s->n + 1) * sizeof(*s->list));
     s->list[s->n].original = original;
@@ -161,5 +169,5 @@ int conntrack_clear(int family, const struct recheck_list *l, struct err *err)
     int result = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : clear(nl, &s);
     mnl_socket_close(nl);
     free(s.list);
-    return result < 0 ? err_set(err, -result, "conntrack: clear UDP flows") : 0;
+    return result < 0 ? err_set(err, -result, "conntrack: clear flows") : 0;
 }

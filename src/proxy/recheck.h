@@ -1,4 +1,4 @@
-/* Fronts whose endpoints have changed: what goes through them to none of the targets is stale. UDP flows, because UDP
+/* Fronts whose endpoints have changed: what goes through them to none of the targets is stale. Flows, because UDP
  * has no end of connection that would clear them from connection tracking; session affinities, because they would go on
  * choosing an endpoint that is gone. Pure. */
 #pragma once

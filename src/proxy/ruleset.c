@@ -98,18 +98,26 @@ static const struct svc_port *find_svc_port(const struct svc *svc, const struct 
     return NULL;
 }
 
-/* A flow may stay with whoever still serves it, chosen for new ones or not. */
+/* A flow may stay with whoever still serves it, chosen for new ones or not. TCP ends by itself, but for a beginning
+ * that nobody answers: its repetitions would go to a lost node until the client gives up. */
 static void recheck_flows(struct ruleset *rs, const struct plan *plan, const struct front *f, const struct svc *svc)
 {
     const struct svc_port *port = find_svc_port(svc, &plan->ports[f->port_index]);
-    size_t n = 0;
-    if (plan->ports[f->port_index].protocol != PROTO_UDP)
+    enum svc_protocol protocol = plan->ports[f->port_index].protocol;
+    size_t n = 0, n_lost = 0;
+    if (protocol == PROTO_SCTP)
         return;
     struct target *targets = xcalloc((port ? port->n_endpoints : 0) + 1, sizeof(*targets));
     for (size_t i = 0; port && i < port->n_endpoints; i++) {
         const struct svc_endpoint *e = &port->endpoints[i];
-        if ((e->ready || e->serving) && !map_get(&rs->site->avoid, e->node))
+        if (map_get(&rs->site->avoid, e->node))
+            n_lost++;
+        else if (e->ready || e->serving)
             targets[n++] = (struct target){e->ip, e->port};
+    }
+    if (protocol == PROTO_TCP && !n_lost) {
+        free(targets);
+        return;
     }
     recheck_add(&rs->rechecks.flows, plan, f, targets, n);
 }

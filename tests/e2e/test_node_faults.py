@@ -1,6 +1,7 @@
 """Nodes of `c8s up` that die, are cut off, and come back."""
 import json
 import socket
+import subprocess
 import threading
 import time
 
@@ -149,6 +150,9 @@ def test_nodes_die_and_return(three, tmp_path):
     ip, ip6 = kubectl.json("get", "svc", "web")["spec"]["clusterIPs"]
     began = time.monotonic()
     node("cut", CUT)
+    ask = ["ip", "netns", "exec", "k8s-master", "curl", "-sS", "-o", "/dev/null", "--max-time", "10", f"http://{ip}/"]
+    asking = [subprocess.Popen(ask) for _ in range(12)]  # a third of them is sent to the node that is cut off
+    assert [p.wait() for p in asking] == [0] * 12, "a repeated SYN goes to who lives"
     node("stop", DEAD)
     eventually(lambda: on_node(CUT, "curl", "-sS", "--max-time", "2", f"http://{ip}/").stdout, "what runs there goes on by itself")
     assert wires(CUT) == 1 and wires(DEAD) == 0

@@ -402,6 +402,13 @@ TEST(changes_name_what_they_make_stale)
     STALE(&w, "affinities 10.96.0.2:80 2; "); /* but nobody new is sent there */
     set_service(&w, "web", SPEC("10.96.0.2", ""));
     STALE(&w, "affinities 10.96.0.2:80; ");
+    set_endpoints(&w, "web", "TCP", "2 102");
+    STALE(&w, "");
+    avoid(&w, "n2", true); /* SYNs that wait for an answer from there may be for another one */
+    STALE(&w, "flows 10.96.0.2:80 2; ");
+    avoid(&w, "n2", false);
+    STALE(&w, "");
+    map_done(&site.avoid);
     world_done(&w);
 }
 
