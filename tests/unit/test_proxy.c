@@ -42,6 +42,7 @@ static struct site site;
 static void make_site(const struct family *f)
 {
     family = f;
+    map_done(&site.avoid);
     site = (struct site){.family = f->family, .node_name = "n1", .port_ips = &node_ip, .n_port_ips = 1};
     T_TRUE(ip_parse(f->node, &node_ip) && ip_parse(f->dns, &dns_ip));
     T_TRUE(cidr_parse(f->pods, &site.pods) && cidr_parse(f->services, &site.services));
