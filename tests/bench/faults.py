@@ -51,8 +51,9 @@ class Place:
     def __init__(self, what, ip, node=None):
         self.what, self.clients = what, [Client(ip, node) for _ in range(CLIENTS)]
 
-    def settled(self):
-        return all(c.settled(STEADY) for c in self.clients)
+    def settled(self, since):
+        """Everybody has connected often enough since then, and without a failure lately."""
+        return all(c.settled(STEADY) and c.tries[-STEADY][0] > since for c in self.clients)
 
     def tries(self):
         return sorted(t for c in self.clients for t in c.tries)
@@ -84,14 +85,19 @@ class Bench:
     def usual_places(self):
         return [Place("host, ClusterIP", self.web), Place("node, ClusterIP", self.web, "k8s-master")]
 
+    @staticmethod
+    def settle(places):
+        since = time.monotonic()
+        eventually(lambda: all(p.settled(since) for p in places), "steady connections", timeout=90)
+
     @contextlib.contextmanager
     def accident(self, name, places):
         """Inside, it happens and is seen; afterwards all must be well again without help."""
         try:
-            eventually(lambda: all(p.settled() for p in places), "steady connections")
+            self.settle(places)
             began = time.monotonic()
             yield
-            eventually(lambda: all(p.settled() for p in places), "steady connections again", timeout=90)
+            self.settle(places)
             for p in places:
                 p.row(name, began)
         finally:
@@ -131,7 +137,7 @@ class Bench:
 
     def kill_haproxy(self):
         before = haproxy_workers(self.cluster)
-        with self.accident("HAProxy's worker killed", [Place("host, Ingress", INGRESS)]):
+        with self.accident("HAProxy killed", [Place("host, Ingress", INGRESS)]):
             for pid in before:
                 os.kill(int(pid), 9)
             eventually(lambda: haproxy_workers(self.cluster) and not set(before) & set(haproxy_workers(self.cluster)), "another one")
