@@ -30,7 +30,7 @@ struct cert_usage {
 };
 extern const struct cert_usage cert_usages[]; /* ends with a NULL name */
 
-/* A certificate for the request's key with its subject and names, for these usages (NULL-terminated), valid until
- * then. PEM, the caller frees; NULL when a usage is unknown. */
+/* A certificate for the request's key with its subject and names, for these usages (NULL-terminated), valid from
+ * a little before now to `until`. PEM, the caller frees; NULL when a usage is unknown. */
 char *cert_request_sign(const struct cert_request *r, const struct keypair *ca, const char *const *usages, time_t now,
                         time_t until);

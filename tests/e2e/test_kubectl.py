@@ -160,7 +160,7 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_told_and_changes_nothing(kubectl, namespace, case):
     text, words = BAD[case]
-    before = kubectl("get", "deploy,svc,cm", "-n", namespace, "-o", "name")
+    before = eventually(lambda: kubectl("get", "deploy,svc,cm", "-n", namespace, "-o", "name"), "kube-root-ca.crt is there")
     told = kubectl.fails("create", "-n", namespace, "-f", "-", input=text)
     assert re.search(words, told), told
     assert kubectl("get", "deploy,svc,cm", "-n", namespace, "-o", "name") == before
