@@ -14,13 +14,14 @@ struct sweep {
     size_t n;
 };
 
+/* What happened long ago may have been written just now. */
 static bool is_due(const struct object *o, int64_t now_usec)
 {
-    int64_t since;
+    int64_t happened = 0, created = 0;
     _cleanup_json_ json_t *doc = object_json(o);
-    const char *text = jstr(doc, o->kind->ttl_from);
-    return time_parse(text ? text : jstr_or(doc, "metadata.creationTimestamp", ""), &since) &&
-           now_usec - since > o->kind->ttl_seconds * INT64_C(1000000);
+    bool known = time_parse(jstr_or(doc, o->kind->ttl_from, ""), &happened);
+    known |= time_parse(jstr_or(doc, "metadata.creationTimestamp", ""), &created);
+    return known && now_usec - (happened > created ? happened : created) > o->kind->ttl_seconds * INT64_C(1000000);
 }
 
 static bool collect(void *arg, struct object *o)
