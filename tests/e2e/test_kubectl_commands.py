@@ -138,7 +138,10 @@ def test_what_kubectl_makes_and_changes(kubectl, namespace, files):
 
 def test_every_resource_can_be_described(kubectl):
     resources = kubectl("api-resources", "--verbs=list", "-o", "name").split()
-    assert "Name:" in kubectl("describe", ",".join(resources), "-A")
+    done = kubectl.run("describe", ",".join(resources), "-A", check=False)
+    assert "Name:" in done.stdout
+    for line in done.stderr.splitlines():  # namespaces of earlier tests go meanwhile
+        assert line.startswith("Warning: ") or "Error from server (NotFound)" in line, line
 
 
 def test_a_namespace_says_what_holds_it(kubectl, namespace):
