@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -106,10 +105,9 @@ char *command_complaint(const struct command *c, const char *program, int *ret_c
     return log ? exec_complaint(log, program, ret_code) : NULL;
 }
 
-bool command_is_failing(const struct command *c)
+bool command_has_started(const struct command *c)
 {
-    struct stat log;
-    return access(c->pidfile, F_OK) < 0 && stat(c->log, &log) == 0 && log.st_size > 0;
+    return access(c->pidfile, F_OK) == 0;
 }
 
 void command_kill(const struct command *c)

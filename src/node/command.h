@@ -19,9 +19,8 @@ void command_done(struct command *c);
 /* Why the runtime could not start `program`, in upstream's words and with a line end, and the exit code a shell gives
  * for that; NULL when it did start. The caller frees. */
 char *command_complaint(const struct command *c, const char *program, int *ret_code);
-/* The runtime has something to say and no program runs: what is on stderr is its own, and said again by the complaint.
- */
-bool command_is_failing(const struct command *c);
+/* Its program runs, or has. */
+bool command_has_started(const struct command *c);
 /* The same of what the runtime has logged. Pure. */
 char *exec_complaint(const char *log, const char *program, int *ret_code);
 /* Kills the command inside the container (ending the runtime's process alone would leave it there). */

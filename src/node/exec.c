@@ -25,6 +25,7 @@
 #define PENDING_MAX (1 << 20) /* bytes waiting for a slow side before the other is paused */
 #define READ_SIZE (32 << 10)
 #define DRAIN_MS 100     /* output of a process that has ended; children it left may keep the pipes open */
+#define WAIT_MS 10       /* between a program and its pid file lie microseconds */
 #define SESSIONS_MAX 256 /* each holds a few descriptors and a process */
 
 struct stream {
@@ -50,8 +51,11 @@ struct session {
     int columns, rows;
     uv_timer_t *drain;
     bool paused, read_since, input_ended;
-    bool started;  /* the program has said something, or the runtime has; see command_is_failing() */
-    int exit_code; /* < 0 while it runs */
+    bool started;      /* the program has said something */
+    bool complained;   /* it could not be started, and that has been told */
+    struct buf unsure; /* from stderr: the program's first words, or the runtime's own complaint */
+    uv_timer_t *wait;  /* for an answer to that */
+    int exit_code;     /* < 0 while it runs */
     char buffer[READ_SIZE];
 };
 
@@ -76,6 +80,7 @@ static void session_free(struct session *s)
     handle_free((uv_handle_t *)s->exit_poll);
     handle_free((uv_handle_t *)s->console_poll);
     handle_free((uv_handle_t *)s->drain);
+    handle_free((uv_handle_t *)s->wait);
     if (s->pidfd >= 0)
         close(s->pidfd);
     if (s->listen_fd >= 0)
@@ -83,6 +88,7 @@ static void session_free(struct session *s)
     if (s->socket_path)
         (void)unlink(s->socket_path);
     command_done(&s->command);
+    buf_done(&s->unsure);
     free(s->socket_path);
     json_decref(s->args);
     pod_unref(s->pod);
@@ -119,11 +125,44 @@ static void check_end(struct session *s)
         uv_timer_start(s->drain, on_drain, DRAIN_MS, 0);
 }
 
+/* The program runs, or has: what was held back is its own. */
+static void tell_unsure(struct session *s)
+{
+    s->started = true;
+    uv_timer_stop(s->wait);
+    if (s->unsure.len && s->remote)
+        remote_stderr(s->remote, s->unsure.data, s->unsure.len);
+    buf_done(&s->unsure);
+}
+
+static void on_wait(uv_timer_t *t)
+{
+    struct session *s = t->data;
+    if (command_has_started(&s->command))
+        tell_unsure(s);
+    else
+        uv_timer_start(t, on_wait, WAIT_MS, 0);
+}
+
+/* A runtime that cannot start the program says so on its stderr, which is the program's too; we say it as upstream's
+ * runtimes do. */
+static bool hold_back(struct session *s, const char *bytes, size_t len)
+{
+    if (s->started || command_has_started(&s->command) || s->unsure.len + len > READ_SIZE)
+        return false;
+    buf_add(&s->unsure, bytes, len);
+    uv_timer_start(s->wait, on_wait, WAIT_MS, 0);
+    return true;
+}
+
 /* The runtime's own words belong to the output, as with upstream's runtimes. */
 static void tell_complaint(struct session *s)
 {
     const char *program = str_or(json_string_value(json_array_get(s->args, 0)), "");
     _cleanup_free_ char *text = s->exit_code ? command_complaint(&s->command, program, &s->exit_code) : NULL;
+    s->complained = text && !s->started;
+    if (!s->complained)
+        tell_unsure(s);
     if (!text || !s->remote)
         return;
     if (s->options.want_stderr && !s->options.tty)
@@ -181,9 +220,9 @@ static void on_output(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
         return;
     }
     s->read_since = true;
-    if (n == 0 || !s->remote || (st->is_stderr && !s->started && command_is_failing(&s->command)))
+    if (n == 0 || !s->remote || (st->is_stderr && (s->complained || hold_back(s, buf->base, (size_t)n))))
         return;
-    s->started = true;
+    tell_unsure(s);
     if (st->is_stderr)
         remote_stderr(s->remote, buf->base, (size_t)n);
     else
@@ -453,6 +492,7 @@ void exec_serve(struct agent *a, struct http_exchange *x, struct pod *p, const c
                           .options = remote_options_of(http_query(x))};
     memcpy(s->cid, c->f.cid, sizeof(s->cid));
     s->drain = timer_make(a->loop, s);
+    s->wait = timer_make(a->loop, s);
     sessions++;
     s->remote = remote_accept(x, &s->options, &handler, s);
     if (!s->remote)
