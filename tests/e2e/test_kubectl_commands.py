@@ -33,6 +33,7 @@ resources: [map.yaml]
 }
 
 NEW = "new"
+SETTLED = "settled"  # for rows that want one of the pods that stay
 CREATE = [  # what `kubectl create` and its relatives make, and a line of `kubectl get` about it
     ("create deployment web --image=nginx --replicas=2", "deployment.apps/web created"),
     ("create job once --image=busybox -- true", "job.batch/once created"),
@@ -89,7 +90,7 @@ CHANGE = [
     ("wait --for=condition=Available deployment/web --timeout=60s", "condition met"),
     ("label deployment web extra=x", "labeled"),
     ("annotate deployment web extra=x", "annotated"),
-    ("exec deploy/web -- echo hello", "hello"),
+    ("exec deploy/web -- echo hello", "hello", SETTLED),
     ("apply -f {dir}/maps.yaml", "configmap/bb created"),
     ("apply -f {dir}/maps.yaml", "configmap/bb unchanged"),
     ("apply -f {dir}/map.yaml --prune -l group=maps", "configmap/bb pruned"),
@@ -117,6 +118,9 @@ CHANGE = [
 
 def perform(kubectl, rows, namespace, tmp_path):
     for typed, read, *only in rows:
+        if only == [SETTLED]:
+            eventually(lambda: not any("deletionTimestamp" in p["metadata"] for p in kubectl.json("-n", namespace, "get", "pods")["items"]),
+                       "pods that were replaced are gone")
         if only == [NEW] and "kubectl-old" in kubectl.binary:
             continue
         args = [a.replace("_", " ") if "{{" in a or "schedule" in a else a.replace("{dir}", str(tmp_path)) for a in typed.split()]
