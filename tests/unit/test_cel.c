@@ -323,8 +323,8 @@ TEST(nothing_costs_more_than_the_budget)
         TEN ".all(a, " TEN ".all(b, " TEN ".all(c, " TEN ".all(z, 'a'.matches('" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
             TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "') == false && " TEN
             ".all(d, true)))))",
-        "authorizer.path('/').check('get').allowed() || authorizer.path('/').check('get').allowed() || "
-        "authorizer.path('/').check('get').allowed()",
+        ("authorizer.path('/').check('get').allowed() || authorizer.path('/').check('get').allowed() || "
+         "authorizer.path('/').check('get').allowed()"),
     };
     for (size_t i = 0; i < ARRAY_LEN(dear); i++) {
         int64_t cost;

@@ -199,8 +199,8 @@ TEST(claims_that_do_not_hold)
             T_FAIL("%s: %s", cases[i].path, err.msg);
     }
     static const char *const about[] = {"{}", "[]", "{\"namespace\":\"ns\",\"serviceaccount\":{\"name\":\"sa\"}}",
-                                        "{\"namespace\":\"ns\",\"serviceaccount\":{\"name\":\"sa\",\"uid\":\"u\"},"
-                                        "\"pod\":{\"name\":\"p\"}}"};
+                                        ("{\"namespace\":\"ns\",\"serviceaccount\":{\"name\":\"sa\",\"uid\":\"u\"},"
+                                         "\"pod\":{\"name\":\"p\"}}")};
     for (size_t i = 0; i < ARRAY_LEN(about); i++) {
         struct account_token t;
         struct err err = {0};
