@@ -158,6 +158,8 @@ void container_stop(struct container *c, const json_t *doc, int64_t grace_ms, co
 int64_t container_stop_step(struct container *c);
 /* Takes the exit in, with what conmon's file says of it (no file: unknown, 137). */
 void container_exited(struct container *c);
+/* From here on its facts are of this attempt; how the one before ended becomes its last state. */
+void container_attempt(struct container *c, const struct record *r);
 /* The attempt is over before its program ran. */
 void container_not_started(struct container *c, const struct record *r, const char *message);
 /* The same if there is such a file. */

@@ -74,15 +74,7 @@ static void begin_anew(struct pod *p, const json_t *doc)
 static void recall_record(struct container *c, const struct record *r)
 {
     bool alive = r->pid > 0 && r->pid_start && process_start_time(r->pid) == r->pid_start;
-    if (c->f.state == CONTAINER_EXITED) { /* an attempt before this one */
-        termination_done(&c->f.last);
-        c->f.last = c->f.now;
-        c->f.now = (struct termination){0};
-    }
-    memcpy(c->f.cid, r->cid, sizeof(c->f.cid));
-    replace_str(&c->f.image, r->image);
-    replace_str(&c->f.image_id, r->image_id);
-    c->f.restart_count = r->attempt;
+    container_attempt(c, r);
     c->f.started_usec = r->started_usec;
     c->stop_signal = r->stop_signal;
     if (r->pid == 0) { /* it never ran: another attempt under the same number */

@@ -214,10 +214,8 @@ static void start_work(void *arg)
     launch_run(&j->launch);
 }
 
-static void has_started(struct start_job *j)
+void container_attempt(struct container *c, const struct record *r)
 {
-    struct container *c = j->container;
-    struct record *r = &j->launch.record;
     if (c->f.now.set) {
         termination_done(&c->f.last);
         c->f.last = c->f.now;
@@ -226,9 +224,16 @@ static void has_started(struct start_job *j)
     memcpy(c->f.cid, r->cid, sizeof(c->f.cid));
     replace_str(&c->f.image, r->image);
     replace_str(&c->f.image_id, r->image_id);
+    c->f.restart_count = r->attempt;
+}
+
+static void has_started(struct start_job *j)
+{
+    struct container *c = j->container;
+    struct record *r = &j->launch.record;
+    container_attempt(c, r);
     replace_str(&c->f.waiting_reason, NULL);
     replace_str(&c->f.waiting_message, NULL);
-    c->f.restart_count = r->attempt;
     c->f.started_usec = r->started_usec;
     c->f.state = CONTAINER_RUNNING;
     c->f.backing_off = false;

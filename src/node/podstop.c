@@ -238,14 +238,7 @@ void container_not_started(struct container *c, const struct record *r, const ch
     struct container_facts *f = &c->f;
     int64_t now = clock_wall_usec();
     _cleanup_json_ json_t *doc = pod_json(c->pod);
-    if (f->now.set) {
-        termination_done(&f->last);
-        f->last = f->now;
-    }
-    memcpy(f->cid, r->cid, sizeof(f->cid));
-    replace_str(&f->image, r->image);
-    replace_str(&f->image_id, r->image_id);
-    f->restart_count = r->attempt;
+    container_attempt(c, r);
     f->state = CONTAINER_EXITED;
     f->backing_off = false;
     f->now = (struct termination){.set = true,
