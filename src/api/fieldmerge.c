@@ -164,13 +164,6 @@ static void complain(struct check *c, const char *fmt, const char *what)
     buf_addf(&c->text, fmt, what);
 }
 
-static void leave(struct check *c, size_t len)
-{
-    c->path.len = len;
-    if (c->path.data)
-        c->path.data[len] = '\0';
-}
-
 static void check_members(struct check *c, const struct field *f, const json_t *map)
 {
     size_t len = c->path.len;
@@ -182,7 +175,7 @@ static void check_members(struct check *c, const struct field *f, const json_t *
             complain(c, "field not declared in schema%s", "");
         else
             check(c, shape_member(f, name), value);
-        leave(c, len);
+        buf_cut(&c->path, len);
     }
 }
 
@@ -232,7 +225,7 @@ static void check_items(struct check *c, const struct field *list, const json_t 
         json_object_set_new(seen, step, json_true());
         fieldset_print_step(step, &c->path);
         check(c, list->sub, item);
-        leave(c, len);
+        buf_cut(&c->path, len);
     }
 }
 
@@ -250,7 +243,7 @@ static void check_leaf(struct check *c, const struct field *f, const json_t *val
     json_array_foreach((json_t *)value, i, item) {
         buf_addf(&c->path, "[%zu]", i);
         check(c, f->sub, item);
-        leave(c, len);
+        buf_cut(&c->path, len);
     }
 }
 
@@ -280,7 +273,7 @@ char *fields_check(const struct kind *k, const json_t *doc)
             check(&c, f, value);
         else if (!streq(name, "apiVersion") && !streq(name, "kind"))
             complain(&c, "field not declared in schema%s", "");
-        leave(&c, 0);
+        buf_cut(&c.path, 0);
     }
     buf_done(&c.path);
     _cleanup_free_ char *all = c.n ? buf_take(&c.text) : NULL;

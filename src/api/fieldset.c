@@ -188,8 +188,7 @@ static void each_below(const json_t *node, struct buf *path, void (*visit)(void 
                 visit(arg, buf_str(path));
             else if (pass == 1)
                 each_below(below, path, visit, arg);
-            path->len = len;
-            path->data[len] = '\0';
+            buf_cut(path, len);
         }
     free(steps);
 }

@@ -48,6 +48,12 @@ void buf_grown(struct buf *b, size_t len)
     b->data[b->len] = '\0';
 }
 
+void buf_cut(struct buf *b, size_t len)
+{
+    if (b->len > len)
+        b->data[b->len = len] = '\0';
+}
+
 void buf_add(struct buf *b, const void *data, size_t len)
 {
     char *to = buf_reserve(b, len);

@@ -31,6 +31,7 @@ void buf_addv(struct buf *b, const char *fmt, va_list ap);
 char *buf_reserve(struct buf *b, size_t len);
 void buf_grown(struct buf *b, size_t len);
 void buf_drop_front(struct buf *b, size_t len);
+void buf_cut(struct buf *b, size_t len); /* to its first len bytes; nothing if it has no more */
 const char *buf_str(const struct buf *b);
 /* Hands the bytes (NUL-terminated) to the caller, who frees them; the buffer is empty afterwards. */
 char *buf_take(struct buf *b);

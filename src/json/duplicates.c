@@ -51,12 +51,6 @@ static void tell(struct scan *s)
     json_array_append_new(s->found, json_string(place));
 }
 
-static void cut_path(struct scan *s, size_t len)
-{
-    if (s->path.len > len)
-        s->path.data[s->path.len = len] = '\0';
-}
-
 static void scan_value(struct scan *s);
 
 static void scan_object(struct scan *s)
@@ -73,7 +67,7 @@ static void scan_object(struct scan *s)
         skip_blanks(s);
         s->at++; /* ':' */
         scan_value(s);
-        cut_path(s, len);
+        buf_cut(&s->path, len);
     }
     s->at++;
     map_done(&seen);
@@ -86,7 +80,7 @@ static void scan_array(struct scan *s)
         s->at += *s->at == ',';
         buf_addf(&s->path, "[%zu]", i++);
         scan_value(s);
-        cut_path(s, len);
+        buf_cut(&s->path, len);
     }
     s->at++;
 }

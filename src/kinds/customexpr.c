@@ -42,9 +42,7 @@ static void complain(struct checking *c, const struct custom_place *p, enum caus
     buf_adds(&c->path, len || !*sub_path ? sub_path : sub_path + (*sub_path == '.'));
     causes_add(c->causes, type, c->path.len ? buf_str(&c->path) : "<nil>",
                type == CAUSE_FORBIDDEN || type == CAUSE_REQUIRED ? NULL : value, "%s", why);
-    c->path.len = len;
-    if (c->path.data)
-        c->path.data[len] = '\0';
+    buf_cut(&c->path, len);
 }
 
 /* What a messageExpression says; NULL: nothing that can be used. */
@@ -144,13 +142,6 @@ static size_t step(struct checking *c, const char *fmt, const char *name)
     return len;
 }
 
-static void step_back(struct checking *c, size_t len)
-{
-    c->path.len = len;
-    if (c->path.data)
-        c->path.data[len] = '\0';
-}
-
 static void check_members(struct checking *c, const struct custom_place *p, const json_t *v, const json_t *old)
 {
     const json_t *properties = json_object_get(p->schema, "properties");
@@ -160,7 +151,7 @@ static void check_members(struct checking *c, const struct custom_place *p, cons
     for (size_t i = 0; i < p->n_members; i++) {
         size_t len = step(c, c->path.len ? ".%s" : "%s", p->names[i]);
         check(c, p->members[i], json_object_get(v, p->names[i]), atomic ? NULL : json_object_get(old, p->names[i]));
-        step_back(c, len);
+        buf_cut(&c->path, len);
     }
     if (!p->others)
         return;
@@ -169,7 +160,7 @@ static void check_members(struct checking *c, const struct custom_place *p, cons
             continue;
         size_t len = step(c, "[%s]", name);
         check(c, p->others, member, atomic ? NULL : json_object_get(old, name));
-        step_back(c, len);
+        buf_cut(&c->path, len);
     }
 }
 
@@ -203,7 +194,7 @@ static void check_items(struct checking *c, const struct custom_place *p, const 
     json_array_foreach((json_t *)v, i, item) {
         buf_addf(&c->path, "[%zu]", i);
         check(c, p->items, item, counterpart(p, item, old));
-        step_back(c, len);
+        buf_cut(&c->path, len);
     }
 }
 

@@ -29,18 +29,11 @@ static size_t step(struct compiler *c, const char *fmt, ...)
     return len;
 }
 
-static void step_back(struct compiler *c, size_t len)
-{
-    c->path.len = len;
-    if (c->path.data)
-        c->path.data[len] = '\0';
-}
-
 static void complain(struct compiler *c, enum cause_type type, const char *member, const json_t *value, const char *why)
 {
     size_t len = step(c, ".%s", member);
     causes_add(c->causes, type, buf_str(&c->path), value, "%s", why);
-    step_back(c, len);
+    buf_cut(&c->path, len);
 }
 
 static void complain_value(struct compiler *c, const json_t *rule, const char *member, const char *why)
@@ -187,7 +180,7 @@ static void compile_rules(struct compiler *c, struct custom_place *p, bool is_re
         size_t len = step(c, ".x-kubernetes-validations[%zu]", i);
         p->rules[p->n_rules].json = rule;
         compile_rule(c, p, &p->rules[p->n_rules++]);
-        step_back(c, len);
+        buf_cut(&c->path, len);
     }
 }
 
@@ -204,7 +197,7 @@ static void compile_members(struct compiler *c, struct custom_place *p)
             p->names[p->n_members] = name;
             p->members[p->n_members++] = member;
         }
-        step_back(c, len);
+        buf_cut(&c->path, len);
     }
 }
 
@@ -221,7 +214,7 @@ static struct custom_place *compile_inside(struct compiler *c, const json_t *sch
         c->uncorrelated = cel_alloc_text(&c->x->arena, buf_str(&c->path), c->path.len);
     struct custom_place *p = place_of(c, inside, jbool(inside, "x-kubernetes-embedded-resource", false));
     c->uncorrelated = outer;
-    step_back(c, len);
+    buf_cut(&c->path, len);
     return p;
 }
 

@@ -34,17 +34,11 @@ static size_t step(struct walk *w, const char *fmt, ...)
     return len;
 }
 
-static void step_back(struct walk *w, size_t len)
-{
-    w->path.len = len;
-    w->path.data[len] = '\0';
-}
-
 static void broken(struct walk *w, enum cause_type type, const char *member, const json_t *value, const char *why)
 {
     size_t len = step(w, "%s%s", *member ? "." : "", member);
     causes_add(w->causes, type, buf_str(&w->path), value, "%s", why);
-    step_back(w, len);
+    buf_cut(&w->path, len);
 }
 
 static bool flag(const json_t *schema, const char *name)
@@ -185,7 +179,7 @@ static void check_nested(struct walk *w, const json_t *schema, const json_t *out
             broken(w, CAUSE_REQUIRED, "", NULL,
                    "because it is defined in a nested context, it must be defined outside too");
         check_nested(w, member, there ? there : others, false);
-        step_back(w, len);
+        buf_cut(&w->path, len);
     }
     if (items) {
         size_t len = step(w, ".items");
@@ -194,7 +188,7 @@ static void check_nested(struct walk *w, const json_t *schema, const json_t *out
             broken(w, CAUSE_REQUIRED, "", NULL,
                    "because it is defined in a nested context, it must be defined outside too");
         check_nested(w, items, there, false);
-        step_back(w, len);
+        buf_cut(&w->path, len);
     }
     check_pattern(w, schema);
     check_unsupported(w, schema);
@@ -216,13 +210,13 @@ static void check_junctions(struct walk *w, const json_t *schema, const json_t *
         json_array_foreach((json_t *)list, i, one) {
             size_t len = step(w, ".%s[%zu]", names[n], i);
             check_nested(w, one, outside, n == 1 && i == 0 && may_be_int_or_string);
-            step_back(w, len);
+            buf_cut(&w->path, len);
         }
     }
     if (not ) {
         size_t len = step(w, ".not");
         check_nested(w, not, outside, false);
-        step_back(w, len);
+        buf_cut(&w->path, len);
     }
 }
 
@@ -278,7 +272,7 @@ static void check_default(struct walk *w, const json_t *schema)
     custom_prune(schema, pruned, unknown);
     if (json_is_object(pruned) && json_array_size(unknown))
         broken(w, CAUSE_INVALID, "", otherwise, "must not have unknown fields");
-    step_back(w, len);
+    buf_cut(&w->path, len);
 }
 
 /* The root's metadata is that of all objects; only its names may be restricted further. */
@@ -324,17 +318,17 @@ static void check(struct walk *w, const json_t *schema, enum level level)
         }
         size_t len = step(w, ".properties[%s]", name);
         check(w, member, LEVEL_FIELD);
-        step_back(w, len);
+        buf_cut(&w->path, len);
     }
     if (json_is_object(items)) {
         size_t len = step(w, ".items");
         check(w, items, LEVEL_ITEM);
-        step_back(w, len);
+        buf_cut(&w->path, len);
     }
     if (json_is_object(others)) {
         size_t len = step(w, ".additionalProperties");
         check(w, others, LEVEL_FIELD);
-        step_back(w, len);
+        buf_cut(&w->path, len);
     }
 }
 

@@ -30,14 +30,6 @@ static void note_unknown(struct pruning *p)
         json_array_append_new(p->unknown, json_sprintf("unknown field \"%s\"", buf_str(&p->path)));
 }
 
-/* Cuts the path back to where it was. */
-static void step_back(struct buf *path, size_t len)
-{
-    path->len = len;
-    if (path->data)
-        path->data[len] = '\0';
-}
-
 static void prune_members(struct pruning *p, const json_t *schema, json_t *o, bool is_resource)
 {
     const json_t *properties = json_object_get(schema, "properties");
@@ -59,7 +51,7 @@ static void prune_members(struct pruning *p, const json_t *schema, json_t *o, bo
             note_unknown(p);
             json_object_del(o, name);
         }
-        step_back(&p->path, len);
+        buf_cut(&p->path, len);
     }
 }
 
@@ -77,7 +69,7 @@ static void prune(struct pruning *p, const json_t *schema, json_t *v, bool is_re
     json_array_foreach(v, i, item) {
         buf_addf(&p->path, "[%zu]", i);
         prune(p, items, item, false);
-        step_back(&p->path, len);
+        buf_cut(&p->path, len);
     }
 }
 

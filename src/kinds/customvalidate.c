@@ -48,13 +48,6 @@ complain_in_body(struct check *c, const json_t *v, const char *fmt, ...)
     buf_done(&text);
 }
 
-static void step_back(struct check *c, size_t len)
-{
-    c->path.len = len;
-    if (c->path.data)
-        c->path.data[len] = '\0';
-}
-
 /* --- types --- */
 
 static bool is_whole(const json_t *v)
@@ -206,7 +199,7 @@ static void check_differ(struct check *c, const json_t *schema, const json_t *v)
             json_object_set(shown, json_string_value(key), json_object_get(item, json_string_value(key)));
         buf_addf(&c->path, "[%zu]", i);
         complain(c, CAUSE_DUPLICATE, shown, "%s", "");
-        step_back(c, len);
+        buf_cut(&c->path, len);
     }
     map_done(&seen);
 }
@@ -226,7 +219,7 @@ static void check_list(struct check *c, const json_t *schema, const json_t *v)
     json_array_foreach((json_t *)v, i, item) {
         buf_addf(&c->path, "[%zu]", i);
         check(c, items, item);
-        step_back(c, len);
+        buf_cut(&c->path, len);
     }
 }
 
@@ -240,7 +233,7 @@ static void check_required(struct check *c, const json_t *required, const json_t
             continue;
         buf_addf(&c->path, "%s%s", len ? "." : "", text);
         complain(c, CAUSE_REQUIRED, NULL, "%s", "");
-        step_back(c, len);
+        buf_cut(&c->path, len);
     }
 }
 
@@ -255,7 +248,7 @@ static void check_embedded(struct check *c, const json_t *schema, const json_t *
             continue;
         buf_addf(&c->path, "%s%s", len ? "." : "", names[i]);
         complain(c, CAUSE_REQUIRED, NULL, "must not be empty");
-        step_back(c, len);
+        buf_cut(&c->path, len);
     }
 }
 
@@ -278,7 +271,7 @@ static void check_members(struct check *c, const json_t *schema, const json_t *v
         const json_t *of = json_object_get(properties, name);
         buf_addf(&c->path, "%s%s", len ? "." : "", name);
         check(c, of ? of : others, member);
-        step_back(c, len);
+        buf_cut(&c->path, len);
     }
 }
 
