@@ -40,7 +40,7 @@ static void add(struct addresses *a, const struct family *f)
 {
     if (!a->n_families) {
         snprintf(a->api, sizeof(a->api), "%s", f->api);
-        snprintf(a->dns, sizeof(a->dns), "%s", f->dns);
+        snprintf(a->primary_dns, sizeof(a->primary_dns), "%s", f->dns);
     }
     a->families[a->n_families++] = f->family;
     append(a->network, f->network);
@@ -48,6 +48,7 @@ static void add(struct addresses *a, const struct family *f)
     append(a->pods, f->pods);
     append(a->services, f->services);
     append(a->lb_pool, f->lb_pool);
+    append(a->dns, f->dns);
 }
 
 bool addresses_init(struct addresses *a, const char *names)

@@ -8,8 +8,8 @@
 #define ADDRESSES_TEXT_SIZE 128
 struct addresses { /* texts; with a comma between the families, the primary family first */
     char network[ADDRESSES_TEXT_SIZE], host[ADDRESSES_TEXT_SIZE], pods[ADDRESSES_TEXT_SIZE],
-        services[ADDRESSES_TEXT_SIZE], lb_pool[ADDRESSES_TEXT_SIZE];
-    char api[IP_TEXT_SIZE], dns[IP_TEXT_SIZE]; /* ClusterIPs, of the primary family */
+        services[ADDRESSES_TEXT_SIZE], lb_pool[ADDRESSES_TEXT_SIZE], dns[ADDRESSES_TEXT_SIZE];
+    char api[IP_TEXT_SIZE], primary_dns[IP_TEXT_SIZE]; /* ClusterIPs of the primary family */
     int families[FAMILIES_MAX], n_families;
 };
 

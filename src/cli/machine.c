@@ -118,7 +118,7 @@ static void start_ingress(struct machine *m)
 {
     struct ingress_node here = {.netns_fd = -1};
     ips_first(m->place->ip, here.ip);
-    const struct ingress_config config = {-1, &here, 1, m->place->addresses.dns, RUN_DIR};
+    const struct ingress_config config = {-1, &here, 1, m->place->addresses.primary_dns, RUN_DIR};
     m->ingress = ingress_new(m->node.loop, m->ingress_client, m->model, &config);
 }
 

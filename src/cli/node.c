@@ -25,7 +25,7 @@ static int start_agent(struct node *n, const struct node_config *config, struct 
         .pod_mtu = tunnel_pod_mtu(n->netns_fd, n->ifname, config->policy->pod_network, n->addresses->families[0]),
         .data_dir = config->data_dir,
         .run_dir = RUN_DIR,
-        .cluster_dns = n->addresses->dns,
+        .cluster_dns = n->addresses->primary_dns,
         .cluster_domain = DOMAIN,
         .api_host = n->addresses->api,
         .api_port = 443,
@@ -37,7 +37,7 @@ static int start_agent(struct node *n, const struct node_config *config, struct 
         .policy = config->policy->agent,
     };
     const struct dns_config dns = {.netns_fd = n->netns_fd,
-                                   .ip = n->addresses->dns,
+                                   .ips = n->addresses->dns,
                                    .domain = DOMAIN,
                                    .partial = true,
                                    .upstream_netns_fd = -1,
@@ -80,17 +80,18 @@ static void start_proxies(struct node *n)
 {
     const struct addresses *a = n->addresses;
     struct cidrs pods, services;
-    struct ips ips;
+    struct ips ips, dns;
     cidrs_parse(a->pods, &pods);
     cidrs_parse(a->services, &services);
     ips_parse(n->ips, &ips);
+    ips_parse(a->dns, &dns);
     n->n_tables = a->n_families;
     for (int i = 0; i < a->n_families; i++) {
         struct table *t = &n->tables[i];
         const struct nodeport_site site = {n->netns_fd, ips.ip[i], a, n->lb_pool};
         size_t n_port_ips;
         _cleanup_free_ struct ip *port_ips = nodeport_addresses_find(&n->policy->nodeports, &site, &n_port_ips);
-        char ip[IP_TEXT_SIZE], pod_range[CIDR_TEXT_SIZE], service_range[CIDR_TEXT_SIZE];
+        char ip[IP_TEXT_SIZE], pod_range[CIDR_TEXT_SIZE], service_range[CIDR_TEXT_SIZE], dns_ip[IP_TEXT_SIZE];
         const struct proxy_config proxy = {.netns_fd = n->netns_fd,
                                            .node_name = n->name,
                                            .node_ip = ip_format(&ips.ip[i], ip),
@@ -98,7 +99,7 @@ static void start_proxies(struct node *n)
                                            .n_port_ips = n_port_ips,
                                            .cluster_cidr = cidr_format(&pods.cidr[i], pod_range),
                                            .service_cidr = cidr_format(&services.cidr[i], service_range),
-                                           .dns_ip = i == 0 ? a->dns : "",
+                                           .dns_ip = ip_format(&dns.ip[i], dns_ip),
                                            .applied = on_rules_applied,
                                            .applied_arg = t};
         struct err err;

@@ -18,12 +18,14 @@
 #define RESOLV_CONF "/etc/resolv.conf"
 
 struct dns {
-    struct ip ip;
-    int netns_fd; /* ours, to take the address away again */
-    bool has_address;
+    struct ips ips;
+    int netns_fd; /* ours, to take the addresses away again */
     struct resolver *resolver;
-    struct udp_server *udp;
-    struct tcp_server *tcp;
+    struct site { /* one of the addresses */
+        bool is_ours;
+        struct udp_server *udp;
+        struct tcp_server *tcp;
+    } sites[FAMILIES_MAX];
     struct metrics_server *metrics; /* NULL: nobody wants them */
 };
 
@@ -52,42 +54,51 @@ static int bound_socket(int netns_fd, const struct ip *ip, int port, int type, s
     return TAKE_FD(fd);
 }
 
+static int start_site(struct dns *d, uv_loop_t *loop, int i, const struct dns_config *config, struct err *err)
+{
+    const struct ip *ip = &d->ips.ip[i];
+    struct site *s = &d->sites[i];
+    int port = config->port ? config->port : PORT;
+    if (!is_loopback(ip)) {
+        if (address_add(config->netns_fd, ip, err) < 0)
+            return -1;
+        s->is_ours = true;
+    }
+    int udp = bound_socket(config->netns_fd, ip, port, SOCK_DGRAM, err);
+    if (udp < 0)
+        return -1;
+    s->udp = udp_server_new(loop, udp, d->resolver);
+    int tcp = bound_socket(config->netns_fd, ip, port, SOCK_STREAM, err);
+    if (tcp < 0)
+        return -1;
+    s->tcp = tcp_server_new(loop, tcp, d->resolver, err);
+    return s->tcp ? 0 : -1;
+}
+
 static int start(struct dns *d, uv_loop_t *loop, struct model *m, const struct dns_config *config, struct err *err)
 {
     struct zone zone;
-    int port = config->port ? config->port : PORT;
-    if (!ip_parse(config->ip, &d->ip))
-        return err_set(err, 0, "\"%s\" is no address for DNS", config->ip);
-    if (!zone_init(&zone, config->domain, &d->ip))
+    char first[IP_TEXT_SIZE];
+    if (!ips_parse(config->ips, &d->ips))
+        return err_set(err, 0, "\"%s\" is no address for DNS", config->ips);
+    if (!zone_init(&zone, config->domain, &d->ips))
         return err_set(err, 0, "\"%s\" is no domain for DNS", config->domain);
-    if (!is_loopback(&d->ip)) {
-        if (address_add(config->netns_fd, &d->ip, err) < 0)
-            return -1;
-        d->has_address = true;
-        d->netns_fd = config->netns_fd < 0 ? -1 : dup(config->netns_fd);
-    }
     const struct forward_config forward = {
         .netns_fd = config->upstream_netns_fd,
         .upstreams = config->upstreams,
         .resolv_conf = RESOLV_CONF,
-        .own = d->ip,
+        .own = d->ips,
         .try_ms = TRY_MS,
     };
+    d->netns_fd = config->netns_fd < 0 ? -1 : dup(config->netns_fd);
     d->resolver = resolver_new(loop, &zone, m, &forward);
     resolver_set_partial(d->resolver, config->partial);
-    int udp = bound_socket(config->netns_fd, &d->ip, port, SOCK_DGRAM, err);
-    if (udp < 0)
-        return -1;
-    d->udp = udp_server_new(loop, udp, d->resolver);
-    int tcp = bound_socket(config->netns_fd, &d->ip, port, SOCK_STREAM, err);
-    if (tcp < 0)
-        return -1;
-    d->tcp = tcp_server_new(loop, tcp, d->resolver, err);
-    if (!d->tcp)
-        return -1;
+    for (int i = 0; i < d->ips.n; i++)
+        if (start_site(d, loop, i, config, err) < 0)
+            return -1;
     if (!config->metrics_port)
         return 0;
-    d->metrics = metrics_server_new(loop, config->netns_fd, config->ip, config->metrics_port,
+    d->metrics = metrics_server_new(loop, config->netns_fd, ips_first(config->ips, first), config->metrics_port,
                                     resolver_metrics(d->resolver), err);
     return d->metrics ? 0 : -1;
 }
@@ -117,11 +128,14 @@ void dns_free(struct dns *d)
     if (!d)
         return;
     metrics_server_free(d->metrics);
-    tcp_server_close(d->tcp);
-    udp_server_close(d->udp);
+    for (int i = 0; i < d->ips.n; i++) {
+        tcp_server_close(d->sites[i].tcp);
+        udp_server_close(d->sites[i].udp);
+    }
     resolver_free(d->resolver);
-    if (d->has_address)
-        address_del(d->netns_fd, &d->ip);
+    for (int i = 0; i < d->ips.n; i++)
+        if (d->sites[i].is_ours)
+            address_del(d->netns_fd, &d->ips.ip[i]);
     if (d->netns_fd >= 0)
         close(d->netns_fd);
     free(d);

@@ -62,7 +62,7 @@ struct question {
 struct forward {
     uv_loop_t *loop;
     int netns_fd;
-    struct ip own;
+    struct ips own;
     unsigned try_ms;
     struct server servers[UPSTREAMS_MAX];
     size_t n_servers;

@@ -14,7 +14,7 @@ struct forward_config {
     int netns_fd;                 /* where the servers are reached; -1: here; stays the caller's, and open */
     const char *const *upstreams; /* NULL: from resolv_conf, read again when it changes */
     const char *resolv_conf;
-    struct ip own;   /* our own address, no upstream */
+    struct ips own;  /* our own addresses, no upstreams */
     unsigned try_ms; /* how long one server may take */
     size_t open_max; /* questions at once: each holds a descriptor */
 };

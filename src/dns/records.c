@@ -346,7 +346,8 @@ static enum lookup_result lookup_zone(const struct lookup *l, char labels[][LABE
     if (streq(last, "dns") && n == 1)
         return LOOKUP_EXISTS;
     if (streq(last, "dns") && n == 2 && streq(labels[0], "ns")) {
-        emit_ip(l, KNOT_ANSWER, NULL, &l->zone->server, l->qtype);
+        for (int i = 0; i < l->zone->servers.n; i++)
+            emit_ip(l, KNOT_ANSWER, NULL, &l->zone->servers.ip[i], l->qtype);
         return LOOKUP_EXISTS;
     }
     return LOOKUP_NXDOMAIN;

@@ -67,20 +67,24 @@ bool upstream_parse(const char *text, struct upstream *ret)
     return true;
 }
 
-static bool is_own(const struct upstream *u, const struct ip *own)
+static bool is_own(const struct upstream *u, const struct ips *own)
 {
+    const struct ip *ip = ips_of(own, u->addr.ss_family);
     const struct sockaddr_in *sin = (const struct sockaddr_in *)&u->addr;
-    return u->addr.ss_family == AF_INET && own->family == AF_INET && sin->sin_addr.s_addr == own->v4.s_addr &&
-           ntohs(sin->sin_port) == DNS_PORT;
+    const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)&u->addr;
+    if (!ip || ntohs(sin->sin_port) != DNS_PORT) /* which lies at the same place in both */
+        return false;
+    return ip->family == AF_INET ? sin->sin_addr.s_addr == ip->v4.s_addr
+                                 : IN6_ARE_ADDR_EQUAL(&sin6->sin6_addr, &ip->v6);
 }
 
-static void add(const char *text, const struct ip *own, struct upstream *list, size_t *n)
+static void add(const char *text, const struct ips *own, struct upstream *list, size_t *n)
 {
     if (*n < UPSTREAMS_MAX && upstream_parse(text, &list[*n]) && !is_own(&list[*n], own))
         ++*n;
 }
 
-size_t upstreams_from_list(const char *const *list, const struct ip *own, struct upstream ret[UPSTREAMS_MAX])
+size_t upstreams_from_list(const char *const *list, const struct ips *own, struct upstream ret[UPSTREAMS_MAX])
 {
     size_t n = 0;
     for (; *list; list++)
@@ -88,7 +92,7 @@ size_t upstreams_from_list(const char *const *list, const struct ip *own, struct
     return n;
 }
 
-size_t upstreams_from_resolv_conf(const char *text, const struct ip *own, struct upstream ret[UPSTREAMS_MAX])
+size_t upstreams_from_resolv_conf(const char *text, const struct ips *own, struct upstream ret[UPSTREAMS_MAX])
 {
     size_t n = 0, n_lines;
     _cleanup_free_ char **lines = str_split(text, '\n', &n_lines);

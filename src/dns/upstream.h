@@ -17,6 +17,6 @@ struct upstream {
 /* "10.0.0.1", "fd00::1", or with a port "10.0.0.1#5353", "10.0.0.1:5353", "[fd00::1]:5353". */
 bool upstream_parse(const char *text, struct upstream *ret);
 /* From the text of a resolv.conf, leaving out `own` (we would ask ourselves). Returns how many. */
-size_t upstreams_from_resolv_conf(const char *text, const struct ip *own, struct upstream ret[UPSTREAMS_MAX]);
+size_t upstreams_from_resolv_conf(const char *text, const struct ips *own, struct upstream ret[UPSTREAMS_MAX]);
 /* From a NULL-terminated list, in the same way; what is no address is left out. */
-size_t upstreams_from_list(const char *const *list, const struct ip *own, struct upstream ret[UPSTREAMS_MAX]);
+size_t upstreams_from_list(const char *const *list, const struct ips *own, struct upstream ret[UPSTREAMS_MAX]);

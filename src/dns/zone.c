@@ -9,13 +9,13 @@
 /* A Service's SRV name has five labels of at most 63 bytes in front of the zone; shorter names leave room for this. */
 #define ORIGIN_MAX 128
 
-bool zone_init(struct zone *z, const char *domain, const struct ip *server)
+bool zone_init(struct zone *z, const char *domain, const struct ips *servers)
 {
     if (!knot_dname_from_str(z->origin, domain, ORIGIN_MAX) || z->origin[0] == 0)
         return false;
     knot_dname_to_lower(z->origin);
     z->origin_size = knot_dname_size(z->origin);
-    z->server = *server;
+    z->servers = *servers;
     return true;
 }
 

@@ -12,11 +12,11 @@
 struct zone {
     knot_dname_storage_t origin;
     size_t origin_size;
-    struct ip server; /* what ns.dns.ZONE resolves to: the address this DNS answers on */
+    struct ips servers; /* what ns.dns.ZONE resolves to: the addresses this DNS answers on */
 };
 
 /* false: not a domain name, or too long to hold Services. */
-bool zone_init(struct zone *z, const char *domain, const struct ip *server);
+bool zone_init(struct zone *z, const char *domain, const struct ips *servers);
 /* The name `labels[0].labels[1]…ZONE` into out; its size, or 0 when a label is empty or anything is too long. */
 size_t zone_name(const struct zone *z, const char *const *labels, size_t n, knot_dname_storage_t out);
 /* How many labels `name` has in front of the zone's; -1: it lies elsewhere. Written as texts, first label first, up to

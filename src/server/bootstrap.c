@@ -139,7 +139,9 @@ struct boot_port {
 };
 
 struct boot_service {
-    const char *ns, *name, *cluster_ip, *address;
+    const char *ns, *name;
+    const char *cluster_ips; /* with a comma between the families, as the next; the primary one first */
+    const char *addresses;
     json_t *labels; /* borrowed */
     const struct boot_port *ports;
     size_t n_ports;
@@ -164,25 +166,40 @@ static json_t *endpoint_ports(const struct boot_service *b)
     return ports;
 }
 
-static void ensure_service(struct server *s, const struct boot_service *b)
+/* Endpoints know one family; slices are of one each. Not mirrored: both are made by the same hand. */
+static void ensure_endpoints(struct server *s, const struct boot_service *b)
 {
-    ensure(s, &kind_service,
-           json_pack("{s:{s:s, s:s, s:O}, s:{s:s, s:s, s:o}}", "metadata", "name", b->name, "namespace", b->ns,
-                     "labels", b->labels, "spec", "type", "ClusterIP", "clusterIP", b->cluster_ip, "ports",
-                     service_ports(b)),
-           true);
-    /* Not mirrored: the slice below is made by the same hand. */
+    char ip[IP_TEXT_SIZE];
+    const char *rest = b->addresses;
     ensure(s, &kind_endpoints,
            json_pack("{s:{s:s, s:s, s:{s:s}}, s:[{s:[{s:s}], s:o}]}", "metadata", "name", b->name, "namespace", b->ns,
                      "labels", "endpointslice.kubernetes.io/skip-mirror", "true", "subsets", "addresses", "ip",
-                     b->address, "ports", endpoint_ports(b)),
+                     ips_first(rest, ip), "ports", endpoint_ports(b)),
            true);
-    ensure(s, &kind_endpointslice,
-           json_pack("{s:{s:s, s:s, s:{s:s}}, s:s, s:[{s:[s], s:{s:b}}], s:o}", "metadata", "name", b->name,
-                     "namespace", b->ns, "labels", "kubernetes.io/service-name", b->name, "addressType",
-                     strchr(b->address, ':') ? "IPv6" : "IPv4", "endpoints", "addresses", b->address, "conditions",
-                     "ready", 1, "ports", endpoint_ports(b)),
+    for (bool is_first = true; ips_next(&rest, ip); is_first = false) {
+        const char *family = strchr(ip, ':') ? "IPv6" : "IPv4";
+        _cleanup_free_ char *name = is_first ? xstrdup(b->name) : xasprintf("%s-ipv%c", b->name, family[3]);
+        ensure(s, &kind_endpointslice,
+               json_pack("{s:{s:s, s:s, s:{s:s}}, s:s, s:[{s:[s], s:{s:b}}], s:o}", "metadata", "name", name,
+                         "namespace", b->ns, "labels", "kubernetes.io/service-name", b->name, "addressType", family,
+                         "endpoints", "addresses", ip, "conditions", "ready", 1, "ports", endpoint_ports(b)),
+               true);
+    }
+}
+
+static void ensure_service(struct server *s, const struct boot_service *b)
+{
+    char ip[IP_TEXT_SIZE];
+    json_t *ips = json_array();
+    for (const char *rest = b->cluster_ips; ips_next(&rest, ip);)
+        json_array_append_new(ips, json_string(ip));
+    const char *policy = json_array_size(ips) > 1 ? "PreferDualStack" : "SingleStack";
+    ensure(s, &kind_service,
+           json_pack("{s:{s:s, s:s, s:O}, s:{s:s, s:s, s:s, s:o, s:o}}", "metadata", "name", b->name, "namespace",
+                     b->ns, "labels", b->labels, "spec", "type", "ClusterIP", "ipFamilyPolicy", policy, "clusterIP",
+                     ips_first(b->cluster_ips, ip), "clusterIPs", ips, "ports", service_ports(b)),
            true);
+    ensure_endpoints(s, b);
 }
 
 /* The first address of the primary Service range: where pods find the API. */
@@ -205,15 +222,15 @@ static void ensure_api_service(struct server *s)
     ensure_service(s, &service);
 }
 
-/* Every node answers this address itself, so it is its own endpoint. */
+/* Every node answers these addresses itself, so they are their own endpoints. */
 static void ensure_dns_service(struct server *s)
 {
     static const struct boot_port ports[] = {{"dns", "UDP", DNS_PORT, DNS_PORT},
                                              {"dns-tcp", "TCP", DNS_PORT, DNS_PORT}};
-    const char *ip = s->config.cluster_dns;
+    const char *ips = s->config.cluster_dns;
     _cleanup_json_ json_t *labels = json_pack("{s:s, s:s, s:s}", "k8s-app", "kube-dns", "kubernetes.io/cluster-service",
                                               "true", "kubernetes.io/name", "CoreDNS");
-    const struct boot_service service = {"kube-system", "kube-dns", ip, ip, labels, ports, ARRAY_LEN(ports)};
+    const struct boot_service service = {"kube-system", "kube-dns", ips, ips, labels, ports, ARRAY_LEN(ports)};
     ensure_service(s, &service);
 }
 

@@ -13,7 +13,7 @@ struct server;
 struct server_config {
     const char *cluster_cidrs;        /* "10.244.0.0/16,fd00:10:244::/56": a /24, and a /64, of it per node */
     const char *service_cidrs;        /* "10.96.0.0/12,fd00:10:96::/112"; the first family is the primary one */
-    const char *cluster_dns;          /* "10.96.0.10" */
+    const char *cluster_dns;          /* "10.96.0.10", one a family as of the ranges */
     const char *cluster_domain;       /* "cluster.local" */
     const char *advertise_ip;         /* what the endpoints of default/kubernetes carry */
     int port;                         /* 6443 */

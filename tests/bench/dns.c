@@ -40,7 +40,7 @@ static int serve(const char *ip, int port, int n)
     struct model *m = model_new();
     static const char *const nobody[] = {"127.0.0.0", NULL};
     const struct dns_config config = {.netns_fd = -1,
-                                      .ip = ip,
+                                      .ips = ip,
                                       .domain = "cluster.local",
                                       .port = port,
                                       .upstream_netns_fd = -1,

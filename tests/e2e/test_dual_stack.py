@@ -1,6 +1,8 @@
 """Both address families: nodes, pods and Services of `c8s up --ip-families IPv4,IPv6`, as the tutorials on dual stack walk
 through them, and clusters of IPv6 alone or first."""
 import json
+import socket
+import struct
 
 import pytest
 
@@ -17,6 +19,14 @@ while True:
         connection.recv(4096)
         who = f"{socket.gethostname()} {client[0].removeprefix('::ffff:')}\\n"
         connection.sendall(f"HTTP/1.0 200 OK\\r\\nContent-Length: {len(who)}\\r\\n\\r\\n{who}".encode())
+"""
+ASK_DNS = """
+import socket, sys
+with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.settimeout(5)
+    s.connect((sys.argv[1], 53))
+    s.send(bytes.fromhex(sys.argv[2]))
+    print(s.recv(512).hex())
 """
 TOLERATIONS = [{"operator": "Exists"}]
 
@@ -210,9 +220,9 @@ def test_names(dual):
         service("named-headless", ipFamilyPolicy="PreferDualStack", clusterIP="None"))
     v4, v6 = dual.json("get", "service", "named")["spec"]["clusterIPs"]
 
-    def dig(name, kind):
-        out = on_node("k8s-node1", "dig", "+short", "+time=2", "@10.96.0.10", *(["-x", name] if kind == "PTR" else
-                                                                           [name, kind])).stdout
+    def dig(name, kind, server="10.96.0.10"):
+        out = on_node("k8s-node1", "dig", "+short", "+time=2", f"@{server}", *(["-x", name] if kind == "PTR" else
+                                                                          [name, kind])).stdout
         return sorted(out.split())
     eventually(lambda: dig("named.default.svc.cluster.local", "AAAA") == [v6], "AAAA")
     assert dig("named.default.svc.cluster.local", "A") == [v4]
@@ -221,3 +231,11 @@ def test_names(dual):
     for i, kind in enumerate(("A", "AAAA")):
         want = sorted(pod_ips(p)[i] for p in pods)
         eventually(lambda kind=kind, want=want: dig("named-headless.default.svc.cluster.local", kind) == want, kind)
+    dns = dual.json("get", "service", "kube-dns", "-n", "kube-system")["spec"]
+    assert (dns["clusterIPs"], dns["ipFamilyPolicy"]) == (["10.96.0.10", "fd00:10:96::a"], "PreferDualStack")
+    assert dual.json("get", "service", "kubernetes")["spec"]["clusterIPs"] == ["10.96.0.1"]
+    query = struct.pack(">6H", 7, 256, 1, 0, 0, 0) + b"\5named\7default\3svc\7cluster\5local\0" + struct.pack(">2H", 28, 1)
+    for server in dns["clusterIPs"]:
+        assert dig("named.default.svc.cluster.local", "AAAA", server) == [v6]
+        answer = dual("exec", "a", "--", "python3", "-c", ASK_DNS, server, query.hex()).strip()
+        assert answer.endswith(socket.inet_pton(socket.AF_INET6, v6).hex()), f"a pod asks {server}"

@@ -27,10 +27,10 @@ static void set(void (*put)(struct model *, const char *, const char *, const js
 
 static void setup(void)
 {
-    struct ip server = {0};
+    struct ips servers = {0};
     struct err err;
-    ip_parse("10.96.0.10", &server);
-    zone_init(&a.zone, "cluster.local", &server);
+    ips_parse("10.96.0.10,fd00:10:96::a", &servers);
+    zone_init(&a.zone, "cluster.local", &servers);
     a.model = model_new();
     a.reverse = reverse_new(a.model);
     cache = cache_new(30);

@@ -46,10 +46,9 @@ static void add_slice(const char *ns, const char *service, const char *ports, co
 
 static void setup(void)
 {
-    struct ip server;
+    struct ips servers;
     struct err err;
-    ip_parse("10.96.0.10", &server);
-    T_TRUE(zone_init(&a.zone, "cluster.local", &server));
+    T_TRUE(ips_parse("10.96.0.10,fd00:10:96::a", &servers) && zone_init(&a.zone, "cluster.local", &servers));
     a.settings = settings_new(NULL, &err);
     a.model = model_new();
     a.reverse = reverse_new(a.model);
@@ -272,6 +271,7 @@ TEST(names_and_what_they_hold)
          "NOERROR aa\ncluster.local. 5 SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 0"},
         {"cluster.local.", KNOT_RRTYPE_NS, "NOERROR aa\ncluster.local. 5 NS ns.dns.cluster.local."},
         {"ns.dns.cluster.local.", A, "NOERROR aa\nns.dns.cluster.local. 5 A 10.96.0.10"},
+        {"ns.dns.cluster.local.", AAAA, "NOERROR aa\nns.dns.cluster.local. 5 AAAA fd00:10:96::a"},
         {"dns-version.cluster.local.", TXT, "NOERROR aa\ndns-version.cluster.local. 28800 TXT \"1.1.0\""},
         {"dns-version.cluster.local.", A, NODATA},
         /* addresses to names */

@@ -365,7 +365,7 @@ TEST(no_server_no_question)
     struct outcome o = {0};
     const char *const none[] = {"10.96.0.10", "not an address", NULL};
     struct forward_config config = {.netns_fd = -1, .upstreams = none, .try_ms = 60, .open_max = LIMIT};
-    ip_parse("10.96.0.10", &config.own);
+    ips_parse("10.96.0.10", &config.own);
     uv_loop_init(&loop);
     f = forward_new(&loop, &config);
     T_TRUE(!forward_ask(f, query, make_query("a.example.", 1, query), false, on_done, &o));
@@ -387,12 +387,13 @@ TEST(resolv_conf_is_read_as_resolvers_do)
          "192.0.2.1 ::1 192.0.2.3 "},
         {"nameserver 1.1.1.1\nnameserver 2.2.2.2\nnameserver 3.3.3.3\nnameserver 4.4.4.4\n",
          "1.1.1.1 2.2.2.2 3.3.3.3 "},
-        {"nameserver 10.96.0.10\nnameserver 192.0.2.1\n", "192.0.2.1 "},
+        {"nameserver 10.96.0.10\nnameserver 192.0.2.1\nnameserver fd00:10:96::a\nnameserver fd00:10:96::b\n",
+         "192.0.2.1 fd00:10:96::b "},
         {"nameserver\nnameservers 192.0.2.1\n nameserver 192.0.2.2\n;nameserver 192.0.2.3\nnameserver 300.1.1.1\n", ""},
         {"nameserver fe80::1%lo\nnameserver fe80::1%none0\nnameserver 1.1.1.1%lo\n", "fe80::1%lo "},
     };
-    struct ip own;
-    ip_parse("10.96.0.10", &own);
+    struct ips own;
+    ips_parse("10.96.0.10,fd00:10:96::a", &own);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct upstream list[UPSTREAMS_MAX];
         char got[200] = "";

@@ -69,7 +69,7 @@ static struct dns *start(struct model *m, const char *domain, const char *ip, co
     snprintf(upstreams[is_inner].text, sizeof(upstreams[is_inner].text), "%s#%d", upstream_ip, PORT);
     upstreams[is_inner].list[0] = upstreams[is_inner].text;
     const struct dns_config config = {.netns_fd = -1,
-                                      .ip = ip,
+                                      .ips = ip,
                                       .domain = domain,
                                       .port = PORT,
                                       .metrics_port = DNS_METRICS_PORT,
@@ -140,9 +140,10 @@ static size_t make_query(const char *name, uint16_t id, uint8_t *query)
 
 static int connected(int type, const char *ip, int port)
 {
-    struct sockaddr_in addr;
-    uv_ip4_addr(ip, port, &addr);
-    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    struct sockaddr_storage addr = {0};
+    if (uv_ip4_addr(ip, port, (struct sockaddr_in *)&addr) < 0)
+        T_INT(uv_ip6_addr(ip, port, (struct sockaddr_in6 *)&addr), 0);
+    int fd = socket(addr.ss_family, type | SOCK_CLOEXEC, 0);
     T_INT(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
     return fd;
 }
@@ -456,9 +457,9 @@ TEST(bad_settings_are_told)
         struct dns_config config;
         const char *want;
     } cases[] = {
-        {{.netns_fd = -1, .ip = "nowhere", .domain = "cluster.local"}, "\"nowhere\" is no address for DNS"},
-        {{.netns_fd = -1, .ip = "127.0.0.1", .domain = "."}, "\".\" is no domain for DNS"},
-        {{.netns_fd = -1, .ip = "127.0.0.1", .domain = "a..b"}, "\"a..b\" is no domain for DNS"},
+        {{.netns_fd = -1, .ips = "nowhere", .domain = "cluster.local"}, "\"nowhere\" is no address for DNS"},
+        {{.netns_fd = -1, .ips = "127.0.0.1", .domain = "."}, "\".\" is no domain for DNS"},
+        {{.netns_fd = -1, .ips = "127.0.0.1", .domain = "a..b"}, "\"a..b\" is no domain for DNS"},
     };
     uv_loop_init(&loop);
     struct model *m = model_new();
@@ -468,7 +469,7 @@ TEST(bad_settings_are_told)
     }
     char ip[16], want[100];
     random_loopback(ip);
-    const struct dns_config taken = {.netns_fd = -1, .ip = ip, .domain = "cluster.local", .port = PORT};
+    const struct dns_config taken = {.netns_fd = -1, .ips = ip, .domain = "cluster.local", .port = PORT};
     struct dns *d = dns_new(&loop, m, &taken, &err);
     T_TRUE(d && !dns_new(&loop, m, &taken, &err));
     snprintf(want, sizeof(want), "DNS address %s port %d: Address already in use", ip, PORT);
@@ -501,35 +502,50 @@ static bool can_bind(int netns_fd)
 {
     NETNS_SCOPE(netns_fd);
     struct sockaddr_in addr;
+    struct sockaddr_in6 addr6;
     uv_ip4_addr("10.96.0.10", 0, &addr);
-    _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    return bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0;
+    uv_ip6_addr("fd00:10:96::a", 0, &addr6);
+    _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM, 0), fd6 = socket(AF_INET6, SOCK_DGRAM, 0);
+    bool can = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0;
+    T_TRUE(can == (bind(fd6, (struct sockaddr *)&addr6, sizeof(addr6)) == 0));
+    return can;
 }
 
-TEST(the_address_comes_and_goes_with_the_server)
+static int connected_in(int netns_fd, int type, const char *ip)
+{
+    NETNS_SCOPE(netns_fd);
+    return connected(type, ip, 53);
+}
+
+static void ask_at(int netns_fd, const char *ip)
+{
+    static const char name[] = "ns.dns.cluster.local.";
+    uint8_t query[300], reply[WIRE_MAX];
+    _cleanup_close_ int udp = connected_in(netns_fd, SOCK_DGRAM, ip), tcp = connected_in(netns_fd, SOCK_STREAM, ip);
+    T_TRUE(send(udp, query, make_query(name, 9, query), 0) > 0);
+    size_t n = receive(udp, reply, sizeof(reply));
+    T_TRUE(memcmp(last_address(reply, n), "\x0a\x60\x00\x0a", 4) == 0);
+    send_message(tcp, name, 10);
+    n = receive_message(tcp, reply);
+    T_TRUE(memcmp(last_address(reply, n), "\x0a\x60\x00\x0a", 4) == 0);
+}
+
+TEST(the_addresses_come_and_go_with_the_server)
 {
     _cleanup_close_ int netns = new_netns();
     if (netns < 0) {
         T_FAIL("cannot make a network namespace: needs root");
         return;
     }
-    uint8_t query[300], reply[WIRE_MAX];
     struct dns_config config = {
-        .netns_fd = netns, .ip = "10.96.0.10", .domain = "cluster.local", .upstream_netns_fd = -1};
+        .netns_fd = netns, .ips = "10.96.0.10,fd00:10:96::a", .domain = "cluster.local", .upstream_netns_fd = -1};
     uv_loop_init(&loop);
     struct model *m = model_new();
     T_TRUE(!can_bind(netns));
     struct dns *d = dns_new(&loop, m, &config, &err);
     T_TRUE(d && can_bind(netns));
-    int fd;
-    {
-        NETNS_SCOPE(netns);
-        fd = connected(SOCK_DGRAM, "10.96.0.10", 53);
-    }
-    T_TRUE(send(fd, query, make_query("ns.dns.cluster.local.", 9, query), 0) > 0);
-    size_t n = receive(fd, reply, sizeof(reply));
-    T_TRUE(memcmp(last_address(reply, n), "\x0a\x60\x00\x0a", 4) == 0);
-    close(fd);
+    ask_at(netns, "10.96.0.10");
+    ask_at(netns, "fd00:10:96::a");
     dns_free(d);
     T_TRUE(!can_bind(netns));
     uv_run(&loop, UV_RUN_DEFAULT);
@@ -551,6 +567,6 @@ int main(void)
     RUN(tcp_takes_pieces_and_many_at_once);
     RUN(ending_in_the_middle);
     RUN(bad_settings_are_told);
-    RUN(the_address_comes_and_goes_with_the_server);
+    RUN(the_addresses_come_and_go_with_the_server);
     return DONE();
 }
