@@ -229,9 +229,11 @@ static bool overload_fits(const struct cel_function *f, const struct cel_node *n
 
 static const struct cel_type *result_of(struct checker *c, const struct cel_function *f, const struct cel_type *bound)
 {
-    char letter = strchr(f->signature, ':')[1];
+    const char *result = strchr(f->signature, ':') + 1;
     bound = bound ? bound : plain(CEL_DYN);
-    switch (letter) {
+    if (result[0] == 'O' && result[1])
+        return composed(c, CEL_OPTIONAL, result[1] == 'S' ? &cel_type_strings : plain(cel_letter_kind(result[1])));
+    switch (*result) {
     case 'A':
         return bound;
     case 'E':
@@ -241,7 +243,7 @@ static const struct cel_type *result_of(struct checker *c, const struct cel_func
     case 'S':
         return &cel_type_strings;
     default:
-        return plain(cel_letter_kind(letter));
+        return plain(cel_letter_kind(*result));
     }
 }
 
@@ -274,7 +276,7 @@ static const struct cel_type *choose(struct checker *c, struct cel_node *n, cons
 /* optional.of(x), ip.isCanonical(x): the name before the dot belongs to the function. */
 static bool take_namespace(struct checker *c, struct cel_node *n, char *name, size_t size)
 {
-    static const char *const namespaces[] = {"optional", "sets", "ip", "strings"};
+    static const char *const namespaces[] = {"optional", "sets", "ip", "strings", "format"};
     if (!n->member || n->args[0]->op != OP_NAME)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)

@@ -162,6 +162,8 @@ static bool same_kind_equal(struct cel_value a, struct cel_value b, struct cel_a
         return !a.held || !b.held ? a.held == b.held : cel_equal(*a.held, *b.held, arena, work);
     case CEL_URL:
         return compare_text(a, b) == 0;
+    case CEL_FORMAT:
+        return a.format == b.format;
     case CEL_IP:
     case CEL_CIDR:
         return ip_equal(&a.cidr->ip, &b.cidr->ip) && a.cidr->prefix == b.cidr->prefix;

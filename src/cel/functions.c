@@ -4,17 +4,9 @@
 #include <string.h>
 
 const struct cel_function *const cel_function_tables[] = {
-    cel_operator_functions,
-    cel_convert_functions,
-    cel_time_functions,
-    cel_text_functions,
-    cel_list_functions,
-    cel_regex_functions,
-    cel_kubernetes_functions,
-    cel_optional_functions,
-    cel_authorizer_functions,
-    cel_url_functions,
-    NULL,
+    cel_operator_functions,   cel_convert_functions, cel_time_functions,       cel_text_functions,
+    cel_list_functions,       cel_regex_functions,   cel_kubernetes_functions, cel_optional_functions,
+    cel_authorizer_functions, cel_url_functions,     cel_format_functions,     NULL,
 };
 
 enum cel_kind cel_letter_kind(char letter)
@@ -25,7 +17,7 @@ enum cel_kind cel_letter_kind(char letter)
         ['r'] = CEL_DURATION,    ['T'] = CEL_TYPE,       ['l'] = CEL_LIST,       ['m'] = CEL_MAP,
         ['o'] = CEL_OPTIONAL,    ['q'] = CEL_QUANTITY,   ['w'] = CEL_URL,        ['p'] = CEL_IP,
         ['c'] = CEL_CIDR,        ['z'] = CEL_AUTHORIZER, ['h'] = CEL_PATH_CHECK, ['k'] = CEL_RESOURCE_CHECK,
-        ['g'] = CEL_GROUP_CHECK, ['D'] = CEL_DECISION,
+        ['g'] = CEL_GROUP_CHECK, ['D'] = CEL_DECISION,   ['F'] = CEL_FORMAT,
     };
     return kinds[(unsigned char)letter & 127]; /* others: CEL_DYN */
 }

@@ -13,7 +13,7 @@ const struct cel_type cel_types[CEL_KINDS] = {
     PLAIN(CEL_MAP),        PLAIN(CEL_OBJECT),     PLAIN(CEL_TYPE),        PLAIN(CEL_OPTIONAL),
     PLAIN(CEL_QUANTITY),   PLAIN(CEL_URL),        PLAIN(CEL_IP),          PLAIN(CEL_CIDR),
     PLAIN(CEL_AUTHORIZER), PLAIN(CEL_PATH_CHECK), PLAIN(CEL_GROUP_CHECK), PLAIN(CEL_RESOURCE_CHECK),
-    PLAIN(CEL_DECISION),
+    PLAIN(CEL_DECISION),   PLAIN(CEL_FORMAT),
 };
 const struct cel_type cel_type_strings = {.kind = CEL_LIST, .item = &cel_types[CEL_STRING]};
 const struct cel_type cel_type_map = {.kind = CEL_MAP, .key = &cel_types[CEL_STRING]};
@@ -39,6 +39,7 @@ static const char *const names[CEL_KINDS] = {
     [CEL_URL] = "kubernetes.URL",
     [CEL_IP] = "net.IP",
     [CEL_CIDR] = "net.CIDR",
+    [CEL_FORMAT] = "kubernetes.NamedFormat",
     [CEL_AUTHORIZER] = "kubernetes.authorization.Authorizer",
     [CEL_PATH_CHECK] = "kubernetes.authorization.PathCheck",
     [CEL_GROUP_CHECK] = "kubernetes.authorization.GroupCheck",

@@ -74,6 +74,12 @@ static bool take_apart(const char *s, size_t len, struct parts *p)
     return host_is_fine(p->host, p->host_len) && escapes_are_whole(p->path, p->path_len);
 }
 
+bool cel_is_url(const char *s, size_t len)
+{
+    struct parts p;
+    return take_apart(s, len, &p);
+}
+
 static struct parts parts_of(struct cel_value url)
 {
     struct parts p;
@@ -83,10 +89,9 @@ static struct parts parts_of(struct cel_value url)
 
 static struct cel_value url(struct cel_run *run, const struct cel_value *a)
 {
-    struct parts p;
     if (!cel_charge_text(run, a[0].text.len))
         return cel_exhausted();
-    if (!take_apart(a[0].text.s, a[0].text.len, &p))
+    if (!cel_is_url(a[0].text.s, a[0].text.len))
         return cel_errorf(&run->arena,
                           "URL parse error during conversion from string: parse \"%.*s\": invalid URI for request",
                           (int)(a[0].text.len < 100 ? a[0].text.len : 100), a[0].text.s);
@@ -95,8 +100,7 @@ static struct cel_value url(struct cel_run *run, const struct cel_value *a)
 
 static struct cel_value is_url(struct cel_run *run, const struct cel_value *a)
 {
-    struct parts p;
-    return cel_bool(cel_charge_text(run, a[0].text.len) && take_apart(a[0].text.s, a[0].text.len, &p));
+    return cel_bool(cel_charge_text(run, a[0].text.len) && cel_is_url(a[0].text.s, a[0].text.len));
 }
 
 static struct cel_value scheme(struct cel_run *run, const struct cel_value *a)

@@ -30,6 +30,7 @@ enum cel_kind {
     CEL_URL,
     CEL_IP,
     CEL_CIDR,
+    CEL_FORMAT,
     CEL_AUTHORIZER,
     CEL_PATH_CHECK,
     CEL_GROUP_CHECK,
@@ -86,7 +87,8 @@ struct cel_value {
         enum cel_kind type_of;
         const struct cel_value *held; /* optionals; NULL: none */
         const struct quantity *quantity;
-        const struct cidr *cidr; /* addresses: with the prefix of one host */
+        const struct cidr *cidr;         /* addresses: with the prefix of one host */
+        const struct cel_format *format; /* textformats.c */
         const struct cel_access *access;
     };
 };

@@ -1,13 +1,7 @@
-/* Formats of text, with upstream's messages (apimachinery pkg/util/validation). Each check is a check_fn: NULL when
- * fine. */
+/* More formats of text than those of names, with upstream's messages (apimachinery pkg/util/validation). */
 #pragma once
 #include "kinds/kind.h"
 
-check_fn check_dns_label;      /* RFC 1123 label: names of namespaces, containers, volumes */
-check_fn check_dns_subdomain;  /* RFC 1123 subdomain: names of most objects */
-check_fn check_dns1035_label;  /* names of Services */
-check_fn check_qualified_name; /* [prefix/]name: keys of labels and annotations */
-check_fn check_label_value;
 check_fn check_port_name; /* IANA service name */
 check_fn check_ip;
 check_fn check_cidr;

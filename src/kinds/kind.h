@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/names.h"
+
 struct status_causes; /* api/status.h: where validation collects what is wrong */
 
 enum field_type {
@@ -38,11 +40,6 @@ enum field_flags {
     REPLACE = 1 << 8, /* strategic merge `replace`: an object that a patch gives as a whole */
 };
 #define NO_MAX INT64_MAX /* as .max: only .min binds ("must be greater than or equal to MIN") */
-
-/* Checks the text of one string field. Returns NULL when it is fine, else the message upstream gives, static or in
- * `scratch`. */
-#define CHECK_SCRATCH_SIZE 512
-typedef const char *check_fn(const char *value, char scratch[CHECK_SCRATCH_SIZE]);
 
 struct field {
     const char *name; /* NULL ends a table of members; NULL in item and value rows */

@@ -247,6 +247,40 @@ TEST(types_of_kubernetes)
           {"authorizer.serviceAccount('default', 'robot').group('').resource('pods').check('get').allowed()", "true"});
 }
 
+TEST(formats_of_text)
+{
+    CHECK(
+        {"format.dns1123Label().validate('web-1').hasValue()", "false"},
+        {"format.dns1123Label().validate('a.b').value()", "[must not contain dots]"},
+        {"format.dns1123Label().validate('web\\u0000').hasValue()", "true"},
+        {"format.dns1123Subdomain().validate('apps.k8s.io').hasValue()", "false"},
+        {"format.dns1035Label().validate('1a').value()[0].startsWith('a DNS-1035 label must consist')", "true"},
+        {"format.qualifiedName().validate('k8s.io/name').hasValue()", "false"},
+        {"format.qualifiedName().validate('/name').value().join('; ')", "prefix part must be non-empty"},
+        {"format.labelValue().validate('').hasValue()", "false"},
+        {"format.dns1123Label().validate('web-').hasValue()", "true"},
+        {"format.dns1123LabelPrefix().validate('web-').hasValue()", "false"},
+        {"format.dns1123SubdomainPrefix().validate('a.b-').hasValue()", "false"},
+        {"format.dns1035LabelPrefix().validate('-').hasValue()", "true"},
+        {"format.uri().validate('http://example.com').hasValue()", "false"},
+        {"format.uri().validate('example.com').value()", "[invalid URI for request]"},
+        {"format.uuid().validate('123e4567-e89b-12d3-a456-426614174000').hasValue()", "false"},
+        {"format.uuid().validate('x').value()", "[does not match the UUID format]"},
+        {"format.byte().validate('aGVsbG8=').hasValue()", "false"},
+        {"format.byte().validate('a').value()", "[invalid base64]"},
+        {"format.date().validate('2021-01-01').hasValue()", "false"},
+        {"format.date().validate('2021-02-30').value()", "[invalid date]"},
+        {"format.datetime().validate('2021-01-01T00:00:00Z').hasValue()", "false"},
+        {"format.datetime().validate('2021-01-01').value()", "[invalid datetime]"},
+        {"format.named('labelValue').value() == format.labelValue()", "true"},
+        {"format.named('labelValue').value() == format.uri()", "false"},
+        {"format.named('nothing').hasValue()", "false"},
+        {"!format.dns1123Label().validate(self.name).hasValue()", "true"},
+        {"format.dns1123Label().validate(self.name) ? 1 : 2",
+         "compile: 1:43: found no matching overload for '_?_:_' applied to '(optional_type(list(string)), int, int)'"},
+        {"format.bogus()", "compile: 1:7: undeclared reference to 'format.bogus' (in container '')"});
+}
+
 TEST(optional_values)
 {
     CHECK({"self.?nothing.orValue('d')", "d"}, {"self.?name.orValue('d')", "web"}, {"doc.?a.b[0].orValue(9)", "1"},
@@ -346,6 +380,7 @@ int main(void)
     RUN(conversions);
     RUN(lists_and_sets);
     RUN(types_of_kubernetes);
+    RUN(formats_of_text);
     RUN(optional_values);
     RUN(syntax_errors_say_where);
     RUN(depth_and_length_are_bounded);
