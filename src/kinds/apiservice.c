@@ -25,8 +25,7 @@ static const struct field spec_fields[] = {
 };
 
 static const struct field status_fields[] = {
-    {"conditions", F_LIST, OPT, LIST_OF(plain_condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "Whether it is available."},
+    FIELD_CONDITIONS(plain_condition_fields, "Whether it is available."),
     {0},
 };
 

@@ -109,8 +109,7 @@ static const struct field status_fields[] = {
     {"currentReplicas", F_INT, OPT, .doc = "How many pods there were."},
     {"desiredReplicas", F_INT, .doc = "How many there should be."},
     {"currentMetrics", F_LIST, ATOMIC | NULLABLE, LIST_OF(status_metric_fields), .doc = "What was measured."},
-    {"conditions", F_LIST, OPT, LIST_OF(plain_condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "Whether it works."},
+    FIELD_CONDITIONS(plain_condition_fields, "Whether it works."),
     {0},
 };
 

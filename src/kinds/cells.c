@@ -81,6 +81,12 @@ json_t *cell_map_selector(const json_t *selector)
     return selector_cell(map_selector_text(selector));
 }
 
+json_t *cell_spec_selector(const json_t *obj, int64_t now_usec)
+{
+    (void)now_usec;
+    return cell_label_selector(jget(obj, "spec.selector"));
+}
+
 void shortlist_add(struct shortlist *l, const char *fmt, ...)
 {
     if (l->count++ >= SHORTLIST_SHOWN)

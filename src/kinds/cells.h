@@ -7,6 +7,14 @@
 typedef json_t *cell_fn(const json_t *obj, int64_t now_usec);
 cell_fn cell_name, cell_age;
 cell_fn cell_template_containers, cell_template_images; /* of spec.template */
+cell_fn cell_spec_selector;                             /* spec.selector, a label selector */
+
+/* The columns of -o wide that show what a template's pods run. */
+#define COLUMNS_OF_TEMPLATE                                                                                            \
+    {"Containers", "string", "", 1, cell_template_containers},                                                         \
+    {                                                                                                                  \
+        "Images", "string", "", 1, cell_template_images                                                                \
+    }
 
 /* Selectors as text; "<none>" when they are empty. */
 json_t *cell_label_selector(const json_t *selector);

@@ -15,8 +15,7 @@ static const struct field component_condition_fields[] = {
 
 static const struct field fields[] = {
     FIELD_METADATA,
-    {"conditions", F_LIST, OPT, LIST_OF(component_condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "How the component is."},
+    FIELD_CONDITIONS(component_condition_fields, "How the component is."),
     {0},
 };
 

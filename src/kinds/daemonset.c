@@ -23,12 +23,11 @@ static const struct field update_strategy_fields[] = {
 };
 
 static const struct field daemon_set_spec_fields[] = {
-    {"selector", F_OBJECT, REQ | IMMUT | ATOMIC, .sub = label_selector_fields,
-     .doc = "Labels of the pods that count; must match the template."},
+    FIELD_POD_SELECTOR,
     {"template", F_OBJECT, .sub = pod_template_spec_fields, .dflt = "{}",
      .doc = "The pods to be made, one on each node that fits."},
     {"updateStrategy", F_OBJECT, .sub = update_strategy_fields, .dflt = "{}", .doc = "How pods are replaced."},
-    {"minReadySeconds", F_INT, OPT, .max = NO_MAX, .doc = "Seconds a pod must be ready to count as available."},
+    FIELD_MIN_READY_SECONDS,
     {"revisionHistoryLimit", F_INT, .dflt = "10", .max = NO_MAX,
      .doc = "How many old revisions are kept for going back."},
     {0},
@@ -39,13 +38,12 @@ static const struct field daemon_set_status_fields[] = {
     {"numberMisscheduled", F_INT, .dflt = "0", .doc = "Nodes that have a pod and shall have none."},
     {"desiredNumberScheduled", F_INT, .dflt = "0", .doc = "Nodes that shall have a pod."},
     {"numberReady", F_INT, .dflt = "0", .doc = "Nodes that shall have a pod and have a ready one."},
-    {"observedGeneration", F_INT64, OPT, .doc = "metadata.generation that the controller has seen."},
+    FIELD_OBSERVED_GENERATION,
     {"updatedNumberScheduled", F_INT, OPT, .doc = "Nodes whose pod is of the present template."},
     {"numberAvailable", F_INT, OPT, .doc = "Nodes whose pod has been ready for minReadySeconds."},
     {"numberUnavailable", F_INT, OPT, .doc = "Nodes that shall have a pod and have no available one."},
     {"collisionCount", F_INT, .doc = "How often the hash in a revision's name was taken already."},
-    {"conditions", F_LIST, OPT, LIST_OF(plain_condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "None so far."},
+    FIELD_CONDITIONS(plain_condition_fields, "None so far."),
     {0},
 };
 
@@ -68,12 +66,6 @@ static json_t *cell_node_selector(const json_t *obj, int64_t now_usec)
     return cell_map_selector(jget(obj, "spec.template.spec.nodeSelector"));
 }
 
-static json_t *cell_selector(const json_t *obj, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_label_selector(jget(obj, "spec.selector"));
-}
-
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},
     {"Desired", "integer", "", 0, cell_desired},
@@ -83,9 +75,8 @@ static const struct column columns[] = {
     {"Available", "integer", "", 0, cell_available},
     {"Node Selector", "string", "", 0, cell_node_selector},
     {"Age", "string", "", 0, cell_age},
-    {"Containers", "string", "", 1, cell_template_containers},
-    {"Images", "string", "", 1, cell_template_images},
-    {"Selector", "string", "", 1, cell_selector},
+    COLUMNS_OF_TEMPLATE,
+    {"Selector", "string", "", 1, cell_spec_selector},
     {0},
 };
 

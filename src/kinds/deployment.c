@@ -24,12 +24,11 @@ static const struct field deployment_strategy_fields[] = {
 
 static const struct field deployment_spec_fields[] = {
     {"replicas", F_INT, .dflt = "1", .max = NO_MAX, .doc = "How many pods are wanted."},
-    {"selector", F_OBJECT, REQ | IMMUT | ATOMIC, .sub = label_selector_fields,
-     .doc = "Labels of the pods that count; must match the template."},
+    FIELD_POD_SELECTOR,
     {"template", F_OBJECT, .sub = pod_template_spec_fields, .dflt = "{}",
      .doc = "The pods to be made; a change replaces the pods."},
     {"strategy", F_OBJECT, RETAIN, .sub = deployment_strategy_fields, .dflt = "{}", .doc = "How pods are replaced."},
-    {"minReadySeconds", F_INT, OPT, .max = NO_MAX, .doc = "Seconds a pod must be ready to count as available."},
+    FIELD_MIN_READY_SECONDS,
     {"revisionHistoryLimit", F_INT, .dflt = "10", .max = NO_MAX,
      .doc = "How many old ReplicaSets are kept for going back."},
     {"paused", F_BOOL, OPT, .doc = "Changes wait until this is false again."},
@@ -49,15 +48,14 @@ static const struct field deployment_condition_fields[] = {
 };
 
 static const struct field deployment_status_fields[] = {
-    {"observedGeneration", F_INT64, OPT, .doc = "metadata.generation that the controller has seen."},
+    FIELD_OBSERVED_GENERATION,
     {"replicas", F_INT, OPT, .doc = "Pods there are."},
     {"updatedReplicas", F_INT, OPT, .doc = "Pods of the present template."},
     {"readyReplicas", F_INT, OPT, .doc = "Pods that are ready."},
     {"availableReplicas", F_INT, OPT, .doc = "Pods that have been ready for minReadySeconds."},
     {"unavailableReplicas", F_INT, OPT, .doc = "Pods that are still missing."},
     {"terminatingReplicas", F_INT, .doc = "Pods that are ending."},
-    {"conditions", F_LIST, OPT, LIST_OF(deployment_condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "Available, Progressing and ReplicaFailure."},
+    FIELD_CONDITIONS(deployment_condition_fields, "Available, Progressing and ReplicaFailure."),
     {"collisionCount", F_INT, .doc = "How often the hash in a ReplicaSet's name was taken already."},
     {0},
 };
@@ -80,21 +78,14 @@ static json_t *cell_ready(const json_t *obj, int64_t now_usec)
 CELL_INT(cell_updated, "status.updatedReplicas");
 CELL_INT(cell_available, "status.availableReplicas");
 
-static json_t *cell_selector(const json_t *obj, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_label_selector(jget(obj, "spec.selector"));
-}
-
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},
     {"Ready", "string", "", 0, cell_ready},
     {"Up-to-date", "string", "", 0, cell_updated},
     {"Available", "string", "", 0, cell_available},
     {"Age", "string", "", 0, cell_age},
-    {"Containers", "string", "", 1, cell_template_containers},
-    {"Images", "string", "", 1, cell_template_images},
-    {"Selector", "string", "", 1, cell_selector},
+    COLUMNS_OF_TEMPLATE,
+    {"Selector", "string", "", 1, cell_spec_selector},
     {0},
 };
 

@@ -25,6 +25,25 @@ extern const struct field label_value_item[], ip_item[], cidr_item[], host_name_
         "metadata", F_OBJECT, .sub = meta_fields, .doc = "Name, labels and what the server keeps about the object."    \
     }
 
+/* Fields that many specs and statuses have. `item`: plain_condition_fields or another list of a condition's members. */
+#define FIELD_CONDITIONS(item, text)                                                                                   \
+    {                                                                                                                  \
+        "conditions", F_LIST, OPT, LIST_OF(item), .merge_key = "type", .list_keys = "type", .doc = text                \
+    }
+#define FIELD_OBSERVED_GENERATION                                                                                      \
+    {                                                                                                                  \
+        "observedGeneration", F_INT64, OPT, .doc = "metadata.generation that the controller has seen."                 \
+    }
+#define FIELD_MIN_READY_SECONDS                                                                                        \
+    {                                                                                                                  \
+        "minReadySeconds", F_INT, OPT, .max = NO_MAX, .doc = "Seconds a pod must be ready to count as available."      \
+    }
+#define FIELD_POD_SELECTOR                                                                                             \
+    {                                                                                                                  \
+        "selector", F_OBJECT, REQ | IMMUT | ATOMIC, .sub = label_selector_fields,                                      \
+                                                    .doc = "Labels of the pods that count; must match the template."   \
+    }
+
 /* meta.c, selector.c, references.c */
 extern const struct field meta_fields[], label_selector_fields[];
 extern const struct field condition_fields[],

@@ -70,8 +70,7 @@ static const struct field spec_fields[] = {
 };
 
 static const struct field status_fields[] = {
-    {"conditions", F_LIST, OPT, LIST_OF(plain_condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "Dangling: its level is not there."},
+    FIELD_CONDITIONS(plain_condition_fields, "Dangling: its level is not there."),
     {0},
 };
 

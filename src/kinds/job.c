@@ -158,21 +158,14 @@ static json_t *cell_duration(const json_t *obj, int64_t now_usec)
     return json_string(time_human_duration(end - start, text));
 }
 
-static json_t *cell_selector(const json_t *obj, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_label_selector(jget(obj, "spec.selector"));
-}
-
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},
     {"Status", "string", "", 0, cell_status},
     {"Completions", "string", "", 0, cell_completions},
     {"Duration", "string", "", 0, cell_duration},
     {"Age", "string", "", 0, cell_age},
-    {"Containers", "string", "", 1, cell_template_containers},
-    {"Images", "string", "", 1, cell_template_images},
-    {"Selector", "string", "", 1, cell_selector},
+    COLUMNS_OF_TEMPLATE,
+    {"Selector", "string", "", 1, cell_spec_selector},
     {0},
 };
 

@@ -14,8 +14,7 @@ static const struct field namespace_spec_fields[] = {
 static const struct field namespace_status_fields[] = {
     {"phase", F_STR, OPT, .oneof = ONE_OF("Active", "Terminating"),
      .doc = "Active, or Terminating while its contents are being deleted."},
-    {"conditions", F_LIST, OPT, LIST_OF(plain_condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "What the deletion is waiting for."},
+    FIELD_CONDITIONS(plain_condition_fields, "What the deletion is waiting for."),
     {0},
 };
 

@@ -21,15 +21,14 @@ static const struct field spec_fields[] = {
 static const struct field disrupted_pod_item[] = {{.type = F_TIME}};
 
 static const struct field status_fields[] = {
-    {"observedGeneration", F_INT64, OPT, .doc = "metadata.generation that the controller has seen."},
+    FIELD_OBSERVED_GENERATION,
     {"disruptedPods", F_MAP, OPT, .sub = disrupted_pod_item,
      .doc = "Pods whose eviction was granted and has not been seen yet, and when."},
     {"disruptionsAllowed", F_INT, .dflt = "0", .max = NO_MAX, .doc = "Evictions that are possible now."},
     {"currentHealthy", F_INT, .dflt = "0", .max = NO_MAX, .doc = "Pods that are ready."},
     {"desiredHealthy", F_INT, .dflt = "0", .max = NO_MAX, .doc = "Pods that must be ready."},
     {"expectedPods", F_INT, .dflt = "0", .max = NO_MAX, .doc = "Pods that count."},
-    {"conditions", F_LIST, OPT, LIST_OF(condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "DisruptionAllowed."},
+    FIELD_CONDITIONS(condition_fields, "DisruptionAllowed."),
     {0},
 };
 

@@ -139,8 +139,7 @@ static const struct field pod_extended_resource_claim_status_fields[] = {
 const struct field pod_status_fields[] = {
     {"observedGeneration", F_INT64, OPT, .doc = "metadata.generation that the agent has seen."},
     {"phase", F_STR, OPT, .doc = "Pending, Running, Succeeded, Failed or Unknown."},
-    {"conditions", F_LIST, OPT, LIST_OF(pod_condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "PodScheduled, Initialized, ContainersReady, Ready and others."},
+    FIELD_CONDITIONS(pod_condition_fields, "PodScheduled, Initialized, ContainersReady, Ready and others."),
     {"message", F_STR, OPT, .doc = "Why the pod is in this state, for a person."},
     {"reason", F_STR, OPT, .doc = "One word for why, such as Evicted."},
     {"nominatedNodeName", F_STR, OPT, .doc = "Node where room is being made for the pod."},

@@ -46,8 +46,7 @@ static const struct field spec_fields[] = {
 };
 
 static const struct field status_fields[] = {
-    {"conditions", F_LIST, OPT, LIST_OF(plain_condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "The state of the level."},
+    FIELD_CONDITIONS(plain_condition_fields, "The state of the level."),
     {0},
 };
 

@@ -8,9 +8,8 @@
 
 static const struct field replica_set_spec_fields[] = {
     {"replicas", F_INT, .dflt = "1", .max = NO_MAX, .doc = "How many pods are wanted."},
-    {"minReadySeconds", F_INT, OPT, .max = NO_MAX, .doc = "Seconds a pod must be ready to count as available."},
-    {"selector", F_OBJECT, REQ | IMMUT | ATOMIC, .sub = label_selector_fields,
-     .doc = "Labels of the pods that count; must match the template."},
+    FIELD_MIN_READY_SECONDS,
+    FIELD_POD_SELECTOR,
     {"template", F_OBJECT, .sub = pod_template_spec_fields, .dflt = "{}", .doc = "The pods to be made."},
     {0},
 };
@@ -21,9 +20,8 @@ static const struct field replica_set_status_fields[] = {
     {"readyReplicas", F_INT, OPT, .doc = "Pods that are ready."},
     {"availableReplicas", F_INT, OPT, .doc = "Pods that have been ready for minReadySeconds."},
     {"terminatingReplicas", F_INT, .doc = "Pods that are ending."},
-    {"observedGeneration", F_INT64, OPT, .doc = "metadata.generation that the controller has seen."},
-    {"conditions", F_LIST, OPT, LIST_OF(plain_condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "ReplicaFailure."},
+    FIELD_OBSERVED_GENERATION,
+    FIELD_CONDITIONS(plain_condition_fields, "ReplicaFailure."),
     {0},
 };
 
@@ -38,21 +36,14 @@ CELL_INT(cell_desired, "spec.replicas");
 CELL_INT(cell_current, "status.replicas");
 CELL_INT(cell_ready, "status.readyReplicas");
 
-static json_t *cell_selector(const json_t *obj, int64_t now_usec)
-{
-    (void)now_usec;
-    return cell_label_selector(jget(obj, "spec.selector"));
-}
-
 static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},
     {"Desired", "integer", "", 0, cell_desired},
     {"Current", "integer", "", 0, cell_current},
     {"Ready", "integer", "", 0, cell_ready},
     {"Age", "string", "", 0, cell_age},
-    {"Containers", "string", "", 1, cell_template_containers},
-    {"Images", "string", "", 1, cell_template_images},
-    {"Selector", "string", "", 1, cell_selector},
+    COLUMNS_OF_TEMPLATE,
+    {"Selector", "string", "", 1, cell_spec_selector},
     {0},
 };
 

@@ -9,7 +9,7 @@
 
 static const struct field rc_spec_fields[] = {
     {"replicas", F_INT, .dflt = "1", .max = NO_MAX, .doc = "How many pods are wanted."},
-    {"minReadySeconds", F_INT, OPT, .max = NO_MAX, .doc = "Seconds a pod must be ready to count as available."},
+    FIELD_MIN_READY_SECONDS,
     {"selector", F_MAP, OPT | ATOMIC, LABELS, .doc = "Labels of the pods that count; the template's if missing."},
     {"template", F_OBJECT, REQ, .sub = pod_template_spec_fields, .doc = "The pods to be made."},
     {0},
@@ -20,9 +20,8 @@ static const struct field rc_status_fields[] = {
     {"fullyLabeledReplicas", F_INT, OPT, .doc = "Pods that have all labels of the template."},
     {"readyReplicas", F_INT, OPT, .doc = "Pods that are ready."},
     {"availableReplicas", F_INT, OPT, .doc = "Pods that have been ready for minReadySeconds."},
-    {"observedGeneration", F_INT64, OPT, .doc = "metadata.generation that the controller has seen."},
-    {"conditions", F_LIST, OPT, LIST_OF(plain_condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "ReplicaFailure."},
+    FIELD_OBSERVED_GENERATION,
+    FIELD_CONDITIONS(plain_condition_fields, "ReplicaFailure."),
     {0},
 };
 
@@ -37,7 +36,7 @@ CELL_INT(cell_desired, "spec.replicas");
 CELL_INT(cell_current, "status.replicas");
 CELL_INT(cell_ready, "status.readyReplicas");
 
-static json_t *cell_selector(const json_t *obj, int64_t now_usec)
+static json_t *cell_plain_selector(const json_t *obj, int64_t now_usec)
 {
     (void)now_usec;
     return cell_map_selector(jget(obj, "spec.selector"));
@@ -49,9 +48,8 @@ static const struct column columns[] = {
     {"Current", "integer", "", 0, cell_current},
     {"Ready", "integer", "", 0, cell_ready},
     {"Age", "string", "", 0, cell_age},
-    {"Containers", "string", "", 1, cell_template_containers},
-    {"Images", "string", "", 1, cell_template_images},
-    {"Selector", "string", "", 1, cell_selector},
+    COLUMNS_OF_TEMPLATE,
+    {"Selector", "string", "", 1, cell_plain_selector},
     {0},
 };
 

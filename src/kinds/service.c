@@ -85,8 +85,7 @@ static const struct field load_balancer_status_fields[] = {
 
 static const struct field service_status_fields[] = {
     {"loadBalancer", F_OBJECT, .sub = load_balancer_status_fields, .dflt = "{}", .doc = "State of the load balancer."},
-    {"conditions", F_LIST, OPT, LIST_OF(condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "Conditions of the Service."},
+    FIELD_CONDITIONS(condition_fields, "Conditions of the Service."),
     {0},
 };
 

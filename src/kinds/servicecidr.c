@@ -21,8 +21,7 @@ static const struct field cidr_spec_fields[] = {
 };
 
 static const struct field cidr_status_fields[] = {
-    {"conditions", F_LIST, OPT, LIST_OF(condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "Whether addresses are taken from it."},
+    FIELD_CONDITIONS(condition_fields, "Whether addresses are taken from it."),
     {0},
 };
 

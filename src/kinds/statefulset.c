@@ -45,7 +45,7 @@ static const struct field stateful_set_spec_fields[] = {
     {"updateStrategy", F_OBJECT, .sub = update_strategy_fields, .dflt = "{}", .doc = "How pods are replaced."},
     {"revisionHistoryLimit", F_INT, .dflt = "10", .max = NO_MAX,
      .doc = "How many old revisions are kept for going back."},
-    {"minReadySeconds", F_INT, OPT, .max = NO_MAX, .doc = "Seconds a pod must be ready to count as available."},
+    FIELD_MIN_READY_SECONDS,
     {"persistentVolumeClaimRetentionPolicy", F_OBJECT, .sub = retention_fields, .dflt = "{}",
      .doc = "Whether claims stay after their pods."},
     {"ordinals", F_OBJECT, .sub = ordinals_fields, .doc = "How the pods are numbered."},
@@ -53,7 +53,7 @@ static const struct field stateful_set_spec_fields[] = {
 };
 
 static const struct field stateful_set_status_fields[] = {
-    {"observedGeneration", F_INT64, OPT, .doc = "metadata.generation that the controller has seen."},
+    FIELD_OBSERVED_GENERATION,
     {"replicas", F_INT, .dflt = "0", .doc = "Pods there are."},
     {"readyReplicas", F_INT, OPT, .doc = "Pods that are ready."},
     {"currentReplicas", F_INT, OPT, .doc = "Pods of currentRevision."},
@@ -61,8 +61,7 @@ static const struct field stateful_set_status_fields[] = {
     {"currentRevision", F_STR, OPT, .doc = "Revision of the pods that are not updated yet."},
     {"updateRevision", F_STR, OPT, .doc = "Revision of the present template."},
     {"collisionCount", F_INT, .doc = "How often the hash in a revision's name was taken already."},
-    {"conditions", F_LIST, OPT, LIST_OF(plain_condition_fields), .merge_key = "type", .list_keys = "type",
-     .doc = "None so far."},
+    FIELD_CONDITIONS(plain_condition_fields, "None so far."),
     {"availableReplicas", F_INT, .dflt = "0", .doc = "Pods that have been ready for minReadySeconds."},
     {0},
 };
@@ -85,8 +84,7 @@ static const struct column columns[] = {
     {"Name", "string", "name", 0, cell_name},
     {"Ready", "string", "", 0, cell_ready},
     {"Age", "string", "", 0, cell_age},
-    {"Containers", "string", "", 1, cell_template_containers},
-    {"Images", "string", "", 1, cell_template_images},
+    COLUMNS_OF_TEMPLATE,
     {0},
 };
 
