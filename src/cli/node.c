@@ -61,6 +61,7 @@ int node_start(struct node *n, uv_loop_t *loop, struct client *c, struct model *
                        .netns_fd = config->netns_fd,
                        .lb_pool = config->lb_pool,
                        .policy = config->policy};
+    turn_init(&n->turn);
     return start_agent(n, config, err);
 }
 
@@ -101,15 +102,14 @@ static void start_proxies(struct node *n)
                                            .service_cidr = cidr_format(&services.cidr[i], service_range),
                                            .dns_ip = ip_format(&dns.ip[i], dns_ip),
                                            .applied = on_rules_applied,
-                                           .applied_arg = t};
+                                           .applied_arg = t,
+                                           .turn = &n->turn};
         struct err err;
         *t = (struct table){.node = n};
         t->proxy = proxy_new(n->loop, n->model, &proxy, &err);
         if (!t->proxy)
             log_error("node %s: no Service proxy at %s: %s", n->name, ip, err.msg);
     }
-    if (n->tables[0].proxy && n->tables[1].proxy)
-        proxy_pair(n->tables[0].proxy, n->tables[1].proxy);
 }
 
 static bool rules_follow(void *arg)

@@ -7,6 +7,7 @@
 #include "client/informer.h"
 #include "cli/nodeoptions.h"
 #include "lb/pool.h"
+#include "nft/turn.h"
 #include "node/agent.h"
 #include "service/model.h"
 
@@ -38,6 +39,7 @@ struct node {
         uint64_t applied; /* revision of the objects it holds */
     } tables[FAMILIES_MAX];
     int n_tables;
+    struct turn turn; /* of all who write tables of rules here */
     struct healthz *healthz;
     json_t *object;                    /* the Node, as the API has it; NULL: not known yet */
     struct acknowledger *acknowledger; /* says when the rules are those of an ending pod */

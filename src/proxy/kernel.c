@@ -1,32 +1,24 @@
-/* See kernel.h. libnftables opens its socket anew when a listing was interrupted, so every call is made inside the
- * node's namespace; and it makes no promise about several contexts at once, so one lock is around all of them. */
+/* See kernel.h. */
 #include "proxy/kernel.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
-#include <malloc.h>
-#include <nftables/libnftables.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/netns.h"
+#include "nft/context.h"
 #include "proxy/affinity.h"
 #include "proxy/conntrack.h"
 #include "proxy/remember.h"
 
-/* Commands of that size leave so much garbage in the heap that returning it is worth the milliseconds. */
-#define TRIM_ABOVE 262144
-
 struct kernel {
     int netns_fd;
     int family;
-    unsigned transactions;
-    struct nft_ctx *nft;
+    unsigned remembered; /* transactions beside those of nft */
+    struct nft_context *nft;
 };
-
-static pthread_mutex_t nft_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* A window that conntrack thinks exceeded must not make a packet pass untranslated (kubernetes#74839). A connection
  * that one side has closed may go on for an hour, one on which nothing comes for a day: kube-proxy's
@@ -50,19 +42,13 @@ struct kernel *kernel_new(int netns_fd, int family, struct err *err)
     struct kernel *k = NEW(struct kernel);
     k->netns_fd = netns_fd < 0 ? -1 : fcntl(netns_fd, F_DUPFD_CLOEXEC, 3);
     k->family = family;
+    k->nft = nft_context_new(netns_fd, err);
     {
         NETNS_SCOPE(k->netns_fd);
-        k->nft = nft_ctx_new(NFT_CTX_DEFAULT);
         set_conntrack();
     }
-    if (!k->nft) {
-        err_set(err, 0, "nftables: no context");
-        kernel_free(k);
-        return NULL;
-    }
-    nft_ctx_buffer_error(k->nft);
-    nft_ctx_buffer_output(k->nft);
-    if (kernel_run(k, family == AF_INET6 ? "add table ip6 " TABLE "\n" : "add table ip " TABLE "\n", err) < 0) {
+    if (!k->nft ||
+        kernel_run(k, family == AF_INET6 ? "add table ip6 " TABLE "\n" : "add table ip " TABLE "\n", err) < 0) {
         kernel_free(k);
         return NULL;
     }
@@ -73,31 +59,15 @@ void kernel_free(struct kernel *k)
 {
     if (!k)
         return;
-    if (k->nft)
-        nft_ctx_free(k->nft);
+    nft_context_free(k->nft);
     if (k->netns_fd >= 0)
         close(k->netns_fd);
     free(k);
 }
 
-/* The first line of what nft says: the others repeat the command with marks under it. */
-static int nft_error(struct nft_ctx *nft, struct err *err)
-{
-    const char *text = nft_ctx_get_error_buffer(nft);
-    return err_set(err, 0, "nftables: %.*s", (int)strcspn(text, "\n"), *text ? text : "refused without a reason");
-}
-
 int kernel_run(struct kernel *k, const char *commands, struct err *err)
 {
-    NETNS_SCOPE(k->netns_fd);
-    pthread_mutex_lock(&nft_lock);
-    int r = nft_run_cmd_from_buffer(k->nft, commands);
-    int result = r ? nft_error(k->nft, err) : 0;
-    k->transactions += !r;
-    pthread_mutex_unlock(&nft_lock);
-    if (strlen(commands) > TRIM_ABOVE)
-        malloc_trim(0);
-    return result;
+    return nft_context_run(k->nft, commands, err);
 }
 
 /* The kernel acknowledges the rule, or says what it has against any part of the transaction. */
@@ -121,44 +91,29 @@ int kernel_remember(struct kernel *k, int seconds, struct err *err)
         return err_set(err, errno, "nftables: open netlink");
     int r = exchange(nl, k->family, seconds);
     mnl_socket_close(nl);
-    k->transactions += r == 0;
+    k->remembered += r == 0;
     return r < 0 ? err_set(err, -r, "nftables: rule of session affinity") : 0;
 }
 
 unsigned kernel_transactions(const struct kernel *k)
 {
-    return k->transactions;
+    return nft_context_transactions(k->nft) + k->remembered;
 }
 
-/* A context of its own: what it has read of the kernel would only be in the writer's way. */
 static json_t *list_affinities(struct kernel *k, struct err *err)
 {
-    struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
-    json_t *list = NULL;
-    if (!nft)
-        return (void)err_set(err, 0, "nftables: no context"), NULL;
-    nft_ctx_buffer_error(nft);
-    nft_ctx_buffer_output(nft);
-    nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL);
-    if (nft_run_cmd_from_buffer(nft, k->family == AF_INET6 ? "list map ip6 " TABLE " affinity"
-                                                           : "list map ip " TABLE " affinity"))
-        nft_error(nft, err);
-    else if (!(list = json_loads(nft_ctx_get_output_buffer(nft), 0, NULL)))
+    _cleanup_free_ char *text = nft_context_list(
+        k->nft, k->family == AF_INET6 ? "list map ip6 " TABLE " affinity" : "list map ip " TABLE " affinity", err);
+    json_t *list = text ? json_loads(text, 0, NULL) : NULL;
+    if (text && !list)
         err_set(err, 0, "nftables: unreadable list of affinities");
-    nft_ctx_free(nft);
     return list;
 }
 
 static int forget_affinities_once(struct kernel *k, const struct recheck_list *l, struct err *err)
 {
     struct buf commands = BUF_INIT(0);
-    json_t *list;
-    {
-        NETNS_SCOPE(k->netns_fd);
-        pthread_mutex_lock(&nft_lock);
-        list = list_affinities(k, err);
-        pthread_mutex_unlock(&nft_lock);
-    }
+    json_t *list = list_affinities(k, err);
     if (!list)
         return -1;
     affinity_render_stale(k->family, list, l, &commands);

@@ -1,5 +1,5 @@
-/* The proxy's way into one node's kernel: nftables commands, and the clearing of connections that lead nowhere any
- * more. The calls block and belong on a worker thread; one at a time for each kernel. */
+/* The proxy's way into one node's kernel: its table, the rules that nft cannot say, and the clearing of connections
+ * that lead nowhere any more. The calls block and belong on a worker thread; one at a time for each kernel. */
 #pragma once
 #include "base/err.h"
 #include "proxy/ruleset.h"

@@ -6,7 +6,7 @@
 #define LOG_AREA "proxy"
 #include "base/alloc.h"
 #include "base/log.h"
-#include "proxy/guard.h"
+#include "nft/guard.h"
 #include "proxy/health.h"
 #include "proxy/kernel.h"
 
@@ -44,8 +44,8 @@ struct proxy {
     bool need_full;
     void (*applied)(void *arg, uint64_t revision);
     void *applied_arg;
-    struct proxy *twin; /* of the other family; NULL: none */
-    bool waits;         /* for its job */
+    struct turn own_turn; /* when nobody else writes in the namespace */
+    struct turn_ticket ticket;
     bool closing, timer_closed;
     uint64_t retry_ms; /* 0: all is well */
 };
@@ -55,6 +55,12 @@ static void start_job(struct proxy *p);
 static void on_timer(uv_timer_t *t)
 {
     start_job(t->data);
+}
+
+static void on_turn(void *arg)
+{
+    struct proxy *p = arg;
+    uv_timer_start(&p->timer, on_timer, 0, 0);
 }
 
 static void on_model_changed(void *arg)
@@ -135,19 +141,13 @@ static void tell_applied(struct proxy *p, uint64_t revision)
         p->applied(p->applied_arg, revision);
 }
 
-static void wake_twin(struct proxy *p)
-{
-    if (p->twin && p->twin->waits)
-        uv_timer_start(&p->twin->timer, on_timer, 0, 0);
-}
-
 static void job_done(uv_work_t *work, int status)
 {
     struct job *j = work->data;
     struct proxy *p = j->proxy;
     (void)status;
     p->job = NULL;
-    wake_twin(p);
+    turn_end(&p->ticket);
     if (p->closing) {
         destroy_when_idle(p);
     } else if (j->result < 0) {
@@ -187,8 +187,7 @@ static bool fill_job(struct proxy *p, struct job *j)
 
 static void start_job(struct proxy *p)
 {
-    p->waits = p->twin && p->twin->job;
-    if (p->waits)
+    if (!turn_take(&p->ticket))
         return;
     struct job *j = NEW(struct job);
     j->proxy = p;
@@ -199,6 +198,7 @@ static void start_job(struct proxy *p)
         if (!wanted)
             tell_applied(p, j->revision);
         job_free(j);
+        turn_end(&p->ticket);
         return;
     }
     p->job = j;
@@ -215,7 +215,7 @@ void proxy_avoid(struct proxy *p, const char *node, bool avoid)
 
 bool proxy_settled(const struct proxy *p)
 {
-    return !p->job && !p->waits && !p->need_full && !uv_is_active((const uv_handle_t *)&p->timer);
+    return !p->job && list_empty(&p->ticket.link) && !p->need_full && !uv_is_active((const uv_handle_t *)&p->timer);
 }
 
 static int parse_config(struct proxy *p, const struct proxy_config *c, struct err *err)
@@ -275,6 +275,8 @@ struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_con
     p->model = m;
     p->reader = model_reader_new(m, on_model_changed, p);
     p->need_full = true;
+    turn_init(&p->own_turn);
+    turn_join(&p->ticket, config->turn ? config->turn : &p->own_turn, on_turn, p);
     uv_timer_init(loop, &p->timer);
     p->timer.data = p;
     uv_timer_start(&p->timer, on_timer, 0, 0);
@@ -288,21 +290,12 @@ static void on_timer_closed(uv_handle_t *h)
     destroy_when_idle(p);
 }
 
-void proxy_pair(struct proxy *a, struct proxy *b)
-{
-    a->twin = b;
-    b->twin = a;
-}
-
 void proxy_free(struct proxy *p)
 {
     if (!p)
         return;
     p->closing = true;
-    if (p->twin) {
-        wake_twin(p);
-        p->twin = p->twin->twin = NULL;
-    }
+    turn_end(&p->ticket);
     model_reader_free(p->reader);
     health_free(p->health);
     uv_close((uv_handle_t *)&p->timer, on_timer_closed);

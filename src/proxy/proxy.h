@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "nft/turn.h"
 #include "service/model.h"
 
 struct proxy;
@@ -19,14 +20,12 @@ struct proxy_config {
     const char *dns_ip; /* answered on the node itself: left alone, and kept out of conntrack */
     void (*applied)(void *arg, uint64_t revision); /* the kernel follows the model up to here; may be NULL */
     void *applied_arg;
+    struct turn *turn; /* of all who write tables in the namespace; outlives the proxy; NULL: nobody else does */
 };
 /* Replaces what an earlier life left in the table by what the model holds then (so: once it is synced), and follows it.
  */
 struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_config *config, struct err *err);
 void proxy_free(struct proxy *p); /* leaves the rules: Services go on while the program is away */
-/* Two proxies of one node, one a family: they write one after the other, so that neither takes the other's changes for
- * a stranger's. */
-void proxy_pair(struct proxy *a, struct proxy *b);
 /* Endpoints on the node get nothing new as long as there are others, whatever the model says of them. */
 void proxy_avoid(struct proxy *p, const char *node, bool avoid);
 /* The kernel has all that the model has. */

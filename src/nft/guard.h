@@ -1,4 +1,4 @@
-/* Sees when somebody else changes the proxy's table: `nft flush ruleset`, a firewall that is loaded anew, a hand. The
+/* Sees when somebody else changes a table of ours: `nft flush ruleset`, a firewall that is loaded anew, a hand. The
  * kernel tells every nftables transaction of a namespace to those who listen; listening is off while our own run
  * (telling costs the kernel as much as the change), and the generation number says whether another slipped in then. */
 #pragma once

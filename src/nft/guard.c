@@ -1,6 +1,6 @@
 /* See guard.h. Two sockets: one listens, one asks for the generation (NFT_MSG_GETGEN), so that answers and
  * notifications do not mix and each is used by one thread at a time. */
-#include "proxy/guard.h"
+#include "nft/guard.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
