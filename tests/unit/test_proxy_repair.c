@@ -1,0 +1,69 @@
+/* proxy: its rules under the hands of others, and over a restart. test_proxy_repair6.c is the same over IPv6. */
+#include "packets.h"
+
+static void on_too_late(uv_timer_t *t)
+{
+    (void)t;
+    T_FAIL("nobody repairs the rules");
+    exit(1);
+}
+
+/* Until the guard has heard of it and all is repaired. */
+static void wait_for_repair(void)
+{
+    static uv_timer_t limit;
+    uv_timer_init(&loop, &limit);
+    uv_timer_start(&limit, on_too_late, 10000, 0);
+    while (proxy_settled(proxy))
+        uv_run(&loop, UV_RUN_ONCE);
+    settle();
+    uv_close((uv_handle_t *)&limit, NULL);
+    uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+TEST(rules_changed_by_others_come_back_by_themselves)
+{
+    service(CLUSTER);
+    endpoints("b");
+    T_INT(system("nft flush ruleset"), 0);
+    wait_for_repair();
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "b<" CLIENT);
+    T_INT(system("nft flush map " NFT_TABLE " svc"), 0);
+    wait_for_repair();
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "b<" CLIENT);
+}
+
+TEST(tables_of_others_are_left_alone_and_mean_nothing)
+{
+    service(CLUSTER);
+    endpoints("b");
+    T_INT(system("nft 'add table ip other; add chain ip other c; add rule ip other c accept; add table inet c8s'"), 0);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    T_TRUE(proxy_settled(proxy));
+    T_INT(system("nft flush table " NFT_TABLE), 0); /* makes it write everything again */
+    wait_for_repair();
+    T_INT(system("nft list chain ip other c | grep -q accept && nft list table inet c8s >/dev/null"), 0);
+    T_INT(system("nft delete table ip other && nft delete table inet c8s"), 0);
+}
+
+TEST(rules_outlive_a_restart)
+{
+    service(CLUSTER);
+    endpoints("b");
+    stop();
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "b<" CLIENT);
+    start(&config);
+    endpoints("a");
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "a<" CLIENT);
+    T_STR(ask(NODE, SOCK_STREAM, VIP, 80), "a<" GATEWAY);
+}
+
+int main(void)
+{
+    enter_place();
+    RUN(rules_changed_by_others_come_back_by_themselves);
+    RUN(tables_of_others_are_left_alone_and_mean_nothing);
+    RUN(rules_outlive_a_restart);
+    leave_place();
+    return DONE();
+}
