@@ -86,8 +86,10 @@ static int look_at_flow(const struct nlmsghdr *nlh, void *data)
     read_tuple(a.by_type[CTA_TUPLE_REPLY], &reply);
     bool udp = original.protocol == IPPROTO_UDP, tcp = original.protocol == IPPROTO_TCP;
     if ((!udp && !(tcp && is_unanswered(a.by_type[CTA_STATUS]))) ||
-        !recheck_stale(s->fronts, &original.dst, udp ? PROTO_UDP : PROTO_TCP, original.dst_port, &reply.src,
-                       reply.src_port))
+        !recheck_stale(s->fronts,
+                       &(struct recheck_key){
+                           .ip = original.dst, .protocol = udp ? PROTO_UDP : PROTO_TCP, .port = original.dst_port},
+                       &(struct target){reply.src, reply.src_port}))
         return MNL_CB_OK;
     s->list = xrealloc(s->list, (s->n + 1) * sizeof(*s->list));
     s->list[s->n].original = original;

@@ -18,6 +18,7 @@ const char *const set_names[SET_N] = {
     [SET_RESTRICTED] = "restricted",
     [SET_ALLOWED] = "allowed",
     [SET_AFFINE] = "affine",
+    [SET_AFFINE_FOR] = "affine_for",
 };
 
 /* Numbers, because nft looks protocol names up in /etc/protocols, once for each element. */
@@ -175,6 +176,15 @@ static void cluster_front(struct maker *m)
     slot_elements(m, slots, 0);
 }
 
+static void affinity_elements(struct maker *m)
+{
+    bool local = m->front->kind == FRONT_CLUSTER ? m->plan->internal_local : m->plan->external_local;
+    element(m, SET_AFFINE, "%s", "");
+    value(m, ": %u", local ? m->port->affinity.local : m->port->affinity.cluster);
+    element(m, SET_AFFINE_FOR, "%s", "");
+    value(m, ": goto " REMEMBER_CHAIN, m->plan->affinity_seconds);
+}
+
 static void front_elements(struct maker *m)
 {
     front_text(m->plan, m->front, m->key);
@@ -187,10 +197,8 @@ static void front_elements(struct maker *m)
         cluster_front(m);
     else
         external_front(m);
-    if (m->plan->affinity_seconds && m->port->cluster.n) {
-        element(m, SET_AFFINE, "%s", "");
-        value(m, ": goto " REMEMBER_CHAIN, m->plan->affinity_seconds);
-    }
+    if (m->plan->affinity_seconds && m->port->cluster.n)
+        affinity_elements(m);
 }
 
 static int compare_elements(const void *pa, const void *pb, void *text)

@@ -13,6 +13,7 @@ enum table_set {
     SET_RESTRICTED,
     SET_ALLOWED,
     SET_AFFINE,
+    SET_AFFINE_FOR,
     SET_N
 };
 extern const char *const set_names[SET_N];
@@ -25,7 +26,8 @@ _Static_assert(SLOTS_MAX <= LOCAL_SLOTS_AT, "the two kinds of slots must not mee
 #define SLOTS_EXACT 16
 size_t slots_chain(size_t n);
 
-/* Where a front with session affinity of so many seconds goes (remember.h). */
+/* Session affinity's chains, of one rule each (affinity_rules.h); a front's number says for how many seconds. */
+#define FOLLOW_CHAIN "follow"
 #define REMEMBER_CHAIN "remember_%d"
 
 struct element {

@@ -10,8 +10,8 @@
 #include "base/netns.h"
 #include "nft/context.h"
 #include "proxy/affinity.h"
+#include "proxy/affinity_rules.h"
 #include "proxy/conntrack.h"
-#include "proxy/remember.h"
 
 struct kernel {
     int netns_fd;
@@ -71,28 +71,39 @@ int kernel_run(struct kernel *k, const char *commands, struct err *err)
 }
 
 /* The kernel acknowledges the rule, or says what it has against any part of the transaction. */
-static int exchange(struct mnl_socket *nl, int family, int seconds)
+static int exchange(struct mnl_socket *nl, const char *message, size_t len)
 {
-    char message[REMEMBER_MESSAGE_SIZE] __attribute__((aligned(8))), answer[4096] __attribute__((aligned(8)));
-    size_t len = remember_message(family, seconds, message);
+    char answer[4096] __attribute__((aligned(8)));
     if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 || mnl_socket_sendto(nl, message, len) < 0)
         return -errno;
     ssize_t n = mnl_socket_recvfrom(nl, answer, sizeof(answer));
-    if (n < 0 || mnl_cb_run(answer, (size_t)n, REMEMBER_SEQUENCE, mnl_socket_get_portid(nl), NULL, NULL) < 0)
+    if (n < 0 || mnl_cb_run(answer, (size_t)n, AFFINITY_SEQUENCE, mnl_socket_get_portid(nl), NULL, NULL) < 0)
         return -errno;
     return 0;
 }
 
-int kernel_remember(struct kernel *k, int seconds, struct err *err)
+static int add_rule(struct kernel *k, const char *message, size_t len, struct err *err)
 {
     NETNS_SCOPE(k->netns_fd);
     struct mnl_socket *nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
     if (!nl)
         return err_set(err, errno, "nftables: open netlink");
-    int r = exchange(nl, k->family, seconds);
+    int r = exchange(nl, message, len);
     mnl_socket_close(nl);
     k->remembered += r == 0;
     return r < 0 ? err_set(err, -r, "nftables: rule of session affinity") : 0;
+}
+
+int kernel_follow(struct kernel *k, struct err *err)
+{
+    char message[AFFINITY_MESSAGE_SIZE] __attribute__((aligned(8)));
+    return add_rule(k, message, affinity_follow_message(k->family, message), err);
+}
+
+int kernel_remember(struct kernel *k, int seconds, struct err *err)
+{
+    char message[AFFINITY_MESSAGE_SIZE] __attribute__((aligned(8)));
+    return add_rule(k, message, affinity_remember_message(k->family, seconds, message), err);
 }
 
 unsigned kernel_transactions(const struct kernel *k)

@@ -10,7 +10,8 @@ struct kernel *kernel_new(int netns_fd, int family, struct err *err);
 void kernel_free(struct kernel *k);
 /* One transaction. */
 int kernel_run(struct kernel *k, const char *commands, struct err *err);
-/* One more: the rule of the chain that remembers for so many seconds. */
+/* One more: the rule of session affinity that follows; the one of the chain that remembers for so many seconds. */
+int kernel_follow(struct kernel *k, struct err *err);
 int kernel_remember(struct kernel *k, int seconds, struct err *err);
 /* How many have been made so far. */
 unsigned kernel_transactions(const struct kernel *k);

@@ -33,11 +33,18 @@ struct slots {
 /* now (empty) gets the wanted targets, sorted and without doubles. */
 void slots_assign(struct slots *now, const struct slots *before, const struct target *want, size_t n);
 
+/* Clients with session affinity are remembered by client and ServicePort. Ways that may use different endpoints do not
+ * follow each other: those with policy Local have a number of their own. */
+struct affinity_numbers {
+    uint32_t cluster, local;
+};
+
 struct plan_port {
     const char *name;
     enum svc_protocol protocol;
-    struct slots cluster; /* all usable endpoints, as near as hints say; empty: there are none at all */
-    struct slots local;   /* those on this node; only where a policy asks for them */
+    struct affinity_numbers affinity; /* given by the ruleset, when the Service wants affinity */
+    struct slots cluster;             /* all usable endpoints, as near as hints say; empty: there are none at all */
+    struct slots local;               /* those on this node; only where a policy asks for them */
 };
 
 enum front_kind {

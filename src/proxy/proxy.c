@@ -106,6 +106,8 @@ static void run_job(uv_work_t *work)
     unsigned before = kernel_transactions(k);
     guard_begin(j->proxy->guard);
     j->result = j->commands.len ? kernel_run(k, buf_str(&j->commands), &j->err) : 0;
+    if (j->full && j->result == 0)
+        j->result = kernel_follow(k, &j->err);
     for (size_t i = 0; i < j->n_seconds && j->result == 0; i++)
         j->result = kernel_remember(k, j->seconds[i], &j->err);
     if (j->result == 0 && !rechecks_empty(&j->rechecks))

@@ -14,22 +14,19 @@ static int compare_targets(const void *pa, const void *pb)
 
 static int compare_rechecks(const void *pa, const void *pb)
 {
-    const struct recheck *a = pa, *b = pb;
+    const struct recheck_key *a = &((const struct recheck *)pa)->key, *b = &((const struct recheck *)pb)->key;
+    if (a->number != b->number)
+        return a->number < b->number ? -1 : 1;
     int by_ip = ip_compare(&a->ip, &b->ip);
     if (by_ip)
         return by_ip;
     return a->protocol != b->protocol ? (int)a->protocol - (int)b->protocol : (int)a->port - (int)b->port;
 }
 
-void recheck_add(struct recheck_list *l, const struct plan *plan, const struct front *f, struct target *targets,
-                 size_t n_targets)
+void recheck_add(struct recheck_list *l, const struct recheck_key *key, struct target *targets, size_t n_targets)
 {
     l->list = xrealloc(l->list, (l->n + 1) * sizeof(*l->list));
-    l->list[l->n++] = (struct recheck){.ip = f->ip,
-                                       .protocol = plan->ports[f->port_index].protocol,
-                                       .port = f->port,
-                                       .targets = targets,
-                                       .n_targets = n_targets};
+    l->list[l->n++] = (struct recheck){*key, targets, n_targets};
 }
 
 void recheck_sort(struct recheck_list *l)
@@ -40,14 +37,13 @@ void recheck_sort(struct recheck_list *l)
         qsort(l->list[i].targets, l->list[i].n_targets, sizeof(struct target), compare_targets);
 }
 
-bool recheck_stale(const struct recheck_list *l, const struct ip *front, enum svc_protocol protocol, uint16_t port,
-                   const struct ip *endpoint, uint16_t endpoint_port)
+bool recheck_stale(const struct recheck_list *l, const struct recheck_key *key, const struct target *endpoint)
 {
-    const struct recheck key = {.ip = *front, .protocol = protocol, .port = port}, *found;
-    const struct target target = {*endpoint, endpoint_port};
-    if (!l->n || !(found = bsearch(&key, l->list, l->n, sizeof(key), compare_rechecks)))
+    const struct recheck wanted = {.key = *key}, *found;
+    if (!l->n || !(found = bsearch(&wanted, l->list, l->n, sizeof(wanted), compare_rechecks)))
         return false;
-    return !found->n_targets || !bsearch(&target, found->targets, found->n_targets, sizeof(target), compare_targets);
+    return !found->n_targets ||
+           !bsearch(endpoint, found->targets, found->n_targets, sizeof(*endpoint), compare_targets);
 }
 
 bool rechecks_empty(const struct rechecks *r)

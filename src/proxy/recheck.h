@@ -1,13 +1,17 @@
-/* Fronts whose endpoints have changed: what goes through them to none of the targets is stale. Flows, because UDP
- * has no end of connection that would clear them from connection tracking; session affinities, because they would go on
- * choosing an endpoint that is gone. Pure. */
+/* What leads to endpoints that have changed; where it goes to none of the targets it is stale. Flows through a front,
+ * because UDP has no end of connection that would clear them from connection tracking; session affinities of a
+ * ServicePort, because they would go on choosing an endpoint that is gone. Pure. */
 #pragma once
 #include "proxy/plan.h"
 
-struct recheck {
+struct recheck_key {
+    uint32_t number; /* an affinity's; 0: a flow's front */
     struct ip ip;
     enum svc_protocol protocol;
     uint16_t port;
+};
+struct recheck {
+    struct recheck_key key;
     struct target *targets;
     size_t n_targets;
 };
@@ -20,14 +24,12 @@ struct rechecks {
     struct recheck_list affinities;
 };
 
-/* Adds one for the front, which takes `targets` over. */
-void recheck_add(struct recheck_list *l, const struct plan *plan, const struct front *f, struct target *targets,
-                 size_t n_targets);
+/* Takes `targets` over. */
+void recheck_add(struct recheck_list *l, const struct recheck_key *key, struct target *targets, size_t n_targets);
 /* Before recheck_stale() is asked. */
 void recheck_sort(struct recheck_list *l);
-/* Does what goes through the front to the endpoint go wrong? false when the front is none of them. */
-bool recheck_stale(const struct recheck_list *l, const struct ip *front, enum svc_protocol protocol, uint16_t port,
-                   const struct ip *endpoint, uint16_t endpoint_port);
+/* Does what goes that way to the endpoint go wrong? false when the way is none of them. */
+bool recheck_stale(const struct recheck_list *l, const struct recheck_key *key, const struct target *endpoint);
 
 bool rechecks_empty(const struct rechecks *r);
 void rechecks_move(struct rechecks *to, struct rechecks *from); /* appends; from is empty then */

@@ -9,10 +9,11 @@
  *   cluster_ips     ClusterIPs that exist: their unknown ports are refused, unknown addresses are dropped
  *   restricted      fronts with loadBalancerSourceRanges, and
  *   allowed         front . source range
- *   affine          fronts with session affinity -> goto remember_SECONDS
- *   affinity        client . front -> endpoint . port, with a timeout; filled by the rules of remember.c
+ *   affine          fronts with session affinity -> number of the ServicePort
+ *   affine_for      the same fronts -> goto remember_SECONDS
+ *   affinity        client . number -> endpoint . port, with a timeout; used by `follow`, filled by remember_SECONDS
  *
- *   prerouting, output ─► services ─► (external, unless a ClusterIP) ─► svc ─► epN, refuse, drop
+ *   prerouting, output ─► services ─► (external, unless a ClusterIP) ─► follow (affinity) ─► svc ─► epN, refuse, drop
  *   postrouting ─► remember (affinity), masquerade of what carries the mark
  *
  * `svc` is looked up in one place because every change of a verdict makes the kernel walk the map once for each place.
@@ -25,7 +26,8 @@
  * rule that uses `ep` once the map is in the kernel ("conflicting protocols specified").
  *
  * Affinity: the first packet leaves postrouting with its endpoint chosen; there it is remembered, and each further
- * connection starts the time anew.
+ * connection starts the time anew. All ways to a ServicePort have one number, so that a client finds its endpoint by
+ * any of them; ways with policy Local have another, for they must not follow where those of policy Cluster lead.
  *
  * Hairpin: a pod that reaches itself through a Service would get its own address as the source. Pods hang on a link
  * each, so that is the packet that leaves by the link it came in by: marked in `hairpin`, masqueraded like the others.
@@ -70,12 +72,13 @@ static void render_sets(const struct words *w, struct buf *b)
     buf_addf(b, "  set cluster_ips { type %s; }\n", a);
     buf_addf(b, "  set restricted { type %s . inet_proto . inet_service; }\n", a);
     buf_addf(b, "  set allowed { type %s . inet_proto . inet_service . %s; flags interval; }\n", a, a);
-    buf_addf(b, "  map affine { type %s . inet_proto . inet_service : verdict; }\n", a);
+    buf_addf(b, "  map affine { type %s . inet_proto . inet_service : mark; }\n", a);
+    buf_addf(b, "  map affine_for { type %s . inet_proto . inet_service : verdict; }\n", a);
     /* The size bounds what clients can make the kernel remember: 65,536 of them, some 15 MB. */
     buf_addf(b,
-             "  map affinity { type %s . %s . inet_proto . inet_service : %s . inet_service; "
+             "  map affinity { type %s . mark : %s . inet_service; "
              "flags dynamic,timeout; size 65536; timeout 3h; }\n",
-             a, a, a);
+             a, a);
 }
 
 static void throw_dice(const struct words *w, size_t mod, size_t offset, struct buf *b)
@@ -112,16 +115,18 @@ static void render_services(const struct site *site, const struct words *w, stru
     buf_addf(b, "  chain refuse {\n    reject with %s port-unreachable\n  }\n", w->icmp);
     buf_addf(b, "  chain unknown {\n    %s daddr @cluster_ips goto refuse\n    drop\n  }\n", ip);
 
+    buf_adds(b, "  chain " FOLLOW_CHAIN " {\n  }\n");
+    buf_addf(b, "  chain outside {\n    jump " FOLLOW_CHAIN "\n    " FRONT " vmap @external_local\n  }\n", ip);
+
     buf_adds(b, "  chain external {\n");
     buf_addf(b, "    " FRONT " @restricted " FRONT " . %s saddr != @allowed drop\n", ip, ip, ip);
     buf_addf(b, "    " FRONT " @external_cluster " SET_MARK "\n", ip);
-    buf_addf(b, "    dnat %s to %s saddr . " FRONT " map @affinity\n", ip, ip, ip);
-    buf_addf(b, "    %s saddr != %s fib saddr type != local " FRONT " vmap @external_local\n  }\n", ip, pods, ip);
+    buf_addf(b, "    %s saddr != %s fib saddr type != local jump outside\n  }\n", ip, pods);
 
     buf_adds(b, "  chain services {\n");
     buf_addf(b, "    %s daddr != %s jump external\n", ip, services);
     buf_addf(b, "    %s daddr %s %s saddr != %s " SET_MARK "\n", ip, services, ip, pods);
-    buf_addf(b, "    dnat %s to %s saddr . " FRONT " map @affinity\n", ip, ip, ip);
+    buf_adds(b, "    jump " FOLLOW_CHAIN "\n");
     buf_addf(b, "    " FRONT " vmap @svc\n", ip);
     buf_addf(b, "    %s daddr %s goto unknown\n  }\n", ip, services);
 }
@@ -131,7 +136,8 @@ static void render_remembering(const struct words *w, struct buf *b)
     static const char *const protocols[] = {"tcp", "udp", "sctp"};
     buf_adds(b, "  chain remember {\n");
     for (size_t i = 0; i < ARRAY_LEN(protocols); i++)
-        buf_addf(b, "    meta l4proto %s ct original %s daddr . meta l4proto . ct original proto-dst vmap @affine\n",
+        buf_addf(b,
+                 "    meta l4proto %s ct original %s daddr . meta l4proto . ct original proto-dst vmap @affine_for\n",
                  protocols[i], w->table);
     buf_adds(b, "  }\n");
 }

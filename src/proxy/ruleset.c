@@ -25,6 +25,7 @@ struct ruleset {
     int *new_seconds; /* of new_chains */
     size_t n_new_seconds;
     struct rechecks rechecks;
+    uint32_t last_number; /* of affinity */
 };
 
 struct ruleset *ruleset_new(const struct site *site)
@@ -119,7 +120,8 @@ static void recheck_flows(struct ruleset *rs, const struct plan *plan, const str
         free(targets);
         return;
     }
-    recheck_add(&rs->rechecks.flows, plan, f, targets, n);
+    const struct recheck_key key = {.ip = f->ip, .protocol = protocol, .port = f->port};
+    recheck_add(&rs->rechecks.flows, &key, targets, n);
 }
 
 static size_t copy_slots(struct target *to, const struct slots *s)
@@ -129,14 +131,35 @@ static size_t copy_slots(struct target *to, const struct slots *s)
     return s->n;
 }
 
-/* An affinity holds among those that are chosen, and as long as the Service wants it. */
-static void recheck_affinities(struct ruleset *rs, const struct plan *plan, const struct front *f, bool ended)
+static const struct plan_port *find_plan_port(const struct plan *plan, const struct plan_port *like)
 {
-    const struct plan_port *port = &plan->ports[f->port_index];
-    struct target *targets = xcalloc(port->cluster.n + port->local.n + 1, sizeof(*targets));
-    size_t n = ended ? 0 : copy_slots(targets, &port->cluster);
-    n += ended ? 0 : copy_slots(targets + n, &port->local);
-    recheck_add(&rs->rechecks.affinities, plan, f, targets, n);
+    for (size_t i = 0; plan && i < plan->n_ports; i++)
+        if (plan->ports[i].protocol == like->protocol && streq(plan->ports[i].name, like->name))
+            return &plan->ports[i];
+    return NULL;
+}
+
+/* port NULL: to nobody any more. Pods come to policy Local's ways as well, and may use all of the cluster there. */
+static void recheck_affinity(struct ruleset *rs, uint32_t number, const struct plan_port *port, bool local)
+{
+    size_t n = 0;
+    struct target *targets = xcalloc((port ? port->cluster.n + port->local.n : 0) + 1, sizeof(*targets));
+    if (port)
+        n += copy_slots(targets, &port->cluster);
+    if (port && local)
+        n += copy_slots(targets + n, &port->local);
+    recheck_add(&rs->rechecks.affinities, &(struct recheck_key){.number = number}, targets, n);
+}
+
+/* An affinity holds among those that are chosen, and as long as the Service wants it. */
+static void recheck_affinities(struct ruleset *rs, const struct plan *before, const struct plan *now)
+{
+    for (size_t i = 0; before && before->affinity_seconds && i < before->n_ports; i++) {
+        const struct plan_port *old = &before->ports[i],
+                               *kept = now && now->affinity_seconds ? find_plan_port(now, old) : NULL;
+        recheck_affinity(rs, old->affinity.cluster, kept, false);
+        recheck_affinity(rs, old->affinity.local, kept, true);
+    }
 }
 
 static bool has_front(const struct plan *p, const struct plan *of, const struct front *f)
@@ -151,26 +174,31 @@ static bool has_front(const struct plan *p, const struct plan *of, const struct 
 
 static void recheck_plans(struct ruleset *rs, const struct plan *before, const struct plan *now, const struct svc *svc)
 {
-    bool affine = now && now->affinity_seconds, was_affine = before && before->affinity_seconds;
+    recheck_affinities(rs, before, now);
     for (size_t i = 0; now && i < now->n_fronts; i++) {
         const struct front *f = &now->fronts[i];
-        if (!f->held || f->kind == FRONT_ADDRESS)
-            continue;
-        recheck_flows(rs, now, f, svc);
-        if (was_affine || affine)
-            recheck_affinities(rs, now, f, !affine);
+        if (f->held && f->kind != FRONT_ADDRESS)
+            recheck_flows(rs, now, f, svc);
     }
     for (size_t i = 0; before && i < before->n_fronts; i++) {
         const struct front *f = &before->fronts[i];
-        if (!f->held || f->kind == FRONT_ADDRESS || has_front(now, before, f))
-            continue;
-        recheck_flows(rs, before, f, NULL);
-        if (was_affine)
-            recheck_affinities(rs, before, f, true);
+        if (f->held && f->kind != FRONT_ADDRESS && !has_front(now, before, f))
+            recheck_flows(rs, before, f, NULL);
     }
 }
 
 /* --- changes --- */
+
+/* A number means the same as long as its ServicePort wants affinity, and nothing ever after. */
+static void number_ports(struct ruleset *rs, const struct plan *before, struct plan *now)
+{
+    for (size_t i = 0; now && now->affinity_seconds && i < now->n_ports; i++) {
+        struct plan_port *port = &now->ports[i];
+        const struct plan_port *old = before && before->affinity_seconds ? find_plan_port(before, port) : NULL;
+        port->affinity = old ? old->affinity : (struct affinity_numbers){rs->last_number + 1, rs->last_number + 2};
+        rs->last_number += old ? 0 : 2;
+    }
+}
 
 static void need_remember_chain(struct ruleset *rs, const struct plan *plan)
 {
@@ -207,6 +235,7 @@ void ruleset_set(struct ruleset *rs, const char *ns, const char *name, const str
     elements_of(rs->site, before, &elements_before);
     give_up(rs, m);
     m->plan = now;
+    number_ports(rs, before, now);
     claim(rs, m);
     need_remember_chain(rs, now);
     note_difference(rs, &elements_before, now);

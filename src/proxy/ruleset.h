@@ -13,6 +13,6 @@ void ruleset_set(struct ruleset *rs, const char *ns, const char *name, const str
 bool ruleset_take(struct ruleset *rs, struct buf *out, struct rechecks *ret);
 /* The same with the commands for everything, from nothing. */
 void ruleset_full(struct ruleset *rs, struct buf *out, struct rechecks *ret);
-/* The seconds of the chains that the commands just taken make: each still needs its rule (remember.h). */
+/* The seconds of the chains that the commands just taken make: each still needs its rule (affinity_rules.h). */
 size_t ruleset_take_seconds(struct ruleset *rs, int **ret);
 size_t ruleset_count(const struct ruleset *rs); /* Services with rules */

@@ -363,7 +363,11 @@ static void list_text(struct buf *b, const char *what, struct recheck_list *l)
     char ip[IP_TEXT_SIZE];
     recheck_sort(l);
     for (size_t i = 0; i < l->n; i++) {
-        buf_addf(b, "%s %s:%u", what, ip_format(&l->list[i].ip, ip), l->list[i].port);
+        const struct recheck_key *key = &l->list[i].key;
+        if (key->number)
+            buf_addf(b, "%s %u", what, key->number);
+        else
+            buf_addf(b, "%s %s:%u", what, ip_format(&key->ip, ip), key->port);
         for (size_t k = 0; k < l->list[i].n_targets; k++)
             buf_addf(b, " %d", l->list[i].targets[k].ip.bytes[3]);
         buf_adds(b, "; ");
@@ -398,11 +402,11 @@ TEST(changes_name_what_they_make_stale)
     set_endpoints(&w, "web", "TCP", "2 3");
     STALE(&w, "");
     set_service(&w, "web", SPEC("10.96.0.2", ",'sessionAffinity':'ClientIP'"));
-    STALE(&w, "affinities 10.96.0.2:80 2 3; ");
+    STALE(&w, "");
     set_endpoints(&w, "web", "TCP", "2 3t");
-    STALE(&w, "affinities 10.96.0.2:80 2; "); /* but nobody new is sent there */
+    STALE(&w, "affinities 1 2; affinities 2 2; "); /* but nobody new is sent there */
     set_service(&w, "web", SPEC("10.96.0.2", ""));
-    STALE(&w, "affinities 10.96.0.2:80; ");
+    STALE(&w, "affinities 1; affinities 2; ");
     set_endpoints(&w, "web", "TCP", "2 102");
     STALE(&w, "");
     avoid(&w, "n2", true); /* SYNs that wait for an answer from there may be for another one */
@@ -419,22 +423,22 @@ TEST(stale_affinities_are_found_in_the_list)
     struct buf text = BUF_INIT(0);
     struct rechecks r;
     set_service(&w, "web", SPEC("10.96.0.2", ",'sessionAffinity':'ClientIP'"));
+    set_endpoints(&w, "web", "TCP", "2 3");
+    ruleset_take(w.rules, &text, &r);
+    rechecks_done(&r);
     set_endpoints(&w, "web", "TCP", "2");
     ruleset_take(w.rules, &text, &r);
     recheck_sort(&r.affinities);
     buf_clear(&text);
-    _cleanup_json_ json_t *list = t_doc(
-        "{'nftables':[{'metainfo':{}},{'map':{'elem':["
-        "[{'elem':{'val':{'concat':['10.244.0.9','10.96.0.2',6,80]},'timeout':60,'expires':57}},{'concat':['10.244.0.2'"
-        ",8080]}],"
-        "[{'elem':{'val':{'concat':['10.244.0.8','10.96.0.2','tcp',80]},'timeout':60}},{'concat':['10.244.0.3',8080]}],"
-        "[{'concat':['10.244.0.7','10.96.0.2',6,80]},{'concat':['10.244.0.2',8081]}],"
-        "[{'elem':{'val':{'concat':['10.244.0.6','10.96.0.2',17,80]}}},{'concat':['10.244.0.3',8080]}],"
-        "[{'elem':{'val':{'concat':['10.244.0.5','10.96.0.3',6,80]}}},{'concat':['10.244.0.3',8080]}],"
-        "[{'elem':{'val':{'concat':['x']}}},7]]}}]}");
+    _cleanup_json_ json_t *list =
+        t_doc("{'nftables':[{'metainfo':{}},{'map':{'elem':["
+              "[{'elem':{'val':{'concat':['10.244.0.9',1]},'timeout':60,'expires':57}},{'concat':['10.244.0.2',8080]}],"
+              "[{'elem':{'val':{'concat':['10.244.0.8',1]},'timeout':60}},{'concat':['10.244.0.3',8080]}],"
+              "[{'concat':['10.244.0.7',1]},{'concat':['10.244.0.2',8081]}],"
+              "[{'elem':{'val':{'concat':['10.244.0.6',3]}}},{'concat':['10.244.0.3',8080]}],"
+              "[{'elem':{'val':{'concat':['x']}}},7]]}}]}");
     affinity_render_stale(AF_INET, list, &r.affinities, &text);
-    T_STR(buf_str(&text),
-          "delete element ip c8s affinity { 10.244.0.8 . 10.96.0.2 . 6 . 80, 10.244.0.7 . 10.96.0.2 . 6 . 80 }\n");
+    T_STR(buf_str(&text), "delete element ip c8s affinity { 10.244.0.8 . 1, 10.244.0.7 . 1 }\n");
     rechecks_done(&r);
     buf_done(&text);
     world_done(&w);

@@ -115,6 +115,39 @@ TEST(session_affinity_ends_with_its_time)
                  "i=$((i + 1)); [ $i -lt 100 ] || exit 1; sleep 0.1; done"),
           0);
     T_INT(system("nft list chain " NFT_TABLE " remember_1 | grep -q 'update @affinity'"), 0); /* people can read it */
+    T_INT(system("nft list table " NFT_TABLE " >/dev/null && nft -j list table " NFT_TABLE " >/dev/null 2>&1"), 0);
+}
+
+/* Upstream's key is client and ServicePort, whatever address was used. */
+TEST(session_affinity_is_one_for_all_ways)
+{
+    static const char all[] = "{'spec':{'type':'LoadBalancer','clusterIP':'" VIP "','externalIPs':['" EXT_IP "'],"
+                              "'ports':[{'port':80,'nodePort':30080}],'sessionAffinity':'ClientIP'%s},'status':{"
+                              "'loadBalancer':{'ingress':[{'ip':'" LB_IP "'}]}}}";
+    static const struct {
+        const char *ip;
+        uint16_t port;
+    } ways[] = {{VIP, 80}, {LB_IP, 80}, {EXT_IP, 80}, {NODE_IP, 30080}};
+    static const int clients[] = {POD_CLIENT, OUTSIDE, NODE};
+    _cleanup_free_ char *cluster = xasprintf(all, ""), *local = xasprintf(all, ",'externalTrafficPolicy':'Local'");
+    service(cluster);
+    endpoints("ab");
+    for (size_t c = 0; c < ARRAY_LEN(clients); c++) {
+        char first = *ask(clients[c], SOCK_STREAM, ways[c].ip, ways[c].port);
+        for (int i = 0; i < TRIES; i++)
+            T_INT(*ask(clients[c], SOCK_STREAM, ways[i % 4].ip, ways[i % 4].port), first);
+    }
+    service(local);
+    endpoints("aB"); /* who has the one elsewhere is not led there by the ways of policy Local */
+    while (*ask(OUTSIDE, SOCK_STREAM, VIP, 80) != 'b') {
+        service(NULL);
+        settle();
+        service(local);
+        settle();
+    }
+    for (int i = 0; i < 12; i++)
+        T_STR(ask(OUTSIDE, SOCK_STREAM, ways[1 + i % 3].ip, ways[1 + i % 3].port), "a<" OUTSIDE_IP);
+    T_STR(ask(OUTSIDE, SOCK_STREAM, VIP, 80), "b<" GATEWAY);
 }
 
 int main(void)
@@ -126,6 +159,7 @@ int main(void)
     RUN(load_balancer_source_ranges);
     RUN(session_affinity);
     RUN(session_affinity_ends_with_its_time);
+    RUN(session_affinity_is_one_for_all_ways);
     leave_place();
     return DONE();
 }
