@@ -413,11 +413,14 @@ const char *ingress_class(const json_t *ingress)
     return name && *name ? name : NULL;
 }
 
+/* The class that most tutorials name; ingress-nginx brings it with itself, and has it from then on. */
+#define STAND_IN_CLASS "nginx"
+
 bool ingress_is_ours(const json_t *ingress, const char *(*class_controller)(void *arg, const char *name), void *arg)
 {
     const char *name = ingress_class(ingress);
     if (!name)
         return true;
     const char *controller = class_controller(arg, name);
-    return controller && streq(controller, INGRESS_CONTROLLER);
+    return controller ? streq(controller, INGRESS_CONTROLLER) : streq(name, STAND_IN_CLASS);
 }

@@ -58,5 +58,5 @@ void ingress_plan_done(struct ingress_plan *p);
 bool ingress_is_name(const char *s);              /* of letters, digits, dashes and dots: fit for a configuration */
 const char *ingress_class(const json_t *ingress); /* NULL: none */
 /* Whether the cluster's own HAProxy serves it. class_controller gives spec.controller of an IngressClass, NULL when
- * there is none of that name. Ingresses without a class are served. */
+ * there is none of that name. Ingresses without a class are served, and of class nginx while nobody has it. */
 bool ingress_is_ours(const json_t *ingress, const char *(*class_controller)(void *arg, const char *name), void *arg);

@@ -118,6 +118,13 @@ static const char *controller_of(void *arg, const char *name)
     return streq(name, "mine") ? "c8s.io/haproxy" : streq(name, "other") ? "example.com/x" : NULL;
 }
 
+static const char *controller_elsewhere(void *arg, const char *name)
+{
+    (void)arg;
+    (void)name;
+    return "example.com/x";
+}
+
 static struct ingress_backend *backend_of(struct world *w, const char *name)
 {
     struct ingress_backend *b = map_get(&w->plan.backends, name);
@@ -158,12 +165,16 @@ TEST(classes)
         {"{'spec':{'ingressClassName':'other'}}", false},
         {"{'spec':{'ingressClassName':'missing'}}", false},
         {"{'metadata':{'annotations':{'kubernetes.io/ingress.class':'mine'}}}", true},
-        {"{'metadata':{'annotations':{'kubernetes.io/ingress.class':'nginx'}}}", false},
+        {"{'metadata':{'annotations':{'kubernetes.io/ingress.class':'missing'}}}", false},
+        {"{'spec':{'ingressClassName':'nginx'}}", true}, /* nobody else's */
+        {"{'metadata':{'annotations':{'kubernetes.io/ingress.class':'nginx'}}}", true},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_json_ json_t *j = t_doc(cases[i].text);
         if (ingress_is_ours(j, controller_of, NULL) != cases[i].ours)
             T_FAIL("%s", cases[i].text);
+        if (ingress_class(j) && ingress_is_ours(j, controller_elsewhere, NULL))
+            T_FAIL("%s, though the class is somebody's", cases[i].text);
     }
 }
 
