@@ -33,6 +33,10 @@ static void on_request(void *arg, struct h2_stream *s)
         h2_start(s, 200, headers, 1);
         h2_write(s, "one ", 4);
         world.parked = s;
+    } else if (strcmp(s->target, "/fields") == 0) {
+        for (const struct http_header *h = s->headers; h->name; h++)
+            buf_addf(&world.story, "%s=%s; ", h->name, h->value);
+        h2_reply(s, 200, headers, 1, "", 0, NULL, NULL);
     } else if (strcmp(s->target, "/big") == 0) {
         h2_reply(s, 200, headers, 1, big, BIG_SIZE, NULL, NULL);
     } else {
@@ -197,6 +201,20 @@ TEST(a_request_and_its_answer)
     stop();
 }
 
+TEST(blanks_around_a_value_are_not_its_own)
+{
+    const nghttp2_nv fields[] = {
+        field(":method", "GET"),   field(":scheme", "https"),         field(":authority", "c8s"),
+        field(":path", "/fields"), field("authorization", "Bearer "), field("x-a", " \tb c\t "),
+        field("x-b", " ")};
+    start();
+    nghttp2_submit_request(world.client, NULL, fields, ARRAY_LEN(fields), NULL, NULL);
+    talk();
+    T_INT(world.code, 200);
+    T_STR(buf_str(&world.story), "GET /fields 0; Host=c8s; authorization=Bearer; x-a=b c; x-b=; closed; ");
+    stop();
+}
+
 TEST(answers_wait_for_the_window)
 {
     start();
@@ -356,6 +374,7 @@ int main(void)
 {
     big = xcalloc(1, BIG_SIZE);
     RUN(a_request_and_its_answer);
+    RUN(blanks_around_a_value_are_not_its_own);
     RUN(answers_wait_for_the_window);
     RUN(pieces_leave_at_once_and_are_told);
     RUN(either_side_may_give_up);
