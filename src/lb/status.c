@@ -42,6 +42,11 @@ int lb_families(const json_t *service, int ret[FAMILIES_MAX])
 
 /* --- writing --- */
 
+static void tell_attempt(struct controller *c, const json_t *service)
+{
+    controller_event(c, service, "Normal", "EnsuringLoadBalancer", "Ensuring load balancer");
+}
+
 static void write_addresses(struct controller *c, const json_t *service, const struct ip *ips, size_t n)
 {
     const json_t *before = jget(service, "status.loadBalancer.ingress");
@@ -53,6 +58,8 @@ static void write_addresses(struct controller *c, const json_t *service, const s
     if (n ? json_equal(before, ingress) : !before)
         return;
     _cleanup_json_ json_t *patch = json_pack("{s:{s:{s:O}}}", "status", "loadBalancer", "ingress", ingress);
+    if (n)
+        tell_attempt(c, service);
     controller_patch(c, &kind_service, jstr(service, "metadata.namespace"), jstr(service, "metadata.name"), "status",
                      PATCH_MERGE, patch);
     if (n)
@@ -61,6 +68,7 @@ static void write_addresses(struct controller *c, const json_t *service, const s
 
 static void tell_failure(struct controller *c, const json_t *service, const char *why)
 {
+    tell_attempt(c, service);
     controller_event(c, service, "Warning", "SyncLoadBalancerFailed",
                      "Error syncing load balancer: failed to ensure load balancer: %s", why);
 }

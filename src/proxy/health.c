@@ -68,17 +68,31 @@ static void check_free(void *p)
     free(c);
 }
 
+static void listen_at(struct check *c, const struct ip *ip)
+{
+    const struct health *h = c->health;
+    char text[IP_TEXT_SIZE];
+    struct err err;
+    if (http_server_listen(c->server, h->netns_fd, ip_format(ip, text), c->port, NULL, &err) < 0)
+        log_warn("node %s: no health check of Service %s/%s: %s", h->node_name, c->ns, c->name, err.msg);
+}
+
 static struct check *check_new(struct health *h, const struct svc *svc)
 {
     struct check *c = NEW(struct check);
-    char text[IP_TEXT_SIZE];
-    struct err err;
+    struct ip here = {.family = h->family, .bytes = {127, 0, 0, 1}};
+    bool listens_here = false;
     *c = (struct check){.health = h, .ns = xstrdup(svc->ns), .name = xstrdup(svc->name)};
     c->port = svc->health_check_node_port;
     c->server = http_server_new(h->loop, NULL, answer, c);
-    for (size_t i = 0; i < h->n_ips; i++)
-        if (http_server_listen(c->server, h->netns_fd, ip_format(&h->ips[i], text), c->port, NULL, &err) < 0)
-            log_warn("node %s: no health check of Service %s/%s: %s", h->node_name, c->ns, c->name, err.msg);
+    if (h->family == AF_INET6)
+        here = (struct ip){.family = AF_INET6, .bytes = {[15] = 1}};
+    for (size_t i = 0; i < h->n_ips; i++) {
+        listen_at(c, &h->ips[i]);
+        listens_here = listens_here || ip_equal(&h->ips[i], &here);
+    }
+    if (!listens_here)
+        listen_at(c, &here); /* people ask on the node itself: curl localhost:PORT/healthz */
     return c;
 }
 

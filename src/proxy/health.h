@@ -1,6 +1,6 @@
 /* The health checks that outside load balancers ask (externalTrafficPolicy Local): at healthCheckNodePort on the
- * addresses where NodePorts are answered, whether this node has ready endpoints of the Service. Upstream:
- * pkg/proxy/healthcheck/service_health.go. */
+ * addresses where NodePorts are answered, and on localhost, whether this node has ready endpoints of the Service.
+ * Upstream: pkg/proxy/healthcheck/service_health.go. */
 #pragma once
 #include <uv.h>
 

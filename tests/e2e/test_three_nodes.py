@@ -248,7 +248,7 @@ def test_reaching_an_app(default_empty):
     described = kubectl("describe", "svc", "python-web-svc")
     for line in (rf"LoadBalancer Ingress: +{re.escape(external)}", r"Port: +<unset> +80/TCP", r"TargetPort: +80/TCP",
                  rf"NodePort: +<unset> +{port}/TCP", r"Endpoints: +10\.244\.\d\.\d+:80,", r"External Traffic Policy: +Cluster",
-                 r"Normal +EnsuredLoadBalancer .*Ensured load balancer"):
+                 r"Normal +EnsuringLoadBalancer .*Ensuring load balancer", r"Normal +EnsuredLoadBalancer .*Ensured load balancer"):
         assert re.search(line, described), (line, described)
     for node in NODES:
         table = on_node(node, "nft", "list", "table", "ip", "c8s").stdout
@@ -419,6 +419,7 @@ def test_local_traffic_policy(default_empty):
         code = "200" if node == "k8s-node2" else "503"
         eventually(lambda: curl(f"http://{address}:{health}/", None, "-o", "/dev/null", "-w", "%{http_code}") == code,
                    f"the health check of {node} says {code}")
+        assert curl(f"http://localhost:{health}/healthz", node, "-o", "/dev/null", "-w", "%{http_code}") == code
     body = curl(f"http://172.28.128.12:{health}/")
     assert '"localEndpoints": 1' in body and '"name": "web"' in body
     for node in NODES:  # from nodes and pods it is as with Cluster

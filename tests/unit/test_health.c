@@ -49,11 +49,11 @@ static void on_done(void *arg, const struct err *err)
     ((struct answer *)arg)->done = true;
 }
 
-static struct answer ask_for(int port, const char *target)
+static struct answer ask_at(const char *ip, int port, const char *target)
 {
     static const struct http_call_handler handler = {.head = on_head, .data = on_data, .done = on_done};
     const struct http_call_spec spec = {
-        .netns_fd = -1, .ip = "127.0.0.1", .port = port, .method = "GET", .target = target, .timeout_ms = 10000};
+        .netns_fd = -1, .ip = ip, .port = port, .method = "GET", .target = target, .timeout_ms = 10000};
     struct answer a = {.body = BUF_INIT(0)};
     http_call_start(&loop, &spec, &handler, &a);
     while (!a.done)
@@ -61,14 +61,14 @@ static struct answer ask_for(int port, const char *target)
     return a;
 }
 
-static struct answer ask(int port)
+static struct answer ask_for(int port, const char *target)
 {
-    return ask_for(port, "/");
+    return ask_at("127.0.0.1", port, target);
 }
 
-static void expect(int port, int code, const char *weight, const char *body)
+static void expect_at(const char *ip, int port, int code, const char *weight, const char *body)
 {
-    struct answer a = ask(port);
+    struct answer a = ask_at(ip, port, "/healthz");
     T_INT(a.code, code);
     T_STR(a.weight, weight);
     if (body) {
@@ -77,6 +77,13 @@ static void expect(int port, int code, const char *weight, const char *body)
         T_JSON(doc, body);
     }
     buf_done(&a.body);
+}
+
+/* At the node's address, and by whoever is on the node. */
+static void expect(int port, int code, const char *weight, const char *body)
+{
+    expect_at("127.0.0.2", port, code, weight, body);
+    expect_at("127.0.0.1", port, code, weight, body);
 }
 
 /* A port that is free: health checks name theirs. */
@@ -94,7 +101,7 @@ static int free_port(void)
 
 TEST(only_ready_pods_of_the_node_count)
 {
-    const struct ip local = {.family = AF_INET, .bytes = {127, 0, 0, 1}};
+    const struct ip local = {.family = AF_INET, .bytes = {127, 0, 0, 2}};
     const struct health_config config = {.netns_fd = -1,
                                          .node_name = "n1",
                                          .family = AF_INET,

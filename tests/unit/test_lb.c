@@ -259,6 +259,7 @@ TEST(an_address_given_back_goes_to_who_waits)
         service(&c, "first", BALANCED, NULL);
         run(&c);
         expect(&c, "first", "10.0.0.1");
+        T_INT(events(&c, "EnsuringLoadBalancer", "Ensuring load balancer"), 1);
         T_INT(events(&c, "EnsuredLoadBalancer", "Ensured load balancer"), 1);
         service(&c, "second", BALANCED, NULL);
         run(&c);
