@@ -16,6 +16,8 @@
 #include "cli/commands.h"
 #include "cli/runstate.h"
 #include "cli/settings.h"
+#include "ingress/explain.h"
+#include "kinds/kind.h"
 #include "server/pki.h"
 #include "service/why.h"
 
@@ -30,7 +32,16 @@ static const struct why_options defaults = {0};
 
 /* --- the API --- */
 
-enum { SERVICES, SLICES, PODS, NODES, N_LISTS };
+enum { SERVICES, SLICES, PODS, NODES, EVENTS, INGRESSES, CLASSES, SECRETS, N_LISTS };
+
+static const struct {
+    const struct kind *kind;
+    bool everywhere; /* not of the Service's namespace alone */
+} lists[N_LISTS] = {
+    [SERVICES] = {&kind_service, true},     [SLICES] = {&kind_endpointslice}, [PODS] = {&kind_pod},
+    [NODES] = {&kind_node, true},           [EVENTS] = {&kind_event},         [INGRESSES] = {&kind_ingress},
+    [CLASSES] = {&kind_ingressclass, true}, [SECRETS] = {&kind_secret},
+};
 
 struct fetch {
     uv_loop_t loop;
@@ -62,9 +73,6 @@ static void on_too_late(uv_timer_t *t)
 
 static int fetch_lists(struct fetch *f, const struct access *access, const char *ns, struct err *err)
 {
-    _cleanup_free_ char *slices = xasprintf("/apis/discovery.k8s.io/v1/namespaces/%s/endpointslices", ns);
-    _cleanup_free_ char *pods = xasprintf("/api/v1/namespaces/%s/pods", ns);
-    const char *const paths[N_LISTS] = {"/api/v1/services", slices, pods, "/api/v1/nodes"};
     struct fetch_one ones[N_LISTS];
     uv_timer_t patience;
     uv_loop_init(&f->loop);
@@ -73,8 +81,10 @@ static int fetch_lists(struct fetch *f, const struct access *access, const char 
     f->client = access_client(access, &f->loop);
     f->n_open = N_LISTS;
     for (int i = 0; i < N_LISTS; i++) {
+        const struct kind *kind = lists[i].kind;
+        _cleanup_free_ char *path = kind_path(kind, lists[i].everywhere ? NULL : ns, NULL, NULL);
         ones[i] = (struct fetch_one){f, &f->lists[i]};
-        f->client->ops->request(f->client, "GET", paths[i], NULL, NULL, on_list, &ones[i]);
+        f->client->ops->request(f->client, "GET", path, NULL, NULL, on_list, &ones[i]);
     }
     uv_run(&f->loop, UV_RUN_DEFAULT);
     client_free(f->client);
@@ -146,23 +156,40 @@ static enum why_answer listens(void *arg, const char *node, const struct ip *ip,
 
 /* --- the command --- */
 
+static const json_t *find_service(const struct fetch *f, const char *ns, const char *name)
+{
+    size_t i;
+    json_t *doc;
+    json_array_foreach(f->lists[SERVICES], i, doc) {
+        if (streq(jstr_or(doc, "metadata.namespace", ""), ns) && streq(jstr_or(doc, "metadata.name", ""), name))
+            return doc;
+    }
+    return NULL;
+}
+
 static int explain(const char *name, const char *ns, const struct fetch *f, struct here *here)
 {
+    const struct ingress_question ingress = {find_service(f, ns, name), f->lists[INGRESSES], f->lists[CLASSES],
+                                             f->lists[SECRETS]};
+    _cleanup_json_ json_t *findings = ingress_explain(&ingress);
     const struct why w = {.ns = ns,
                           .name = name,
                           .services = f->lists[SERVICES],
                           .slices = f->lists[SLICES],
                           .pods = f->lists[PODS],
                           .nodes = f->lists[NODES],
+                          .events = f->lists[EVENTS],
+                          .findings = findings,
                           .domain = CLUSTER_DOMAIN,
                           .has_rule = has_rule,
                           .listens = listens,
                           .arg = here};
-    struct buf out = BUF_INIT(OUT_MAX);
-    int n_bad = why_explain(&w, &out);
-    printf("Service %s in namespace %s %s\n%s", name, ns,
-           n_bad ? "does not answer as it should:" : "answers:", buf_str(&out));
+    struct buf out = BUF_INIT(OUT_MAX), first = BUF_INIT(OUT_MAX);
+    int n_bad = why_explain(&w, &out, &first);
+    printf("Service %s in namespace %s %s%s\n%s", name, ns,
+           n_bad ? "does not answer as it should: " : "answers:", buf_str(&first), buf_str(&out));
     buf_done(&out);
+    buf_done(&first);
     return n_bad ? 1 : 0;
 }
 

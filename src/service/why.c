@@ -1,35 +1,59 @@
-/* See why.h. The order is that of a packet's way: name, address, rules, endpoints, pods, the port in the pod. */
-#include "service/why.h"
-
+/* See why.h. The order is that of a packet's way: name, address, rules, endpoints, pods, the port in the pod. The pods'
+ * part is why_pods.c. */
+#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "service/why_report.h"
 
-#define SHOWN_MAX 5 /* pods, or endpoints that are asked: enough to see what is wrong */
+#define ASKED_MAX 5   /* endpoints: enough to see what is wrong */
+#define ALIASES_MAX 8 /* as resolvers have it */
 
-struct report {
-    const struct why *w;
-    struct buf *out;
-    int n_bad;
-    const json_t *doc;
-    const struct svc *svc;
-};
+/* --- what is said --- */
 
-static void say(struct report *r, const char *level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static void say(struct report *r, const char *level, const char *fmt, ...)
+/* What others have written must not move the cursor of a terminal. */
+static void make_printable(char *text)
 {
+    for (char *c = text; *c; c++)
+        if (iscntrl((unsigned char)*c))
+            *c = ' ';
+}
+
+void report_line(struct report *r, const char *level, const char *fmt, ...)
+{
+    struct buf text = BUF_INIT(8192);
     va_list ap;
     va_start(ap, fmt);
-    buf_addf(r->out, "  %-5s ", level);
-    buf_addv(r->out, fmt, ap);
-    buf_addc(r->out, '\n');
+    buf_addv(&text, fmt, ap);
     va_end(ap);
+    make_printable(text.data);
+    buf_addf(r->out, "  %-5s %s\n", level, text.data);
+    if (streq(level, "NO") && !r->n_bad++)
+        buf_adds(r->first, text.data);
+    buf_done(&text);
 }
-#define OK(...) say(r, "ok", __VA_ARGS__)
-#define NOTE(...) say(r, "note", __VA_ARGS__)
-#define BAD(...) (r->n_bad++, say(r, "NO", __VA_ARGS__))
+
+const char *report_warning(const struct report *r, const char *kind, const char *name, const char *reason)
+{
+    size_t i;
+    json_t *event;
+    const char *message = NULL, *newest = "";
+    json_array_foreach((json_t *)r->w->events, i, event) {
+        const json_t *about = jget(event, "involvedObject");
+        const char *at = jstr(event, "lastTimestamp");
+        if (!streq(jstr_or(event, "type", ""), "Warning") || !streq(jstr_or(about, "kind", ""), kind) ||
+            !streq(jstr_or(about, "name", ""), name) || (reason && !streq(jstr_or(event, "reason", ""), reason)))
+            continue;
+        at = str_or(at, jstr_or(event, "eventTime", ""));
+        if (strcmp(at, newest) >= 0) {
+            newest = at;
+            message = jstr(event, "message");
+        }
+    }
+    return message;
+}
 
 /* --- the Service --- */
 
@@ -38,21 +62,71 @@ static const char *ip_text(const struct ip *ip, char out[IP_TEXT_SIZE])
     return ip_format(ip, out);
 }
 
-static const json_t *find_service(struct report *r)
+static const json_t *service_of(const struct report *r, const char *ns, const char *name)
 {
     size_t i;
     json_t *doc;
-    const json_t *namesake = NULL;
     json_array_foreach((json_t *)r->w->services, i, doc) {
-        if (!streq(jstr_or(doc, "metadata.name", ""), r->w->name))
-            continue;
-        if (streq(jstr_or(doc, "metadata.namespace", ""), r->w->ns))
+        if (streq(jstr_or(doc, "metadata.name", ""), name) && streq(jstr_or(doc, "metadata.namespace", ""), ns))
             return doc;
-        namesake = doc;
     }
-    BAD("there is no Service %s in namespace %s%s%s", r->w->name, r->w->ns, namesake ? ", but one in " : "",
-        namesake ? jstr(namesake, "metadata.namespace") : "");
     return NULL;
+}
+
+static const json_t *find_service(struct report *r)
+{
+    const json_t *doc = service_of(r, r->w->ns, r->w->name);
+    size_t i;
+    json_t *other;
+    const char *elsewhere = NULL;
+    if (doc)
+        return doc;
+    json_array_foreach((json_t *)r->w->services, i, other) {
+        if (streq(jstr_or(other, "metadata.name", ""), r->w->name))
+            elsewhere = jstr(other, "metadata.namespace");
+    }
+    SAY_NO(r, "there is no Service %s in namespace %s%s%s", r->w->name, r->w->ns, elsewhere ? ", but one in " : "",
+           str_or(elsewhere, ""));
+    return NULL;
+}
+
+/* The Service of this cluster that the name is one of; *inside: it is a Service's name, whether there is one or not. */
+static const json_t *service_named(const struct report *r, const char *host, bool *inside)
+{
+    size_t n, at;
+    _cleanup_free_ char *wanted = xasprintf("svc.%s", r->w->domain);
+    _cleanup_free_ char **parts = str_split(host, '.', &n);
+    *inside = false;
+    if (n < 3)
+        return NULL;
+    for (at = 0; at < 2; at++)
+        host = strchr(host, '.') + 1;
+    size_t len = strlen(wanted);
+    *inside = strncasecmp(host, wanted, len) == 0 && (!host[len] || streq(host + len, "."));
+    return *inside ? service_of(r, parts[1], parts[0]) : NULL;
+}
+
+/* Aliases of aliases, up to one that is none, or that was there before. */
+static void explain_alias(struct report *r)
+{
+    const json_t *at = r->doc;
+    struct ip ip;
+    for (int i = 0; at; i++) {
+        bool inside;
+        const char *host = jstr_or(at, "spec.externalName", ""), *name = jstr_or(at, "metadata.name", "");
+        if (!streq(jstr_or(at, "spec.type", ""), "ExternalName"))
+            return;
+        if (i == ALIASES_MAX) {
+            SAY_NO(r, "the names lead in a circle, or too far: no resolver follows them to the end");
+            return;
+        }
+        if (ip_parse(host, &ip))
+            SAY_NO(r, "externalName %s is taken for a name, although it looks like an address: nobody resolves it",
+                   host);
+        at = service_named(r, host, &inside);
+        if (inside && !at)
+            SAY_NO(r, "%s (of Service %s) would be a Service of this cluster, and there is none", host, name);
+    }
 }
 
 static void explain_name(struct report *r)
@@ -60,14 +134,15 @@ static void explain_name(struct report *r)
     const struct svc *s = r->svc;
     char text[IP_TEXT_SIZE];
     if (s->type == SVC_EXTERNAL_NAME)
-        NOTE("%s.%s.svc.%s is another name for %s: DNS says so, and nothing else of the cluster has a part in it",
-             s->name, s->ns, r->w->domain, s->external_name);
+        SAY_NOTE(r,
+                 "%s.%s.svc.%s is another name for %s: DNS says so, and nothing else of the cluster has a part in it",
+                 s->name, s->ns, r->w->domain, s->external_name);
     else if (s->headless)
-        OK("%s.%s.svc.%s leads to the ready pods themselves: no address, no rules, and the pods' own port", s->name,
-           s->ns, r->w->domain);
+        SAY_OK(r, "%s.%s.svc.%s leads to the ready pods themselves: no address, no rules, and the pods' own port",
+               s->name, s->ns, r->w->domain);
     else
-        OK("%s.%s.svc.%s leads to %s", s->name, s->ns, r->w->domain,
-           s->n_cluster_ips ? ip_text(&s->cluster_ips[0], text) : "nothing: it has no ClusterIP");
+        SAY_OK(r, "%s.%s.svc.%s leads to %s", s->name, s->ns, r->w->domain,
+               s->n_cluster_ips ? ip_text(&s->cluster_ips[0], text) : "nothing: it has no ClusterIP");
 }
 
 static void explain_load_balancer(struct report *r)
@@ -77,138 +152,15 @@ static void explain_load_balancer(struct report *r)
         return;
     const char *class = jstr(r->doc, "spec.loadBalancerClass");
     for (size_t i = 0; i < r->svc->n_lb_ips; i++)
-        OK("EXTERNAL-IP %s", ip_text(&r->svc->lb_ips[i], text));
+        SAY_OK(r, "EXTERNAL-IP %s", ip_text(&r->svc->lb_ips[i], text));
     if (r->svc->n_lb_source_ranges)
-        NOTE("only clients in %zu ranges may use the EXTERNAL-IP (loadBalancerSourceRanges)",
-             r->svc->n_lb_source_ranges);
+        SAY_NOTE(r, "only clients in %zu ranges may use the EXTERNAL-IP (loadBalancerSourceRanges)",
+                 r->svc->n_lb_source_ranges);
     if (!r->svc->n_lb_ips && class)
-        BAD("it has no EXTERNAL-IP: loadBalancerClass %s leaves that to another program", class);
+        SAY_NO(r, "it has no EXTERNAL-IP: loadBalancerClass %s leaves that to another program", class);
     else if (!r->svc->n_lb_ips)
-        BAD("it has no EXTERNAL-IP yet; its Events say why (kubectl describe service)");
-}
-
-/* --- pods --- */
-
-static bool selected(const json_t *selector, const json_t *pod)
-{
-    const char *key;
-    json_t *value;
-    const json_t *labels = jget(pod, "metadata.labels");
-    json_object_foreach((json_t *)selector, key, value) {
-        if (!json_equal(json_object_get(labels, key), value))
-            return false;
-    }
-    return true;
-}
-
-static char *selector_text(const json_t *selector)
-{
-    struct buf b = BUF_INIT(4096);
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)selector, key, value)
-        buf_addf(&b, "%s%s=%s", b.len ? "," : "", key, str_or(json_string_value(value), ""));
-    return buf_take(&b);
-}
-
-static bool is_ready(const json_t *pod)
-{
-    return streq(jstr_or(jfind(jget(pod, "status.conditions"), "type", "Ready"), "status", ""), "True");
-}
-
-static bool is_over(const json_t *pod)
-{
-    const char *phase = jstr_or(pod, "status.phase", "");
-    return streq(phase, "Succeeded") || streq(phase, "Failed");
-}
-
-/* The first container that keeps the pod from being ready, and why. */
-static const char *reason_of(const json_t *pod, const char **ret_container)
-{
-    size_t i;
-    json_t *status;
-    *ret_container = "";
-    json_array_foreach(jget(pod, "status.containerStatuses"), i, status) {
-        if (jbool(status, "ready", false))
-            continue;
-        *ret_container = jstr_or(status, "name", "");
-        const char *waiting = jstr(status, "state.waiting.reason"), *ended = jstr(status, "state.terminated.reason");
-        const json_t *container = jfind(jget(pod, "spec.containers"), "name", *ret_container);
-        return waiting                             ? waiting
-               : ended                             ? ended
-               : jget(container, "readinessProbe") ? "its readiness probe fails"
-                                                   : "it is starting";
-    }
-    const json_t *scheduled = jfind(jget(pod, "status.conditions"), "type", "PodScheduled");
-    if (streq(jstr_or(scheduled, "status", ""), "False"))
-        return jstr_or(scheduled, "message", "no node has been found for it");
-    return "its readiness gates or its node keep it back";
-}
-
-static void explain_unready(struct report *r, const json_t *pod)
-{
-    const char *container, *reason = reason_of(pod, &container);
-    const char *name = jstr_or(pod, "metadata.name", "");
-    if (jget(pod, "metadata.deletionTimestamp"))
-        NOTE("pod %s is being deleted", name);
-    else if (is_over(pod))
-        NOTE("pod %s has ended (%s)", name, jstr_or(pod, "status.phase", ""));
-    else
-        NOTE("pod %s is not ready: %s%s%s", name, *container ? container : "", *container ? ": " : "", reason);
-}
-
-static bool has_named_port(const json_t *pod, const char *wanted)
-{
-    size_t i;
-    json_t *container;
-    json_array_foreach(jget(pod, "spec.containers"), i, container) {
-        if (jfind(jget(container, "ports"), "name", wanted))
-            return true;
-    }
-    return false;
-}
-
-static void explain_target_ports(struct report *r, const json_t *pod)
-{
-    size_t i;
-    json_t *port;
-    json_array_foreach(jget(r->doc, "spec.ports"), i, port) {
-        const char *named = jstr(port, "targetPort");
-        if (named && !has_named_port(pod, named))
-            BAD("target port \"%s\" is no container port's name in pod %s", named, jstr_or(pod, "metadata.name", ""));
-    }
-}
-
-static void explain_pods(struct report *r)
-{
-    size_t i, n = 0, n_ready = 0, n_shown = 0;
-    json_t *pod;
-    const json_t *selector = jget(r->doc, "spec.selector"), *example = NULL;
-    if (!json_object_size(selector)) {
-        NOTE("it has no selector: its endpoints are what somebody has written");
-        return;
-    }
-    _cleanup_free_ char *text = selector_text(selector);
-    json_array_foreach((json_t *)r->w->pods, i, pod) {
-        if (!selected(selector, pod))
-            continue;
-        n++;
-        n_ready += is_ready(pod);
-        example = pod;
-    }
-    if (!n) {
-        BAD("selector %s matches no pod in namespace %s", text, r->w->ns);
-        return;
-    }
-    if (n_ready)
-        OK("selector %s matches %zu pod%s, %zu of them ready", text, n, n == 1 ? "" : "s", n_ready);
-    else
-        BAD("selector %s matches %zu pod%s, and none of them is ready", text, n, n == 1 ? "" : "s");
-    json_array_foreach((json_t *)r->w->pods, i, pod) {
-        if (selected(selector, pod) && !is_ready(pod) && n_shown++ < SHOWN_MAX)
-            explain_unready(r, pod);
-    }
-    explain_target_ports(r, example);
+        SAY_NO(r, "it has no EXTERNAL-IP yet: %s",
+               str_or(report_warning(r, "Service", r->w->name, NULL), "nobody has given it one, or said why not"));
 }
 
 /* --- endpoints --- */
@@ -217,29 +169,56 @@ static void ask_endpoints(struct report *r, const struct svc_port *p)
 {
     size_t *usable = xcalloc(p->n_endpoints + 1, sizeof(*usable));
     size_t n = svc_usable_endpoints(p, false, NULL, usable);
+    const struct svc_endpoint *silent = NULL;
     char text[IP_TEXT_SIZE];
-    for (size_t i = 0; i < n && i < SHOWN_MAX && r->w->listens && p->protocol == PROTO_TCP; i++) {
+    for (size_t i = 0; i < n && i < ASKED_MAX && r->w->listens && p->protocol == PROTO_TCP; i++) {
         const struct svc_endpoint *e = &p->endpoints[usable[i]];
         if (*e->node && r->w->listens(r->w->arg, e->node, &e->ip, e->port) == WHY_NO)
-            BAD("nobody listens on %s port %u (%s), seen from its node", ip_text(&e->ip, text), e->port,
-                *e->target_name ? e->target_name : "no pod");
+            silent = e;
+        if (silent == e)
+            SAY_NO(r, "nobody listens on %s port %u (%s), seen from its node", ip_text(&e->ip, text), e->port,
+                   *e->target_name ? e->target_name : "no pod");
     }
+    if (silent)
+        explain_silence(r, silent);
     free(usable);
+}
+
+/* What somebody has written may be called otherwise than the Service calls it. */
+static void explain_slice_names(struct report *r, const struct svc_port *p)
+{
+    size_t i, k;
+    json_t *slice, *port;
+    json_array_foreach((json_t *)r->w->slices, i, slice) {
+        const json_t *labels = jget(slice, "metadata.labels");
+        if (!streq(str_or(json_string_value(json_object_get(labels, "kubernetes.io/service-name")), ""), r->w->name))
+            continue;
+        json_array_foreach(jget(slice, "ports"), k, port) {
+            const char *name = jstr_or(port, "name", ""), *protocol = jstr_or(port, "protocol", "TCP");
+            if (!streq(name, p->name))
+                SAY_NOTE(r, "EndpointSlice %s names its port \"%s\", the Service \"%s\": only equal names meet",
+                         jstr_or(slice, "metadata.name", ""), name, p->name);
+            else if (strcasecmp(protocol, svc_protocol_name(p->protocol)) != 0)
+                SAY_NOTE(r, "EndpointSlice %s has that port as %s", jstr_or(slice, "metadata.name", ""), protocol);
+        }
+    }
 }
 
 static void explain_ports(struct report *r)
 {
     if (!r->svc->n_ports)
-        NOTE("it has no ports");
+        SAY_NOTE(r, "it has no ports");
     for (const struct svc_port *p = r->svc->ports; p < r->svc->ports + r->svc->n_ports; p++) {
         size_t *usable = xcalloc(p->n_endpoints + 1, sizeof(*usable));
         size_t n = svc_usable_endpoints(p, false, NULL, usable);
         if (n)
-            OK("port %u/%s: %zu of %zu endpoints take traffic", p->port, svc_protocol_name(p->protocol), n,
-               p->n_endpoints);
+            SAY_OK(r, "port %u/%s: %zu of %zu endpoints take traffic", p->port, svc_protocol_name(p->protocol), n,
+                   p->n_endpoints);
         else
-            BAD("port %u/%s has no endpoint that takes traffic: clients are refused", p->port,
-                svc_protocol_name(p->protocol));
+            SAY_NO(r, "port %u/%s has no endpoint that takes traffic: clients are refused", p->port,
+                   svc_protocol_name(p->protocol));
+        if (!n && !p->n_endpoints && !jget(r->doc, "spec.selector"))
+            explain_slice_names(r, p);
         free(usable);
         ask_endpoints(r, p);
     }
@@ -279,33 +258,45 @@ static void explain_nodes(struct report *r)
         const char *name = jstr_or(node, "metadata.name", "");
         enum why_answer rules = r->w->has_rule && r->svc->proxied ? has_rules(r, name) : WHY_UNKNOWN;
         if (!node_is_ready(node))
-            NOTE("node %s is not Ready", name);
+            SAY_NOTE(r, "node %s is not Ready", name);
         if (rules == WHY_NO)
-            BAD("node %s has not all rules for it", name);
+            SAY_NO(r, "node %s has not all rules for it", name);
         n_ruled += rules == WHY_YES;
         if (!r->svc->proxied || has_local(r->svc, name))
             continue;
         if (r->svc->internal_local)
-            NOTE("from pods on node %s it is silent: internalTrafficPolicy Local, and no endpoint there", name);
+            SAY_NOTE(r, "from pods on node %s it is silent: internalTrafficPolicy Local, and no endpoint there", name);
         if (r->svc->external_local)
-            NOTE("from outside by way of node %s it is silent: externalTrafficPolicy Local, and no endpoint there",
-                 name);
+            SAY_NOTE(r,
+                     "from outside by way of node %s it is silent: externalTrafficPolicy Local, and no endpoint there",
+                     name);
     }
     if (n_ruled)
-        OK("%zu node%s the rules for it", n_ruled, n_ruled == 1 ? " has" : "s have");
+        SAY_OK(r, "%zu node%s the rules for it", n_ruled, n_ruled == 1 ? " has" : "s have");
+}
+
+static void explain_findings(struct report *r)
+{
+    size_t i;
+    json_t *finding;
+    json_array_foreach((json_t *)r->w->findings, i, finding)
+        report_line(r, jstr_or(finding, "level", ""), "%s", jstr_or(finding, "text", ""));
 }
 
 static void explain(struct report *r)
 {
     explain_name(r);
-    if (r->svc->type == SVC_EXTERNAL_NAME)
+    if (r->svc->type == SVC_EXTERNAL_NAME) {
+        explain_alias(r);
         return;
+    }
     if (!r->svc->headless && !r->svc->proxied)
-        NOTE("label service.kubernetes.io/service-proxy-name leaves its rules to another program");
+        SAY_NOTE(r, "label service.kubernetes.io/service-proxy-name leaves its rules to another program");
     explain_load_balancer(r);
     explain_pods(r);
     explain_ports(r);
     explain_nodes(r);
+    explain_findings(r);
 }
 
 static void fill_model(struct model *m, const struct why *w, const json_t *service)
@@ -317,9 +308,9 @@ static void fill_model(struct model *m, const struct why *w, const json_t *servi
         model_set_slice(m, w->ns, jstr_or(slice, "metadata.name", ""), slice);
 }
 
-int why_explain(const struct why *w, struct buf *out)
+int why_explain(const struct why *w, struct buf *out, struct buf *first)
 {
-    struct report report = {.w = w, .out = out}, *r = &report;
+    struct report report = {.w = w, .out = out, .first = first}, *r = &report;
     r->doc = find_service(r);
     if (!r->doc)
         return r->n_bad;

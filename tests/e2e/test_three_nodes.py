@@ -1,4 +1,5 @@
 """Services on three nodes: what tutorials say, word by word, on `c8s up --nodes 3`."""
+import json
 import re
 
 import pytest
@@ -487,7 +488,15 @@ def test_why(default_empty):
     kubectl("patch", "service", "web", "-p", '{"spec":{"selector":{"app":"wep"}}}')
     eventually(lambda: "NO    port 80/tcp has no endpoint" in why("web")[1], "no endpoint")
     code, said = why("web")
-    assert code == 1 and "selector app=wep matches no pod in namespace default" in said
+    assert code == 1 and "selector app=wep matches no pod in namespace default" in said.splitlines()[0]
+    assert "labels of pods there: app=web" in said
+    kubectl("create", "-f", "-", input=json.dumps({
+        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "wrong"},
+        "spec": {"tls": [{"secretName": "gone"}], "defaultBackend": {"service": {"name": "web", "port": {"number": 81}}}}}))
+    code, said = why("web")
+    assert "Ingress wrong: what no other rule is for leads to port 81, which the Service does not have" in said
+    assert 'Ingress wrong: Secret "gone": there is none' in said
+    kubectl("delete", "ingress", "wrong")
     assert "there is no Service web in namespace kube-system, but one in default" in why("web.kube-system")[1]
 
 
