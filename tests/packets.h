@@ -389,7 +389,7 @@ static inline void build_place(void)
     places[OUTSIDE] = namespace_at("outside");
     places[NODE] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     sh("ip link add eth0 type veth peer name lan0 && ip link set lan0 netns " RUN_TMP "/outside && "
-       "ip link set eth0 up && ip addr add " NODE_IP "/" LAN_PREFIX
+       "echo 0 > /proc/sys/net/ipv6/conf/eth0/accept_dad && ip link set eth0 up && ip addr add " NODE_IP "/" LAN_PREFIX
        " dev eth0 && ip route add default via " OUTSIDE_IP);
     sh("nsenter --net=" RUN_TMP "/outside sh -c 'echo 0 | tee /proc/sys/net/ipv6/conf/*/accept_dad >/dev/null'");
     sh("nsenter --net=" RUN_TMP "/outside sh -c 'ip link set lan0 up && ip addr add " OUTSIDE_IP "/" LAN_PREFIX

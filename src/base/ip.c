@@ -221,6 +221,16 @@ bool ips_next(const char **cursor, char out[IP_TEXT_SIZE])
     return true;
 }
 
+int ips_split(const char *text, char out[FAMILIES_MAX][IP_TEXT_SIZE])
+{
+    int n = 0;
+    for (int i = 0; i < FAMILIES_MAX; i++) {
+        out[i][0] = '\0';
+        n += ips_next(&text, out[i]);
+    }
+    return n;
+}
+
 char *ip_url_host(const char *host, char out[HOST_TEXT_SIZE])
 {
     bool v6 = strchr(host, ':');

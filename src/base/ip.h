@@ -52,6 +52,7 @@ const struct ip *ips_of(const struct ips *ips, int family); /* NULL: none */
 char *ips_first(const char *text, char out[IP_TEXT_SIZE]);  /* of the primary family; "" for "" */
 /* Walks such a text: *cursor starts as the text. False: no more. */
 bool ips_next(const char **cursor, char out[IP_TEXT_SIZE]);
+int ips_split(const char *text, char out[FAMILIES_MAX][IP_TEXT_SIZE]); /* how many; the rest of out is "" */
 bool cidrs_parse(const char *text, struct cidrs *ret);
 const struct cidr *cidrs_of(const struct cidrs *cidrs, int family);
 

@@ -13,6 +13,7 @@ struct addresses { /* texts; with a comma between the families, the primary fami
     int families[FAMILIES_MAX], n_families;
 };
 
+#define FAMILIES_TEXT_MAX 32 /* bytes */
 /* "IPv4", "IPv6", or both with a comma between. */
 bool addresses_init(struct addresses *a, const char *families);
 /* Of the n-th node: 172.28.128.10, .11, …; fd00:172:28:128::10, ::11, … */

@@ -143,7 +143,7 @@ static int start_plane(struct cluster *c, struct err *err)
     const struct controlplane_config config = {.data_dir = c->data_dir,
                                                .addresses = &c->addresses,
                                                .node_name = c->nodes[0].name,
-                                               .ip = c->nodes[0].ip,
+                                               .ips = c->nodes[0].ips,
                                                .listen_ip = c->nodes[0].ip,
                                                .netns_fd = c->nodes[0].netns_fd,
                                                .lb_pool = c->lb_pool};
@@ -180,7 +180,7 @@ static struct node_config config_of(const struct cluster *c, const struct member
 
 static int start_node(struct cluster *c, struct member *m, struct err *err)
 {
-    if (pki_ensure_node(&c->plane.pki, m->name, m->ip, &m->cert, &m->key, err) < 0)
+    if (pki_ensure_node(&c->plane.pki, m->name, m->ips, &m->cert, &m->key, err) < 0)
         return err_wrap(err, "node %s", m->name);
     const struct node_config config = config_of(c, m);
     m->client = server_local_client(c->plane.server, m->user, system_nodes);

@@ -59,7 +59,9 @@ static void fail(struct member *m, const struct err *why)
 
 static void keep_certificates(struct member *m)
 {
-    const char *const names[] = {m->place.name, m->place.ip, NULL};
+    char ip[FAMILIES_MAX][IP_TEXT_SIZE];
+    ips_split(m->place.ips, ip);
+    const char *const names[] = {m->place.name, ip[0], *ip[1] ? ip[1] : NULL, NULL};
     const struct certificate_config own = {.signer = CSR_SIGNER_NODE_CLIENT,
                                            .auth = "client auth",
                                            .spec = {.common_name = m->user, .organization = "system:nodes"},
@@ -77,9 +79,22 @@ static void keep_certificates(struct member *m)
     m->serving = certificate_new(m->client, &serving, NULL, NULL);
 }
 
+static int find_place(struct member *m, struct err *err)
+{
+    struct ip server;
+    const struct place_wish wish = {.node_ips = m->options->node_ip,
+                                    .toward = ip_parse(m->server.ip, &server) ? &server : NULL};
+    _cleanup_free_ char *families = file_read(m->paths.families, FAMILIES_TEXT_MAX, NULL, err);
+    if (!families)
+        return -1;
+    return place_find(&m->place, families, &wish, err) < 0 ? err_wrap(err, "a cluster with %s", families) : 0;
+}
+
 static int become_node(struct member *m, struct err *err)
 {
     static const char *const no_labels[] = {NULL};
+    if (find_place(m, err) < 0)
+        return -1;
     m->tls = tls_client_ctx(m->paths.cert, m->paths.key, m->paths.ca, err);
     if (!m->tls)
         return -1;
@@ -95,7 +110,9 @@ static int become_node(struct member *m, struct err *err)
     if (machine_start(&m->machine, &m->loop, m->client, &machine, err) < 0)
         return -1;
     keep_certificates(m);
-    printf("c8s agent: node %s (%s) of https://%s:%d\n", m->place.name, m->place.ip, m->server.name, m->server.port);
+    char host[HOST_TEXT_SIZE];
+    printf("c8s agent: node %s (%s) of https://%s:%d\n", m->place.name, m->place.ips, ip_url_host(m->server.name, host),
+           m->server.port);
     fflush(stdout);
     return 0;
 }
@@ -118,7 +135,7 @@ static int make_paths(struct member *m, struct err *err)
     m->data_dir = realpath(m->options->data_dir, NULL);
     _cleanup_free_ char *dir = xasprintf("%s/agent", m->data_dir);
     m->paths = (struct join_paths){xasprintf("%s/ca.crt", dir), xasprintf("%s/client.crt", dir),
-                                   xasprintf("%s/client.key", dir)};
+                                   xasprintf("%s/client.key", dir), xasprintf("%s/families", dir)};
     m->serving_cert = xasprintf("%s/serving.crt", dir);
     m->serving_key = xasprintf("%s/serving.key", dir);
     return dir_make(dir, 0700, err);
@@ -129,9 +146,9 @@ static int prepare(struct member *m, int *ret_lock, struct err *err)
     const struct agent_options *o = m->options;
     if (!o->server)
         return err_set(err, 0, "--server is missing: https://HOST[:PORT] of the server");
+    place_init(&m->place, o->node_name);
     if (daemon_check(o->log_level, err) < 0 || node_options_read(&o->node, &m->policy, err) < 0 ||
-        (join_parse_url(o->server, &m->server, err) < 0 && err_wrap(err, "--server")) ||
-        machine_find_place(&m->place, o->node_name, o->node_ip, m->server.ip, err) < 0 || make_paths(m, err) < 0 ||
+        (join_parse_url(o->server, &m->server, err) < 0 && err_wrap(err, "--server")) || make_paths(m, err) < 0 ||
         (o->lb_pool && !(m->lb_pool = lb_pool_new(o->lb_pool, err))))
         return -1;
     m->user = xasprintf("system:node:%s", m->place.name);
@@ -167,11 +184,11 @@ static void serve(struct member *m)
 
 static void member_done(struct member *m)
 {
-    char *const texts[] = {m->server.name, m->paths.ca, m->paths.cert,   m->paths.key,
+    char *const texts[] = {m->server.name, m->paths.ca, m->paths.cert,   m->paths.key,  m->paths.families,
                            m->user,        m->data_dir, m->serving_cert, m->serving_key};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
-    machine_place_done(&m->place);
+    place_done(&m->place);
     lb_pool_free(m->lb_pool);
 }
 
@@ -199,7 +216,7 @@ static const struct opt opts[] = {
     OPTION("token", "TOKEN", token, "bootstrap token, to join (`c8s token create`)"),
     OPTION("ca-hash", "HASH", ca_hash, "sha256:… of the cluster's CA, to join"),
     OPTION("node-name", "NAME", node_name, "name of the node (the machine's name)"),
-    OPTION("node-ip", "IP", node_ip, "address of the node (that towards the server)"),
+    OPTION("node-ip", "IP", node_ip, "addresses of the node, one a family of the cluster (those the routes take)"),
     OPTION("lb-pool", "RANGE", lb_pool, "addresses of load balancers to announce; as on the server"),
     NODE_OPTIONS(struct agent_options),
     OPTION("data-dir", "DIR", data_dir, "where the node keeps its data (" DATA_DIR_DEFAULT ")"),

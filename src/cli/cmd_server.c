@@ -15,10 +15,11 @@
 #include "cli/settings.h"
 #include "json/json.h"
 
+#define DEFAULT_FAMILIES "IPv4"
 #define CONTROL_PLANE "node-role.kubernetes.io/control-plane"
 
 struct server_options {
-    const char *node_name, *node_ip, *lb_pool, *data_dir, *kubeconfig, *log_level;
+    const char *ip_families, *node_name, *node_ip, *lb_pool, *data_dir, *kubeconfig, *log_level;
     bool no_agent, no_ingress;
     struct node_options node;
 };
@@ -41,7 +42,7 @@ struct head {
 static int start_node(struct head *h, struct err *err)
 {
     static const char *const labels[] = {CONTROL_PLANE, NULL};
-    if (pki_ensure_node(&h->plane.pki, h->place.name, h->place.ip, &h->cert, &h->key, err) < 0)
+    if (pki_ensure_node(&h->plane.pki, h->place.name, h->place.ips, &h->cert, &h->key, err) < 0)
         return -1;
     const struct machine_config config = {.place = &h->place,
                                           .data_dir = h->data_dir,
@@ -61,8 +62,9 @@ static int start(struct head *h, struct err *err)
     const struct controlplane_config config = {.data_dir = h->data_dir,
                                                .addresses = &h->place.addresses,
                                                .node_name = h->place.name,
-                                               .ip = h->place.ip,
-                                               .listen_ip = "0.0.0.0",
+                                               .ips = h->place.ips,
+                                               .listen_ip =
+                                                   strchr(h->place.ips, ':') ? "::" : "0.0.0.0", /* "::" takes both */
                                                .netns_fd = -1,
                                                .lb_pool = h->lb_pool};
     if (controlplane_start(&h->plane, &h->loop, &config, err) < 0 ||
@@ -82,16 +84,39 @@ static void stop(struct head *h)
     controlplane_done(&h->plane);
 }
 
+/* Decided once: nodes, pods and Services have their addresses, and agents remember it. The caller frees. */
+static char *settle_families(const struct head *h, struct err *err)
+{
+    struct err none;
+    struct addresses addresses;
+    _cleanup_free_ char *path = xasprintf("%s/families", h->data_dir), *db = xasprintf("%s/state.db", h->data_dir);
+    _cleanup_free_ char *kept = file_read(path, FAMILIES_TEXT_MAX, NULL, &none);
+    const char *had = access(db, F_OK) < 0 ? NULL : str_or(kept, DEFAULT_FAMILIES);
+    const char *wanted = str_or(h->options->ip_families, str_or(had, DEFAULT_FAMILIES));
+    if (!addresses_init(&addresses, wanted))
+        err_set(err, 0, "--ip-families takes IPv4, IPv6, IPv4,IPv6 or IPv6,IPv4");
+    else if (had && !streq(had, wanted))
+        err_set(err, 0, "--ip-families: the cluster in %s has %s, which stays as it was made", h->data_dir, had);
+    else if (had || file_write_atomic(path, wanted, strlen(wanted), 0644, err) == 0)
+        return xstrdup(wanted);
+    return NULL;
+}
+
 static int prepare(struct head *h, int *ret_lock, struct err *err)
 {
     const struct server_options *o = h->options;
+    const struct place_wish wish = {.node_ips = o->node_ip};
+    char host[HOST_TEXT_SIZE];
+    place_init(&h->place, o->node_name);
     if (daemon_check(o->log_level, err) < 0 || node_options_read(&o->node, &h->policy, err) < 0 ||
-        machine_find_place(&h->place, o->node_name, o->node_ip, NULL, err) < 0 ||
         dir_make(o->data_dir, 0755, err) < 0 || (o->lb_pool && !(h->lb_pool = lb_pool_new(o->lb_pool, err))))
         return -1;
     h->data_dir = realpath(o->data_dir, NULL);
+    _cleanup_free_ char *families = settle_families(h, err);
+    if (!families || place_find(&h->place, families, &wish, err) < 0)
+        return -1;
     h->kubeconfig = o->kubeconfig ? xstrdup(o->kubeconfig) : xasprintf("%s/kubeconfig", h->data_dir);
-    h->url = xasprintf("https://%s:%d", h->place.ip, API_PORT);
+    h->url = xasprintf("https://%s:%d", ip_url_host(h->place.ip, host), API_PORT);
     h->user = xasprintf("system:node:%s", h->place.name);
     *ret_lock = runstate_lock(err);
     if (*ret_lock < 0)
@@ -130,7 +155,7 @@ static int run(const void *options, char **args)
     char *const texts[] = {h.data_dir, h.kubeconfig, h.url, h.user, h.cert, h.key};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
-    machine_place_done(&h.place);
+    place_done(&h.place);
     lb_pool_free(h.lb_pool);
     return result < 0;
 }
@@ -142,8 +167,11 @@ static int run(const void *options, char **args)
 static const struct opt opts[] = {
     OPTION("no-agent", NULL, OPT_FLAG, no_agent, "the control plane alone: this machine runs no pods"),
     OPTION("no-ingress", NULL, OPT_FLAG, no_ingress, "Ingresses are another program's: ports 80 and 443 stay free"),
+    OPTION("ip-families", "LIST", OPT_STR, ip_families,
+           "of a new cluster: IPv4, IPv6, or both, the first one first (IPv4)"),
     OPTION("node-name", "NAME", OPT_STR, node_name, "name of the node (the machine's name)"),
-    OPTION("node-ip", "IP", OPT_STR, node_ip, "address of the node and the API (that of the default route)"),
+    OPTION("node-ip", "IP", OPT_STR, node_ip,
+           "addresses of the node and the API, one a family (those of the default routes)"),
     OPTION("lb-pool", "RANGE", OPT_STR, lb_pool, "addresses on the LAN for LoadBalancer Services (the nodes' own)"),
     NODE_OPTIONS(struct server_options),
     OPTION("data-dir", "DIR", OPT_STR, data_dir, "where the cluster keeps its data (" DATA_DIR_DEFAULT ")"),

@@ -19,6 +19,8 @@ static struct lb_node_ports own_node_ports = {own_ports, ARRAY_LEN(own_ports)};
 static int start_server(struct controlplane *p, uv_loop_t *loop, const struct controlplane_config *config,
                         struct err *err)
 {
+    char ip[FAMILIES_MAX][IP_TEXT_SIZE];
+    ips_split(config->ips, ip);
     const char *names[] = {"kubernetes",
                            "kubernetes.default",
                            "kubernetes.default.svc",
@@ -27,7 +29,8 @@ static int start_server(struct controlplane *p, uv_loop_t *loop, const struct co
                            config->node_name,
                            "127.0.0.1",
                            config->addresses->api,
-                           config->ip,
+                           ip[0],
+                           *ip[1] ? ip[1] : NULL,
                            NULL};
     _cleanup_free_ char *pki_dir = xasprintf("%s/pki", config->data_dir);
     _cleanup_free_ char *db = xasprintf("%s/state.db", config->data_dir);
@@ -36,7 +39,7 @@ static int start_server(struct controlplane *p, uv_loop_t *loop, const struct co
         .service_cidrs = config->addresses->services,
         .cluster_dns = config->addresses->dns,
         .cluster_domain = DOMAIN,
-        .advertise_ip = config->ip,
+        .advertise_ip = ip[0],
         .port = API_PORT,
         .node_port_min = 30000,
         .node_port_max = 32767,

@@ -10,7 +10,7 @@
 struct controlplane_config {
     const char *data_dir;
     const struct addresses *addresses; /* borrowed as long as it starts */
-    const char *node_name, *ip;        /* of the node that it runs on; what the API's endpoints carry */
+    const char *node_name, *ips;       /* of the node that it runs on; the API's endpoints carry the first one */
     const char *listen_ip;             /* port is API_PORT */
     int netns_fd;                      /* where it listens; -1: here */
     struct lb_pool *lb_pool;           /* borrowed; NULL: load balancers get the nodes' addresses */

@@ -11,12 +11,15 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "cli/addresses.h"
+#include "cli/place.h"
 #include "cli/settings.h"
 #include "client/https.h"
 #include "http/http.h"
 #include "json/json.h"
 #include "json/yaml.h"
 #include "kinds/csr.h"
+#include "kinds/kind.h"
 #include "node/certificate.h"
 
 #define CLUSTER_INFO "/api/v1/namespaces/kube-public/configmaps/cluster-info"
@@ -36,6 +39,9 @@ struct join {
     struct buf answer;
     struct client *client; /* with the token */
     struct certificate *certificate;
+    SSL_CTX *own_tls; /* with the certificate */
+    struct client *own_client;
+    bool over; /* nobody waits any more */
     void (*done)(void *arg, const struct err *err);
     void *arg;
 };
@@ -57,19 +63,30 @@ static bool split_url(const char *url, char **ret_host, int64_t *port)
     return true;
 }
 
+/* Of several the IPv4 one, where every server listens, if there is a way to it. The resolver has sorted out what has
+ * none (RFC 6724). */
+static const struct addrinfo *choose(const struct addrinfo *found)
+{
+    for (const struct addrinfo *i = found; i; i = i->ai_next) {
+        const struct sockaddr_in *sin = (const struct sockaddr_in *)(const void *)i->ai_addr;
+        struct ip own;
+        if (i->ai_family == AF_INET && place_source(&(struct ip){.family = AF_INET, .v4 = sin->sin_addr}, &own))
+            return i;
+    }
+    return found;
+}
+
 int join_parse_url(const char *url, struct join_server *ret, struct err *err)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL, *best;
+    struct addrinfo *found = NULL;
     int64_t port = API_PORT;
     *ret = (struct join_server){0};
     if (!split_url(url, &ret->name, &port))
         return err_set(err, 0, "\"%s\" is not https://HOST[:PORT]", url);
     ret->port = (int)port;
     int code = getaddrinfo(ret->name, NULL, &hints, &found);
-    for (best = found; best && best->ai_family != AF_INET;) /* the family of real machines, if there is one of it */
-        best = best->ai_next;
-    best = best ? best : found;
+    const struct addrinfo *best = choose(found);
     if (code == 0)
         code = getnameinfo(best->ai_addr, best->ai_addrlen, ret->ip, sizeof(ret->ip), NULL, 0, NI_NUMERICHOST);
     if (found)
@@ -81,17 +98,25 @@ int join_parse_url(const char *url, struct join_server *ret, struct err *err)
 
 static void ask_for_ca(struct join *j);
 static void ask_for_certificate(struct join *j);
+static void ask_for_families(struct join *j);
 
-static void on_timer(uv_timer_t *t)
+static void begin(uv_timer_t *t)
 {
-    ask_for_ca(t->data);
+    struct join *j = t->data;
+    const struct join_paths *p = j->config.paths;
+    if (!certificate_is_there(p->cert, p->key) || access(p->ca, F_OK) < 0)
+        ask_for_ca(j);
+    else if (access(p->families, F_OK) < 0)
+        ask_for_families(j);
+    else
+        j->done(j->arg, NULL); /* without the server, which may be away */
 }
 
 static void try_again(struct join *j, const char *why)
 {
     log_warn("https://%s:%d: %s; trying again", j->config.server->name, j->config.server->port, why);
     j->retry_ms = j->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : j->retry_ms * 2;
-    uv_timer_start(&j->timer, on_timer, (uint64_t)j->retry_ms, 0);
+    uv_timer_start(&j->timer, begin, (uint64_t)j->retry_ms, 0);
 }
 
 /* The CA in a kubeconfig; NULL when there is none. The caller frees. */
@@ -176,8 +201,7 @@ static void ask_for_ca(struct join *j)
 
 static void on_certificate(void *arg)
 {
-    struct join *j = arg;
-    j->done(j->arg, NULL);
+    ask_for_families(arg);
 }
 
 static void ask_for_certificate(struct join *j)
@@ -207,16 +231,44 @@ static void ask_for_certificate(struct join *j)
     j->certificate = certificate_new(j->client, &certificate, on_certificate, j);
 }
 
-/* --- life --- */
+/* --- the families --- */
 
-static void on_begin(uv_timer_t *t)
+/* Cluster DNS has an address in each (server/bootstrap.c), and nodes may read Services. */
+static void on_service(void *arg, int code, const json_t *service)
 {
-    struct join *j = t->data;
-    if (certificate_is_there(j->config.paths->cert, j->config.paths->key) && access(j->config.paths->ca, F_OK) == 0)
-        j->done(j->arg, NULL);
+    struct join *j = arg;
+    struct err err;
+    struct addresses addresses;
+    _cleanup_free_ char *text = jjoin(jget(service, "spec.ipFamilies"));
+    if (j->over)
+        return;
+    if (code != 200 || !addresses_init(&addresses, text))
+        try_again(j, jstr_or(service, "message", "no answer about cluster DNS"));
     else
-        ask_for_ca(j);
+        j->done(j->arg, file_write_atomic(j->config.paths->families, text, strlen(text), 0644, &err) < 0 ? &err : NULL);
 }
+
+static void ask_for_families(struct join *j)
+{
+    struct err err;
+    const struct join_paths *p = j->config.paths;
+    if (!j->own_tls)
+        j->own_tls = tls_client_ctx(p->cert, p->key, p->ca, &err);
+    if (!j->own_tls) {
+        j->done(j->arg, &err);
+        return;
+    }
+    const struct client_https_config https = {.netns_fd = -1,
+                                              .ip = j->config.server->ip,
+                                              .port = j->config.server->port,
+                                              .server_name = j->config.server->name,
+                                              .tls = j->own_tls};
+    if (!j->own_client)
+        j->own_client = client_https_new(j->loop, &https);
+    client_get(j->own_client, &kind_service, "kube-system", "kube-dns", on_service, j);
+}
+
+/* --- life --- */
 
 struct join *join_start(uv_loop_t *loop, const struct join_config *config,
                         void (*done)(void *arg, const struct err *err), void *arg)
@@ -226,7 +278,7 @@ struct join *join_start(uv_loop_t *loop, const struct join_config *config,
     buf_init(&j->answer, ANSWER_MAX);
     uv_timer_init(loop, &j->timer);
     j->timer.data = j;
-    uv_timer_start(&j->timer, on_begin, 0, 0);
+    uv_timer_start(&j->timer, begin, 0, 0);
     return j;
 }
 
@@ -234,6 +286,7 @@ static void on_closed(uv_handle_t *h)
 {
     struct join *j = h->data;
     SSL_CTX_free(j->tls);
+    SSL_CTX_free(j->own_tls);
     buf_done(&j->answer);
     free(j);
 }
@@ -242,9 +295,11 @@ void join_free(struct join *j)
 {
     if (!j)
         return;
+    j->over = true;
     if (j->call)
         http_call_cancel(j->call);
     certificate_free(j->certificate);
     client_free(j->client);
+    client_free(j->own_client);
     uv_close((uv_handle_t *)&j->timer, on_closed);
 }

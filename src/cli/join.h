@@ -1,5 +1,6 @@
 /* How a machine becomes a node: by the hash of the CA it knows the cluster, by a bootstrap token the cluster knows it;
- * what it gets is the CA and a client certificate of its own. Goes on trying until both are there. */
+ * what it gets is the CA, a client certificate of its own, and which address families the cluster has. Goes on trying
+ * until all are there. */
 #pragma once
 #include <uv.h>
 
@@ -16,6 +17,7 @@ int join_parse_url(const char *url, struct join_server *ret, struct err *err);
 
 struct join_paths { /* files */
     char *ca, *cert, *key;
+    char *families; /* as addresses_init() takes them */
 };
 
 struct join;

@@ -1,17 +1,9 @@
 /* See machine.h. */
 #include "cli/machine.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/ip.h"
-#include "base/nft.h"
 #include "base/str.h"
 #include "cli/commands.h"
 #include "cli/settings.h"
@@ -25,80 +17,6 @@
 #include "proxy/proxy.h"
 
 #define SYSTEMCTL_TIMEOUT_MS 2000
-
-/* --- where we are --- */
-
-#define FAMILY "IPv4"
-#define FAR_AWAY "192.0.2.1" /* RFC 5737: nobody is there, but the way there is the default route */
-
-/* The address that packets to `toward` carry. Nothing is sent. */
-static char *own_address(const char *toward, struct err *err)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(API_PORT)}, from;
-    socklen_t len = sizeof(from);
-    char text[INET_ADDRSTRLEN];
-    _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (inet_pton(AF_INET, toward, &to.sin_addr) != 1) {
-        err_set(err, 0, "%s is no IPv4 address: machines are joined by those", toward);
-        return NULL;
-    }
-    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
-        getsockname(fd, (struct sockaddr *)&from, &len) < 0) {
-        err_set(err, errno, "which address is ours cannot be found out (--node-ip says it)");
-        return NULL;
-    }
-    return xstrdup(inet_ntop(AF_INET, &from.sin_addr, text, sizeof(text)));
-}
-
-struct search {
-    struct ip ip;
-    struct machine_place *place;
-};
-
-static void look_at(void *arg, const struct ip *ip, int prefix, const char *ifname)
-{
-    struct search *s = arg;
-    if (!ip_equal(ip, &s->ip))
-        return;
-    snprintf(s->place->ifname, sizeof(s->place->ifname), "%s", ifname);
-    s->place->prefix = prefix;
-}
-
-static int find_interface(struct machine_place *p, struct err *err)
-{
-    struct search s = {.place = p};
-    if (!ip_parse(p->ip, &s.ip) || s.ip.family != AF_INET)
-        return err_set(err, 0, "--node-ip takes an IPv4 address");
-    struct rtnl *r = rtnl_open(-1, err);
-    int result = r ? rtnl_each_addr(r, look_at, &s, err) : -1;
-    rtnl_close(r);
-    if (result == 0 && !*p->ifname)
-        return err_set(err, 0, "--node-ip: no interface has the address %s", p->ip);
-    return result;
-}
-
-static char *host_name(void)
-{
-    char text[64] = "";
-    gethostname(text, sizeof(text) - 1);
-    for (char *c = text; *c; c++)
-        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
-    return xstrdup(text);
-}
-
-int machine_find_place(struct machine_place *ret, const char *name, const char *ip, const char *toward, struct err *err)
-{
-    *ret = (struct machine_place){.name = name ? xstrdup(name) : host_name()};
-    addresses_init(&ret->addresses, FAMILY);
-    ret->ip = ip ? xstrdup(ip) : own_address(toward ? toward : FAR_AWAY, err);
-    return ret->ip ? find_interface(ret, err) : -1;
-}
-
-void machine_place_done(struct machine_place *p)
-{
-    free(p->name);
-    free(p->ip);
-}
 
 /* --- running --- */
 
@@ -116,9 +34,12 @@ static void configure_dns(void *arg, struct settings *settings)
 
 static void start_ingress(struct machine *m)
 {
-    struct ingress_node here = {.netns_fd = -1};
-    ips_first(m->place->ip, here.ip);
-    const struct ingress_config config = {-1, &here, 1, m->place->addresses.primary_dns, RUN_DIR};
+    struct ingress_node here[FAMILIES_MAX] = {{.netns_fd = -1}, {.netns_fd = -1}};
+    const char *rest = m->place->ips;
+    size_t n = 0;
+    while (n < FAMILIES_MAX && ips_next(&rest, here[n].ip))
+        n++;
+    const struct ingress_config config = {-1, here, n, m->place->addresses.primary_dns, RUN_DIR};
     m->ingress = ingress_new(m->node.loop, m->ingress_client, m->model, &config);
 }
 
@@ -137,7 +58,7 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
     static const char *const no_taints[] = {NULL};
     const struct machine_place *place = config->place;
     const struct node_config node = {.name = place->name,
-                                     .ips = place->ip,
+                                     .ips = place->ips,
                                      .ifname = place->ifname,
                                      .addresses = &place->addresses,
                                      .netns_fd = -1,
@@ -149,7 +70,7 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
                                      .client_ca = config->client_ca,
                                      .lb_pool = config->lb_pool,
                                      .policy = config->policy};
-    const struct podways_place here = {place->name, place->ip, place->ifname, -1};
+    const struct podways_place here = {place->name, place->ips, place->ifname, -1};
     m->client = client;
     m->place = place;
     m->ingress_client = config->ingress_client;
@@ -215,17 +136,17 @@ int machine_teardown(const char *data_dir, const char *name, struct err *err)
 {
     struct err ignored;
     struct addresses addresses;
-    struct ip dns;
+    struct ips dns;
     int result = agent_teardown(data_dir, RUN_DIR, name, err);
     ingress_teardown(RUN_DIR);
     proxy_teardown(-1);
     tunnel_down(-1);
-    (void)nft_run(-1, "table ip c8s_egress {}\ndelete table ip c8s_egress\n", &ignored);
+    peers_teardown();
     struct rtnl *r = rtnl_open(-1, &ignored);
-    addresses_init(&addresses, FAMILY);
-    ip_parse(addresses.dns, &dns);
-    if (r)
-        (void)rtnl_del_addr(r, "lo", &dns, 32, &ignored);
+    addresses_init(&addresses, "IPv4,IPv6"); /* what is not there is not missed */
+    ips_parse(addresses.dns, &dns);
+    for (int i = 0; r && i < dns.n; i++)
+        (void)rtnl_del_addr(r, "lo", &dns.ip[i], ip_bits(dns.ip[i].family), &ignored);
     rtnl_close(r);
     return result;
 }

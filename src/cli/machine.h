@@ -1,24 +1,11 @@
 /* A real machine that is one node: its network namespace is the machine's own. Shared by `c8s server` and `c8s agent`.
  */
 #pragma once
-#include "cli/addresses.h"
 #include "cli/node.h"
 #include "cli/peers.h"
+#include "cli/place.h"
 #include "cli/podways.h"
 #include "service/feed.h"
-
-/* What the machine is called and where it is; from options or found out. */
-struct machine_place {
-    struct addresses addresses; /* of its cluster; IPv4, as its own */
-    char *name, *ip;
-    char ifname[16];
-    int prefix;
-};
-/* toward: an address that the node must reach (the server); NULL: whatever is beyond the default route. name and ip may
- * be NULL: found out. */
-int machine_find_place(struct machine_place *ret, const char *name, const char *ip, const char *toward,
-                       struct err *err);
-void machine_place_done(struct machine_place *p);
 
 struct machine {
     struct client *client;

@@ -14,15 +14,31 @@
 #include "proxy/proxy.h"
 #include "service/acknowledge.h"
 
+#define IPV6_MTU_MIN 1280 /* RFC 8200, section 5: with less Linux switches IPv6 off on an interface */
+
+/* The largest packet of a pod; -1: none is left for IPv6. */
+static int find_pod_mtu(const struct node *n, enum ways_mode mode, struct err *err)
+{
+    int mtu = tunnel_pod_mtu(n->netns_fd, n->ifname, mode, n->addresses->families[0]);
+    if (mtu && mtu < IPV6_MTU_MIN && strchr(n->addresses->pods, ':'))
+        return err_set(
+            err, 0, "packets of pods could have %d bytes over %s, and IPv6 takes %d: its MTU has to be raised%s", mtu,
+            n->ifname, IPV6_MTU_MIN, mode == WAYS_DIRECT ? "" : " (or --pod-network direct, if all nodes are on it)");
+    return mtu;
+}
+
 static int start_agent(struct node *n, const struct node_config *config, struct err *err)
 {
+    int pod_mtu = find_pod_mtu(n, config->policy->pod_network, err);
+    if (pod_mtu < 0)
+        return -1;
     const struct agent_config agent = {
         .node_name = n->name,
         .node_ips = n->ips,
         .node_labels = config->labels,
         .node_taints = config->taints,
         .netns_fd = n->netns_fd,
-        .pod_mtu = tunnel_pod_mtu(n->netns_fd, n->ifname, config->policy->pod_network, n->addresses->families[0]),
+        .pod_mtu = pod_mtu,
         .data_dir = config->data_dir,
         .run_dir = RUN_DIR,
         .cluster_dns = n->addresses->primary_dns,

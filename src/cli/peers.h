@@ -3,6 +3,7 @@
 #include "client/informer.h"
 
 struct peers;
-/* cluster_cidr: all pods, of IPv4. */
-struct peers *peers_new(struct informer *nodes, const char *cluster_cidr);
+/* cluster_cidrs: all pods, with a comma between the families. */
+struct peers *peers_new(struct informer *nodes, const char *cluster_cidrs);
 void peers_free(struct peers *p); /* the rules stay; NULL is fine */
+void peers_teardown(void);

@@ -184,5 +184,8 @@ int kubelet_api_start(struct agent *a, const struct agent_config *config, struct
     if (!a->tls)
         return -1;
     a->server = http_server_new(a->loop, a->tls, on_request, a);
-    return http_server_listen(a->server, a->netns_fd, ips_first(a->ips, ip), a->port, NULL, err);
+    for (const char *rest = a->ips; ips_next(&rest, ip);)
+        if (http_server_listen(a->server, a->netns_fd, ip, a->port, NULL, err) < 0)
+            return -1;
+    return 0;
 }

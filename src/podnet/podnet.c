@@ -21,7 +21,8 @@
 #define IPV6_HOST_BITS_MAX 12 /* of a /64 only so many addresses are used: each costs the name of its owner */
 
 struct podnet {
-    struct rtnl *rtnl; /* in the node's namespace */
+    int netns_fd;      /* of the node; borrowed */
+    struct rtnl *rtnl; /* there */
     struct cidrs ranges;
     int mtu;       /* 0: the kernel's */
     uint32_t size; /* addresses in the smallest range */
@@ -81,15 +82,17 @@ static int prepare_node(struct podnet *p, int netns_fd, struct err *err)
 {
     if (sysctl_set(netns_fd, "ipv4/ip_forward", "1", err) < 0)
         return -1;
-    return cidrs_of(&p->ranges, AF_INET6) && (sysctl_set(netns_fd, "ipv6/conf/all/forwarding", "1", err) < 0 ||
-                                              sysctl_ipv6_at_once(netns_fd, err) < 0)
-               ? -1
-               : 0;
+    if (!cidrs_of(&p->ranges, AF_INET6))
+        return 0;
+    if (netns_fd < 0 && sysctl_keep_routers(err) < 0)
+        return -1;
+    return sysctl_set(netns_fd, "ipv6/conf/all/forwarding", "1", err);
 }
 
 struct podnet *podnet_new(int netns_fd, const char *ranges, int mtu, struct err *err)
 {
     struct podnet *p = NEW(struct podnet);
+    p->netns_fd = netns_fd;
     p->mtu = mtu;
     if (read_ranges(p, ranges, err) == 0) {
         p->next = 2; /* .0 is the network, .1 the gateway */
@@ -136,6 +139,8 @@ static uint32_t find_free(struct podnet *p)
 static int wire_node_end(struct podnet *p, const char *name, const struct ips *ips, struct err *err)
 {
     const struct ips gateways = addresses(p, 1);
+    if (cidrs_of(&p->ranges, AF_INET6) && sysctl_ipv6_at_once_on(p->netns_fd, name, err) < 0)
+        return -1;
     for (int i = 0; i < gateways.n; i++)
         if (rtnl_add_addr(p->rtnl, name, &gateways.ip[i], ip_bits(gateways.ip[i].family), err) < 0)
             return -1;

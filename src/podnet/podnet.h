@@ -10,8 +10,8 @@
 struct podnet;
 
 /* ranges: the node's pod range of each family ("10.244.0.0/24,fd00:10:244::/64"), IPv4 no larger than /16. mtu: of the
- * pods' interfaces; 0: the kernel's. netns_fd: the node's namespace, -1 here. Switches on forwarding there and finds
- * the addresses in use from the routes that exist. */
+ * pods' interfaces; 0: the kernel's. netns_fd: the node's namespace, borrowed, -1 here. Switches on forwarding there
+ * and finds the addresses in use from the routes that exist. */
 struct podnet *podnet_new(int netns_fd, const char *ranges, int mtu, struct err *err);
 void podnet_free(struct podnet *p); /* pods stay connected */
 /* Connects the namespace behind pod_fd (eth0, lo up, default routes) under a name made from key (the pod's uid); writes

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/ip.h"
 #include "base/str.h"
 #include "cert/cert.h"
 
@@ -159,7 +160,7 @@ void pki_done(struct pki *p)
     *p = (struct pki){0};
 }
 
-int pki_ensure_node(const struct pki *p, const char *node, const char *ip, char **ret_cert, char **ret_key,
+int pki_ensure_node(const struct pki *p, const char *node, const char *ips, char **ret_cert, char **ret_key,
                     struct err *err)
 {
     if (!*node || *node == '.' || strchr(node, '/'))
@@ -170,7 +171,9 @@ int pki_ensure_node(const struct pki *p, const char *node, const char *ip, char 
     /* A folder of their own: a node may be called "ca". */
     _cleanup_free_ char *dir = xasprintf("%s/nodes", p->dir), *common_name = xasprintf("system:node:%s", node);
     _cleanup_free_ char *cert = xasprintf("%s/%s.crt", dir, node), *key = xasprintf("%s/%s.key", dir, node);
-    const char *const names[] = {node, ip, NULL};
+    char ip[FAMILIES_MAX][IP_TEXT_SIZE];
+    ips_split(ips, ip);
+    const char *const names[] = {node, ip[0], *ip[1] ? ip[1] : NULL, NULL};
     const struct cert_spec spec = {
         .common_name = common_name,
         .organization = "system:nodes",

@@ -18,8 +18,8 @@ struct pki {
 int pki_ensure(struct pki *p, const char *dir, const char *const *names, struct err *err);
 void pki_done(struct pki *p);
 /* An agent's pair, DIR/nodes/NODE.crt and .key (paths returned, the caller frees): O=system:nodes, CN=system:node:NAME,
- * client and server auth, with the address. */
-int pki_ensure_node(const struct pki *p, const char *node, const char *ip, char **ret_cert, char **ret_key,
+ * client and server auth, with the addresses (a comma between). */
+int pki_ensure_node(const struct pki *p, const char *node, const char *ips, char **ret_cert, char **ret_key,
                     struct err *err);
 #define KUBECONFIG_ENTRY "c8s"
 /* Merges cluster, user and context `c8s` into the kubeconfig at path (made 0600 if missing; other entries are kept;

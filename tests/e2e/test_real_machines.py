@@ -16,10 +16,12 @@ OWN = "198.51.100.1"  # an address that looks like a load balancer's, but is the
 
 
 class Machine:
-    """A namespace on a segment, a bridge whose .1 is the way out, and the program that runs there."""
+    """A namespace on a segment, a bridge whose .1 (::1) is the way out, and the program that runs there. Of IPv6 it has an
+    address with network6, of IPv4 none without network."""
 
-    def __init__(self, home, number, segment="segment", network="172.29.0"):
-        self.name, self.ip = f"machine{number}", f"{network}.{10 + number}"
+    def __init__(self, home, number, segment="segment", network="172.29.0", network6=None):
+        self.name = f"machine{number}"
+        self.ip, self.ip6 = network and f"{network}.{10 + number}", network6 and f"{network6}::{10 + number}"
         self.data, self.rundir, self.log = home / self.name, home / f"run-{number}", home / f"{self.name}.log"
         self.process = None
         for path in (self.data, self.rundir):
@@ -27,9 +29,13 @@ class Machine:
         run("ip", "netns", "add", self.name)
         run("ip", "link", "add", f"seg-{number}", "type", "veth", "peer", "name", "eth0", "netns", self.name)
         run("ip", "link", "set", f"seg-{number}", "master", segment, "up")
-        for words in ("link set lo up", "link set eth0 up", f"addr add {self.ip}/24 dev eth0", f"addr add {OWN}/32 dev eth0",
-                      f"route add default via {network}.1"):
-            run("ip", "-n", self.name, *words.split())
+        words = ["link set lo up", "link set eth0 up"]
+        if network:
+            words += [f"addr add {self.ip}/24 dev eth0", f"addr add {OWN}/32 dev eth0", f"route add default via {network}.1"]
+        if network6:
+            words += [f"addr add {self.ip6}/64 dev eth0 nodad", f"route add default via {network6}::1"]
+        for line in words:
+            run("ip", "-n", self.name, *line.split())
 
     def argv(self, *argv):
         script = f'mount --bind {self.rundir} /run/c8s; exec "$@"'

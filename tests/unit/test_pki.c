@@ -162,13 +162,14 @@ TEST(a_node_serves_and_asks_with_one_pair)
     struct pki p;
     _cleanup_free_ char *cert = NULL, *key = NULL;
     T_INT(pki_ensure(&p, dir, names, &err), 0);
-    T_INT(pki_ensure_node(&p, "ca", "172.28.128.2", &cert, &key, &err),
+    T_INT(pki_ensure_node(&p, "ca", "172.28.128.2,fd00::2", &cert, &key, &err),
           0); /* a name that must not hit the CA's files */
     struct keypair ca = load(p.ca_cert, p.ca_key), node = load(cert, key);
     T_TRUE(chain_verifies(ca.cert, node.cert, X509_PURPOSE_SSL_SERVER));
     T_TRUE(chain_verifies(ca.cert, node.cert, X509_PURPOSE_SSL_CLIENT));
     T_STR(subject(node.cert), "/O=system:nodes/CN=system:node:ca");
     T_INT(X509_check_ip_asc(node.cert, "172.28.128.2", 0), 1);
+    T_INT(X509_check_ip_asc(node.cert, "fd00::2", 0), 1);
     T_INT(pki_ensure_node(&p, "../x", "172.28.128.2", &cert, &key, &err), -1);
     keypair_done(&ca);
     keypair_done(&node);
