@@ -2,6 +2,7 @@
  * then lead here, and the neighbours are told. Every node computes the same choice from the same objects and the same
  * heartbeats: a Ready node that is heard; with externalTrafficPolicy Local one that has an endpoint. */
 #define LOG_AREA "lb"
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -35,8 +36,10 @@ struct lb {
     struct rtnl *rtnl;
     struct model_reader *reader;
     struct roster *roster;
-    struct map services; /* of type LoadBalancer with an address, by ns/name */
-    struct map held;     /* addresses on our interface, as text */
+    struct map services;   /* of type LoadBalancer with an address, by ns/name */
+    struct map held;       /* addresses on our interface, as text */
+    struct cidr *networks; /* that the interface is on */
+    size_t n_networks;
 };
 
 /* --- what there is --- */
@@ -113,22 +116,30 @@ static bool is_mine(const struct lb *lb, const struct service *s, const struct i
     return streq_or_null(chosen, lb->node_name);
 }
 
-static void find_mine(struct lb *lb, struct map *mine)
+static void find_mine_in(struct lb *lb, const struct cidr *network, struct map *mine)
 {
     char text[IP_TEXT_SIZE];
     struct choice choices[2]; /* settled nodes, then the others */
     for (int i = 0; i < 2; i++) {
         choices[i].nodes = xcalloc(roster_size(lb->roster) + 1, sizeof(*choices[i].nodes));
-        choices[i].n = roster_announcers(lb->roster, i == 0, choices[i].nodes);
+        choices[i].n = roster_announcers(lb->roster, network, i == 0, choices[i].nodes);
     }
     for (struct map_entry *e = NULL; (e = map_next(&lb->services, e));) {
         const struct service *s = e->value;
         for (size_t i = 0; i < s->n_ips; i++)
-            if (is_mine(lb, s, &s->ips[i], choices))
+            if (cidr_has(network, &s->ips[i]) && is_mine(lb, s, &s->ips[i], choices))
                 map_put(mine, ip_format(&s->ips[i], text), lb);
     }
     for (int i = 0; i < 2; i++)
         free(choices[i].nodes);
+}
+
+/* Among those on a segment with us. Nobody asks there for an address of another network; who leads one to a node by a
+ * route finds the Service's rules without it. */
+static void find_mine(struct lb *lb, struct map *mine)
+{
+    for (size_t i = 0; i < lb->n_networks; i++)
+        find_mine_in(lb, &lb->networks[i], mine);
 }
 
 static int take_up(struct lb *lb, const char *text, struct err *err)
@@ -226,6 +237,14 @@ void lb_pause(struct lb *lb, bool paused)
 
 /* --- life --- */
 
+static void note_network(struct lb *lb, const struct ip *ip, int prefix)
+{
+    char address[IP_TEXT_SIZE], text[CIDR_TEXT_SIZE];
+    snprintf(text, sizeof(text), "%s/%d", ip_format(ip, address), prefix);
+    lb->networks = xrealloc(lb->networks, (lb->n_networks + 1) * sizeof(*lb->networks));
+    lb->n_networks += cidr_parse(text, &lb->networks[lb->n_networks]);
+}
+
 /* Of an earlier life, perhaps with another pool; but what a real machine has beside the pool (DHCPv6 gives a /128) is
  * its own. */
 static void note_held(void *arg, const struct ip *ip, int prefix, const char *ifname)
@@ -233,7 +252,11 @@ static void note_held(void *arg, const struct ip *ip, int prefix, const char *if
     struct lb *lb = arg;
     char text[IP_TEXT_SIZE];
     bool ours = lb->netns_fd >= 0 || lb_pool_has(lb->pool, ip);
-    if (ours && prefix == ip_bits(ip->family) && streq(ifname, lb->ifname))
+    if (!streq(ifname, lb->ifname))
+        return;
+    if (prefix < ip_bits(ip->family))
+        note_network(lb, ip, prefix);
+    else if (ours)
         map_put(&lb->held, ip_format(ip, text), lb);
 }
 
@@ -242,6 +265,7 @@ static void destroy(struct lb *lb)
     rtnl_close(lb->rtnl);
     map_done_with(&lb->services, service_free);
     map_done(&lb->held);
+    free(lb->networks);
     free(lb->node_name);
     free(lb->ifname);
     free(lb);

@@ -13,7 +13,8 @@
 #define KEEP_AWAY "node.kubernetes.io/exclude-from-external-load-balancers"
 
 struct member {
-    struct ip ip; /* of our family; family 0: none known */
+    struct ip ip;   /* of the family of heartbeats; family 0: none known */
+    struct ips ips; /* all it has */
     bool serves, lost;
 };
 
@@ -104,17 +105,17 @@ bool lb_node_serves(const json_t *node)
            !json_object_get(jget(node, "metadata.labels"), KEEP_AWAY) && !jget(node, "metadata.deletionTimestamp");
 }
 
-static struct ip address_of(const json_t *node, int family)
+static struct ips addresses_of(const json_t *node)
 {
+    struct ips ips = {0};
     size_t i;
     json_t *address;
     struct ip ip;
-    json_array_foreach(jget(node, "status.addresses"), i, address) {
+    json_array_foreach(jget(node, "status.addresses"), i, address)
         if (streq(jstr_or(address, "type", ""), "InternalIP") && ip_parse(jstr_or(address, "address", ""), &ip) &&
-            ip.family == family)
-            return ip;
-    }
-    return (struct ip){0};
+            !ips_of(&ips, ip.family))
+            ips.ip[ips.n++] = ip;
+    return ips;
 }
 
 static void forget_address(struct roster *r, const struct ip *ip)
@@ -151,11 +152,12 @@ static void remove_member(struct roster *r, const char *name)
 static void put_member(struct roster *r, const char *name, const json_t *node)
 {
     struct member *m = map_get(&r->members, name);
-    const struct ip ip = address_of(node, r->family);
     if (!m)
         map_put(&r->members, name, m = NEW(struct member));
+    m->ips = addresses_of(node);
     m->serves = lb_node_serves(node);
-    set_address(r, name, m, &ip);
+    const struct ip none = {0}, *ip = ips_of(&m->ips, r->family);
+    set_address(r, name, m, ip ? ip : &none);
     if (!streq(name, r->node_name))
         alive_put(r->alive, name, m->serves);
 }
@@ -165,7 +167,7 @@ static void on_node(void *arg, struct object *old, struct object *obj)
     struct roster *r = arg;
     const char *name = (obj ? obj : old)->name;
     const struct member *m = map_get(&r->members, name);
-    bool before = m && m->serves;
+    const struct member before = m ? *m : (struct member){0};
     _cleanup_json_ json_t *node = obj ? object_json(obj) : NULL;
     if (node)
         put_member(r, name, node);
@@ -174,7 +176,8 @@ static void on_node(void *arg, struct object *old, struct object *obj)
     m = map_get(&r->members, name);
     tell_lost(r);
     talk_if_wanted(r);
-    if (before != (m && m->serves))
+    const struct member now = m ? *m : (struct member){0};
+    if (before.serves != now.serves || memcmp(&before.ips, &now.ips, sizeof(now.ips)) != 0)
         r->config.changed(r->config.arg, false);
 }
 
@@ -185,13 +188,15 @@ size_t roster_size(const struct roster *r)
     return r->members.len;
 }
 
-size_t roster_announcers(const struct roster *r, bool settled, const char **ret)
+size_t roster_announcers(const struct roster *r, const struct cidr *network, bool settled, const char **ret)
 {
     size_t n = 0;
     for (struct map_entry *e = NULL; (e = map_next(&r->members, e));) {
         const struct member *m = e->value;
         bool is_settled = alive_settled(r->alive, streq(e->key, r->node_name) ? NULL : e->key);
-        if (m->serves && is_settled == settled && !alive_lost(r->alive, e->key))
+        const struct ip *ip = ips_of(&m->ips, network->ip.family);
+        bool elsewhere = ip && !cidr_has(network, ip);
+        if (m->serves && !elsewhere && is_settled == settled && !alive_lost(r->alive, e->key))
             ret[n++] = e->key;
     }
     return n;

@@ -2,6 +2,7 @@
 #pragma once
 #include <uv.h>
 
+#include "base/ip.h"
 #include "client/informer.h"
 
 struct roster;
@@ -20,7 +21,8 @@ struct roster *roster_new(uv_loop_t *loop, struct informer *nodes, const struct 
 void roster_free(struct roster *r);
 /* While paused it neither speaks nor listens; then it is one that was away. */
 void roster_pause(struct roster *r, bool paused);
-/* The nodes that may announce, or those that are back too shortly and do it only for want of others: at most
- * roster_size() names, borrowed until the loop goes on. */
+/* The nodes that may announce, or those that are back too shortly and do it only for
+ * want of others: at most roster_size() names, borrowed until the loop goes on. Nodes that are known to be on another
+ * network are left out. */
 size_t roster_size(const struct roster *r);
-size_t roster_announcers(const struct roster *r, bool settled, const char **ret);
+size_t roster_announcers(const struct roster *r, const struct cidr *network, bool settled, const char **ret);

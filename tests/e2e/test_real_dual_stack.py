@@ -157,6 +157,11 @@ def test_services_by_both(dual):
     for m in machines:  # from outside
         for ip in (m.ip, m.ip6):
             answers(ip, names, port=spec["ports"][0]["nodePort"])
+    outside = eventually(lambda: [i["ip"] for i in kubectl.json("get", "service", "web")["status"]["loadBalancer"]["ingress"]])
+    assert kinds(outside) == ["IPv4", "IPv6"]
+    for ip in outside:  # of the near segment: it is no use when the far machine announces it
+        answers(ip, names)
+        eventually(lambda ip=ip: [m.name for m in machines if ip in addresses(m)] in (["machine7"], ["machine8"]), "announced by one")
 
 
 def test_names_by_both(dual):

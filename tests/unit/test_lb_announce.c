@@ -239,6 +239,21 @@ TEST(ipv6_addresses_are_announced_too)
     T_STR(holder(both[1]), "");
 }
 
+TEST(who_is_on_another_segment_announces_nothing_here)
+{
+    const char *first = chosen("172.28.128.200", names, N_NODES);
+    set_node_at(first, true, "172.28.129.10");
+    settle();
+    T_TRUE(*holder("172.28.128.200") && !streq(holder("172.28.128.200"), first));
+    set_service("two", "192.0.2.7", "Cluster"); /* of the pool, but nobody on the segment asks for it */
+    settle();
+    T_STR(holder("192.0.2.7"), "");
+    set_service("two", NULL, "Cluster");
+    set_node(first, true);
+    settle();
+    T_STR(holder("172.28.128.200"), first);
+}
+
 TEST(local_follows_the_endpoints)
 {
     set_service("one", "172.28.128.200", "Local");
@@ -416,7 +431,7 @@ static int prepare(struct err *err)
                             nodes,
                             N_NODES};
     if (lan_up(&lan, node_fds, err) < 0 ||
-        !(pool = lb_pool_new("172.28.128.200-172.28.128.250,fd00::200-fd00::250", err)))
+        !(pool = lb_pool_new("172.28.128.200-172.28.128.250,fd00::200-fd00::250,192.0.2.7", err)))
         return -1;
     uv_loop_init(&loop);
     fake = fake_new(&loop, 1);
@@ -459,6 +474,7 @@ int main(void)
     RUN(one_node_has_each_address);
     RUN(a_node_that_is_lost_is_relieved);
     RUN(ipv6_addresses_are_announced_too);
+    RUN(who_is_on_another_segment_announces_nothing_here);
     RUN(local_follows_the_endpoints);
     RUN(a_new_life_goes_on_where_the_old_one_ended);
     RUN(a_silent_node_is_relieved_without_the_api);
