@@ -81,7 +81,7 @@ static inline void stop_server(void)
 static inline void make_world(void)
 {
     struct err err;
-    static const char *const names[] = {"localhost", "127.0.0.1", NULL};
+    static const char *const names[] = {"localhost", "127.0.0.1", "::1", NULL};
     uv_loop_init(&world.loop);
     uv_timer_init(&world.loop, &world.alarm);
     strcpy(world.dir, "/tmp/c8s-test-server-XXXXXX");

@@ -48,21 +48,6 @@ struct join {
 
 /* --- the server's address --- */
 
-static bool split_url(const char *url, char **ret_host, int64_t *port)
-{
-    const char *host = str_after(url, "https://");
-    bool bracket = host && *host == '[';
-    size_t len = bracket ? strcspn(++host, "]") : host ? strcspn(host, ":/") : 0;
-    if (!len || (bracket && host[len] != ']'))
-        return false;
-    _cleanup_free_ char *tail = xstrdup(host + len + bracket);
-    tail[strcspn(tail, "/")] = '\0';
-    if (*tail && (*tail != ':' || !str_to_i64(tail + 1, 1, 65535, port)))
-        return false;
-    *ret_host = xstrndup(host, len);
-    return true;
-}
-
 /* Of several the IPv4 one, where every server listens, if there is a way to it. The resolver has sorted out what has
  * none (RFC 6724). */
 static const struct addrinfo *choose(const struct addrinfo *found)
@@ -80,11 +65,10 @@ int join_parse_url(const char *url, struct join_server *ret, struct err *err)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    int64_t port = API_PORT;
-    *ret = (struct join_server){0};
-    if (!split_url(url, &ret->name, &port))
+    *ret = (struct join_server){.port = API_PORT};
+    ret->name = url_https_host(url, &ret->port, NULL);
+    if (!ret->name)
         return err_set(err, 0, "\"%s\" is not https://HOST[:PORT]", url);
-    ret->port = (int)port;
     int code = getaddrinfo(ret->name, NULL, &hints, &found);
     const struct addrinfo *best = choose(found);
     if (code == 0)

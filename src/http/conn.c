@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/netns.h"
+#include "base/str.h"
 #include "http/conn_internal.h"
 
 /* --- the clock --- */
@@ -264,6 +265,9 @@ void conn_peer_ip(const struct conn *c, char *out, size_t size)
         uv_ip4_name((struct sockaddr_in *)&address, out, size);
     else
         uv_ip6_name((struct sockaddr_in6 *)&address, out, size);
+    const char *v4 = str_after(out, "::ffff:"); /* of a listener for both families */
+    if (v4 && strchr(v4, '.'))
+        memmove(out, v4, strlen(v4) + 1);
 }
 
 X509 *conn_peer_cert(const struct conn *c)

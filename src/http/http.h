@@ -157,6 +157,9 @@ int tls_ctx_use_pem(SSL_CTX *ctx, const char *cert, const char *key, struct err 
 /* Decodes %XX (and '+' when plus is set) of len bytes; NULL on bad escapes or an encoded NUL. The caller frees. */
 char *url_decode(const char *s, size_t len, bool plus);
 char *url_encode(const char *s); /* everything but unreserved characters; the caller frees */
+/* The host of an https URL, an IPv6 address without its brackets; *port stays as it is where none is named, *ret_path
+ * (may be NULL) is what follows: "" or from the '/' on. NULL: it is no such URL. The caller frees. */
+char *url_https_host(const char *url, int *port, const char **ret_path);
 /* Value of a query parameter, decoded; NULL when absent or badly encoded. n-th occurrence. The caller frees. */
 char *query_get(const char *query, const char *name, size_t nth);
 /* A boolean parameter as upstream reads it: false when absent, "0" or "false" in any case (Python clients say "False").

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "http/http.h"
 
 static int hex_value(char c)
@@ -52,6 +53,24 @@ char *url_encode(const char *s)
     }
     *to = '\0';
     return out;
+}
+
+char *url_https_host(const char *url, int *port, const char **ret_path)
+{
+    const char *host = str_after(url, "https://");
+    bool bracket = host && *host == '[';
+    size_t len = bracket ? strcspn(++host, "]/") : host ? strcspn(host, ":/") : 0;
+    if (!len || (bracket && host[len] != ']'))
+        return NULL;
+    const char *tail = host + len + bracket, *path = tail + strcspn(tail, "/");
+    _cleanup_free_ char *number = xstrndup(tail, (size_t)(path - tail));
+    int64_t n = *port;
+    if (*number && (*number != ':' || !str_to_i64(number + 1, 1, 65535, &n)))
+        return NULL;
+    *port = (int)n;
+    if (ret_path)
+        *ret_path = path;
+    return xstrndup(host, len);
 }
 
 char *query_get(const char *query, const char *name, size_t nth)

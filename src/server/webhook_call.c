@@ -2,13 +2,13 @@
  * where the proxy leads on to an endpoint. */
 #include "server/webhook_call.h"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/ip.h"
 #include "base/str.h"
 #include "http/http.h"
 
@@ -132,7 +132,8 @@ static void on_done(void *arg, const struct err *err)
 static void ask(struct webhook_call *c)
 {
     static const struct http_call_handler handler = {.head = on_head, .data = on_data, .done = on_done};
-    _cleanup_free_ char *authority = xasprintf("%s:%d", c->server_name, c->port);
+    char host[HOST_TEXT_SIZE];
+    _cleanup_free_ char *authority = xasprintf("%s:%d", ip_url_host(c->server_name, host), c->port);
     const struct http_header headers[] = {
         {"Host", authority}, {"Accept", "application/json"}, {"Content-Type", "application/json"}, {NULL, NULL}};
     const struct http_call_spec spec = {
@@ -153,11 +154,10 @@ static void ask(struct webhook_call *c)
 static void on_address(uv_getaddrinfo_t *lookup, int status, struct addrinfo *found)
 {
     struct webhook_call *c = lookup->data;
-    char ip[INET_ADDRSTRLEN];
-    if (!c->over && (status < 0 || !found)) {
+    char ip[IP_TEXT_SIZE];
+    if (!c->over && (status < 0 || !found || uv_ip_name(found->ai_addr, ip, sizeof(ip)) < 0)) {
         fail(c, "no such host");
     } else if (!c->over) {
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)found->ai_addr)->sin_addr, ip, sizeof(ip));
         c->ip = xstrdup(ip);
         ask(c);
     }
@@ -167,9 +167,9 @@ static void on_address(uv_getaddrinfo_t *lookup, int status, struct addrinfo *fo
 
 static void find_and_ask(struct webhook_call *c)
 {
-    static const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
-    struct in_addr in;
-    if (c->ip || inet_pton(AF_INET, c->host, &in) == 1) {
+    static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct ip ip;
+    if (c->ip || ip_parse(c->host, &ip)) {
         c->ip = c->ip ? c->ip : xstrdup(c->host);
         ask(c);
         return;
@@ -186,22 +186,14 @@ static void find_and_ask(struct webhook_call *c)
 /* https://HOST[:PORT][/PATH]; validation has seen the rest. */
 static int use_url(struct webhook_call *c, const char *url)
 {
-    const char *authority = str_after(url, "https://");
-    size_t len = authority ? strcspn(authority, "/") : 0;
-    int64_t port = HTTPS_PORT;
-    _cleanup_free_ char *text = xstrndup(authority ? authority : "", len);
-    char *colon = strrchr(text, ':');
-    if (colon && !str_to_i64(colon + 1, 1, 65535, &port))
-        return err_set(&c->early, 0, "invalid port in the URL");
-    if (colon)
-        *colon = '\0';
-    if (!*text)
-        return err_set(&c->early, 0, "no host in the URL");
-    c->host = xstrdup(text);
+    const char *path;
+    c->port = HTTPS_PORT;
+    c->host = url_https_host(url, &c->port, &path);
+    if (!c->host)
+        return err_set(&c->early, 0, "no host, or no port, in the URL");
     c->server_name = c->host;
-    c->port = (int)port;
     c->netns_fd = -1;
-    c->target = xstrdup(authority[len] ? authority + len : "/");
+    c->target = xstrdup(*path ? path : "/");
     return 0;
 }
 
@@ -210,8 +202,8 @@ static int use_service(struct webhook_call *c, const json_t *service)
     const char *ns = jstr_or(service, "namespace", ""), *name = jstr_or(service, "name", "");
     const struct object *o = store_latest(c->server->store, &kind_service, ns, name);
     _cleanup_json_ json_t *doc = o ? object_json(o) : NULL;
-    const char *ip = jstr_or(doc, "spec.clusterIP", "");
-    struct in_addr in;
+    const char *text = jstr_or(doc, "spec.clusterIP", "");
+    struct ip ip;
     c->service_name = xasprintf("%s.%s.svc", name, ns);
     c->server_name = c->service_name;
     c->port = (int)jint(service, "port", HTTPS_PORT);
@@ -219,18 +211,18 @@ static int use_service(struct webhook_call *c, const json_t *service)
     c->target = xstrdup(jstr_or(service, "path", "/"));
     if (!doc)
         return err_set(&c->early, 0, "service \"%s\" not found", name);
-    if (inet_pton(AF_INET, ip, &in) != 1)
+    if (!ip_parse(text, &ip))
         return err_set(&c->early, 0, "service \"%s\" has no cluster IP", name);
-    c->ip = xstrdup(ip);
+    c->ip = xstrdup(text);
     return 0;
 }
 
 static void add_timeout(struct webhook_call *c, int seconds)
 {
-    char *target = xasprintf("%s?timeout=%ds", c->target ? c->target : "/", seconds);
+    char host[HOST_TEXT_SIZE], *target = xasprintf("%s?timeout=%ds", c->target ? c->target : "/", seconds);
     free(c->target);
     c->target = target;
-    c->url = xasprintf("https://%s:%d%s", str_or(c->server_name, ""), c->port, target);
+    c->url = xasprintf("https://%s:%d%s", ip_url_host(str_or(c->server_name, ""), host), c->port, target);
 }
 
 static int make_tls(struct webhook_call *c, const char *bundle)

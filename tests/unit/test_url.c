@@ -29,6 +29,37 @@ TEST(encoding_is_undone_by_decoding)
     T_STR(decoded, "a b/c=d&e+f~g-h.i_j%\xc3\xa4");
 }
 
+TEST(hosts_and_ports)
+{
+    static const struct {
+        const char *url, *want; /* host, port, path; NULL: it is none */
+    } cases[] = {
+        {"https://a.example", "a.example 443 "},
+        {"https://a.example/", "a.example 443 /"},
+        {"https://a.example:6443/x:y", "a.example 6443 /x:y"},
+        {"https://[fd00::1]", "fd00::1 443 "},
+        {"https://[fd00::1]:8443/x", "fd00::1 8443 /x"},
+        {"https://10.0.0.1:1", "10.0.0.1 1 "},
+        {"http://a.example", NULL},
+        {"https://", NULL},
+        {"https:///x", NULL},
+        {"https://[fd00::1", NULL},
+        {"https://[fd00::1/]", NULL},
+        {"https://[]:1", NULL},
+        {"https://a:0", NULL},
+        {"https://a:", NULL},
+        {"https://a:65536", NULL},
+        {"https://[::1]x:1", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int port = 443;
+        const char *path;
+        _cleanup_free_ char *host = url_https_host(cases[i].url, &port, &path);
+        _cleanup_free_ char *got = host ? xasprintf("%s %d %s", host, port, path) : NULL;
+        T_STR(got, cases[i].want);
+    }
+}
+
 TEST(query_parameters)
 {
     static const struct {
@@ -67,6 +98,7 @@ int main(void)
 {
     RUN(decoding);
     RUN(encoding_is_undone_by_decoding);
+    RUN(hosts_and_ports);
     RUN(query_parameters);
     RUN(boolean_parameters);
     return DONE();

@@ -82,20 +82,22 @@ TEST(a_webhook_to_ask)
     size_t len;
     hook.tls = tls_server_ctx(world.pki.server_cert, world.pki.server_key, NULL, &err);
     hook.http = http_server_new(&world.loop, hook.tls, serve, NULL);
-    T_INT(http_server_listen(hook.http, -1, "127.0.0.1", 0, &hook.port, &err), 0);
+    T_INT(http_server_listen(hook.http, -1, "::", 0, &hook.port, &err), 0);
     _cleanup_free_ char *pem = file_read(world.pki.ca_cert, 65536, &len, &err);
     hook.ca = base64_encode(pem, len);
 }
+
+static const char *hook_host = "127.0.0.1";
 
 static int configure(const char *kind, const char *name, const char *path, const char *more)
 {
     _cleanup_free_ char *target = xasprintf(HOOKS "/%swebhookconfigurations", kind);
     _cleanup_free_ char *body = xasprintf(
         "{\"metadata\":{\"name\":\"%s\"},\"webhooks\":[{\"name\":\"%s.test.io\",\"clientConfig\":{\"url\":"
-        "\"https://127.0.0.1:%d%s\",\"caBundle\":\"%s\"},\"rules\":[{\"operations\":[\"CREATE\",\"UPDATE\",\"DELETE\"],"
+        "\"https://%s:%d%s\",\"caBundle\":\"%s\"},\"rules\":[{\"operations\":[\"CREATE\",\"UPDATE\",\"DELETE\"],"
         "\"apiGroups\":[\"\"],\"apiVersions\":[\"v1\"],\"resources\":[\"configmaps\"]}],\"sideEffects\":\"None\","
         "\"admissionReviewVersions\":[\"v1\"]%s}]}",
-        name, name, hook.port, path, hook.ca, more);
+        name, name, hook_host, hook.port, path, hook.ca, more);
     return post(target, body);
 }
 
@@ -248,6 +250,16 @@ TEST(a_user_with_too_much_under_way_is_told_to_wait)
     hook.silent = false;
 }
 
+TEST(a_webhook_may_be_named_by_its_ipv6_address)
+{
+    hook_host = "[::1]";
+    T_INT(configure("validating", "v6", "/validate", ""), 201);
+    hook_host = "127.0.0.1";
+    T_INT(post(CONFIGMAPS, "{\"metadata\":{\"name\":\"bad\"},\"data\":{\"do\":\"refuse\"}}"), 403);
+    T_STR(text("message"), "admission webhook \"v6.test.io\" denied the request: not this one");
+    T_INT(delete (HOOKS "/validatingwebhookconfigurations/v6", NULL), 200);
+}
+
 TEST(a_stranger_is_not_trusted)
 {
     _cleanup_free_ char *ca = hook.ca;
@@ -330,6 +342,7 @@ int main(void)
     RUN(each_of_a_collection_is_asked_about);
     RUN(silence_is_what_the_policy_says);
     RUN(a_user_with_too_much_under_way_is_told_to_wait);
+    RUN(a_webhook_may_be_named_by_its_ipv6_address);
     RUN(a_stranger_is_not_trusted);
     RUN(configurations_are_checked);
     RUN(conditions_decide_who_is_asked);
