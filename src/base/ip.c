@@ -69,6 +69,13 @@ bool cidr_parse(const char *text, struct cidr *ret)
     return true;
 }
 
+struct cidr cidr_around(const struct ip *ip, int prefix)
+{
+    struct cidr c = {.ip = *ip, .prefix = prefix};
+    clear_host_bits(&c);
+    return c;
+}
+
 char *cidr_format(const struct cidr *c, char out[CIDR_TEXT_SIZE])
 {
     ip_format(&c->ip, out);

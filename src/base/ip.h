@@ -23,7 +23,8 @@ struct cidr {
     int prefix;
 };
 #define CIDR_TEXT_SIZE (IP_TEXT_SIZE + 4)
-bool cidr_parse(const char *text, struct cidr *ret); /* "10.0.0.0/8"; host bits are cleared */
+bool cidr_parse(const char *text, struct cidr *ret);      /* "10.0.0.0/8"; host bits are cleared */
+struct cidr cidr_around(const struct ip *ip, int prefix); /* the network that the address is in */
 char *cidr_format(const struct cidr *c, char out[CIDR_TEXT_SIZE]);
 bool cidr_has(const struct cidr *c, const struct ip *ip);
 bool cidr_covers(const struct cidr *outer, const struct cidr *inner);

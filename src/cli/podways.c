@@ -2,8 +2,6 @@
 #include "cli/podways.h"
 
 #define LOG_AREA "podways"
-#include <stdio.h>
-
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/log.h"
@@ -55,17 +53,12 @@ struct links {
     size_t n;
 };
 
-static void keep_link(void *arg, const struct ip *ip, int prefix, const char *ifname)
+static void keep_link(void *arg, const struct cidr *network, const char *ifname)
 {
     struct links *l = arg;
     (void)ifname;
-    if (prefix >= ip_bits(ip->family)) /* pods' gateways, the tunnel, addresses of load balancers */
-        return;
-    char text[CIDR_TEXT_SIZE], address[IP_TEXT_SIZE];
-    snprintf(text, sizeof(text), "%s/%d", ip_format(ip, address), prefix);
     l->nets = xrealloc(l->nets, (l->n + 1) * sizeof(*l->nets));
-    if (cidr_parse(text, &l->nets[l->n]))
-        l->n++;
+    l->nets[l->n++] = *network;
 }
 
 static struct links links_of(int netns_fd)
@@ -73,7 +66,7 @@ static struct links links_of(int netns_fd)
     struct links links = {0};
     struct err err;
     struct rtnl *r = rtnl_open(netns_fd, &err);
-    if (!r || rtnl_each_addr(r, keep_link, &links, &err) < 0)
+    if (!r || rtnl_each_network(r, keep_link, &links, &err) < 0)
         log_warn("%s", err.msg);
     rtnl_close(r);
     return links;

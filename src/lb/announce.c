@@ -2,7 +2,6 @@
  * then lead here, and the neighbours are told. Every node computes the same choice from the same objects and the same
  * heartbeats: a Ready node that is heard; with externalTrafficPolicy Local one that has an endpoint. */
 #define LOG_AREA "lb"
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -237,12 +236,13 @@ void lb_pause(struct lb *lb, bool paused)
 
 /* --- life --- */
 
-static void note_network(struct lb *lb, const struct ip *ip, int prefix)
+static void note_network(void *arg, const struct cidr *network, const char *ifname)
 {
-    char address[IP_TEXT_SIZE], text[CIDR_TEXT_SIZE];
-    snprintf(text, sizeof(text), "%s/%d", ip_format(ip, address), prefix);
+    struct lb *lb = arg;
+    if (!streq(ifname, lb->ifname))
+        return;
     lb->networks = xrealloc(lb->networks, (lb->n_networks + 1) * sizeof(*lb->networks));
-    lb->n_networks += cidr_parse(text, &lb->networks[lb->n_networks]);
+    lb->networks[lb->n_networks++] = *network;
 }
 
 /* Of an earlier life, perhaps with another pool; but what a real machine has beside the pool (DHCPv6 gives a /128) is
@@ -252,11 +252,7 @@ static void note_held(void *arg, const struct ip *ip, int prefix, const char *if
     struct lb *lb = arg;
     char text[IP_TEXT_SIZE];
     bool ours = lb->netns_fd >= 0 || lb_pool_has(lb->pool, ip);
-    if (!streq(ifname, lb->ifname))
-        return;
-    if (prefix < ip_bits(ip->family))
-        note_network(lb, ip, prefix);
-    else if (ours)
+    if (ours && prefix == ip_bits(ip->family) && streq(ifname, lb->ifname))
         map_put(&lb->held, ip_format(ip, text), lb);
 }
 
@@ -280,7 +276,8 @@ struct lb *lb_new(uv_loop_t *loop, struct model *m, struct informer *nodes, cons
     lb->ifname = xstrdup(config->ifname);
     lb->pool = config->pool;
     lb->rtnl = rtnl_open(lb->netns_fd, err);
-    if (!lb->rtnl || rtnl_each_addr(lb->rtnl, note_held, lb, err) < 0) {
+    if (!lb->rtnl || rtnl_each_addr(lb->rtnl, note_held, lb, err) < 0 ||
+        rtnl_each_network(lb->rtnl, note_network, lb, err) < 0) {
         destroy(lb);
         return NULL;
     }

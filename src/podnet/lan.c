@@ -1,7 +1,6 @@
 /* See lan.h. */
 #include "podnet/lan.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -211,22 +210,6 @@ static const struct forwarding {
     {AF_INET6, "ipv6/conf/all/forwarding", "ipv6-forwarding-was-off"},
 };
 
-/* A machine that forwards IPv6 no longer listens to routers, unless told to do both (ip-sysctl: accept_ra). */
-static void keep_listening_to_routers(void)
-{
-    DIR *d = opendir("/proc/sys/net/ipv6/conf");
-    for (struct dirent *e; d && (e = readdir(d));) {
-        char path[320];
-        struct err err;
-        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", e->d_name);
-        _cleanup_free_ char *now = e->d_name[0] == '.' ? NULL : file_read(path, 16, NULL, &err);
-        if (now && now[0] == '1')
-            (void)sysctl_set(-1, path + strlen("/proc/sys/net/"), "2", &err);
-    }
-    if (d)
-        closedir(d);
-}
-
 static int forward_on_host(const struct wiring *w, struct err *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(forwardings); i++) {
@@ -240,7 +223,7 @@ static int forward_on_host(const struct wiring *w, struct err *err)
         if (now[0] != '0')
             continue;
         if (f->family == AF_INET6)
-            keep_listening_to_routers();
+            sysctl_keep_routers();
         if (set_marker(w->lan, f->marker, err) < 0 || sysctl_set(-1, f->sysctl, "1", err) < 0)
             return -1;
     }

@@ -84,8 +84,8 @@ static int prepare_node(struct podnet *p, int netns_fd, struct err *err)
         return -1;
     if (!cidrs_of(&p->ranges, AF_INET6))
         return 0;
-    if (netns_fd < 0 && sysctl_keep_routers(err) < 0)
-        return -1;
+    if (netns_fd < 0) /* a namespace of ours has no router */
+        sysctl_keep_routers();
     return sysctl_set(netns_fd, "ipv6/conf/all/forwarding", "1", err);
 }
 

@@ -7,7 +7,10 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/netns.h"
@@ -271,6 +274,7 @@ struct each {
     struct rtnl *rtnl;
     rtnl_route_fn *route;
     rtnl_addr_fn *addr;
+    rtnl_network_fn *network;
     void *arg;
 };
 
@@ -279,6 +283,25 @@ static void name_of(const struct each *each, unsigned index, char name[IF_NAMESI
     NETNS_SCOPE(each->rtnl->netns_fd);
     if (!if_indextoname(index, name))
         name[0] = '\0';
+}
+
+/* Whoever is there can be a gateway. Not so on WireGuard and the like, which know themselves what goes where. */
+static bool asks_neighbours(const struct each *each, const char *ifname)
+{
+    struct ifreq request = {0};
+    NETNS_SCOPE(each->rtnl->netns_fd);
+    _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", ifname);
+    return fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0 &&
+           !(request.ifr_flags & (IFF_NOARP | IFF_POINTOPOINT | IFF_LOOPBACK));
+}
+
+static void visit_network(const struct each *each, const struct cidr *c, const char *ifname)
+{
+    bool is_network = c->prefix > 0 && c->prefix < ip_bits(c->ip.family);
+    bool is_everywhere = c->ip.family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&c->ip.v6); /* so it tells nothing */
+    if (each->network && is_network && !is_everywhere && asks_neighbours(each, ifname))
+        each->network(each->arg, c, ifname);
 }
 
 bool rtnl_read_ip(const struct nlattr *a, int family, struct ip *ret)
@@ -298,15 +321,21 @@ static int on_route(const struct nlmsghdr *m, void *arg)
     struct cidr dst = {.ip.family = route->rtm_family, .prefix = route->rtm_dst_len};
     char name[IF_NAMESIZE] = "";
     bool known = ip_bits(route->rtm_family) && route->rtm_table == RT_TABLE_MAIN;
+    bool direct = route->rtm_type == RTN_UNICAST;
     struct nlattr *a;
     mnl_attr_for_each(a, m, sizeof(*route)) {
         if (mnl_attr_get_type(a) == RTA_DST)
             known = known && rtnl_read_ip(a, route->rtm_family, &dst.ip);
         else if (mnl_attr_get_type(a) == RTA_OIF)
             name_of(each, mnl_attr_get_u32(a), name);
+        else if (mnl_attr_get_type(a) == RTA_GATEWAY || mnl_attr_get_type(a) == RTA_VIA ||
+                 mnl_attr_get_type(a) == RTA_MULTIPATH)
+            direct = false;
     }
-    if (known)
+    if (known && each->route)
         each->route(each->arg, &dst, name);
+    if (known && direct)
+        visit_network(each, &dst, name);
     return MNL_CB_OK;
 }
 
@@ -326,8 +355,12 @@ static int on_addr(const struct nlmsghdr *m, void *arg)
         else if (mnl_attr_get_type(a) == IFA_ADDRESS && !local)
             (void)rtnl_read_ip(a, addr->ifa_family, &ip);
     }
-    if (ip.family)
+    if (ip.family && each->addr)
         each->addr(each->arg, &ip, addr->ifa_prefixlen, name);
+    if (ip.family) {
+        const struct cidr network = cidr_around(&ip, addr->ifa_prefixlen);
+        visit_network(each, &network, name);
+    }
     return MNL_CB_OK;
 }
 
@@ -348,4 +381,10 @@ int rtnl_each_route(struct rtnl *r, rtnl_route_fn *fn, void *arg, struct err *er
 int rtnl_each_addr(struct rtnl *r, rtnl_addr_fn *fn, void *arg, struct err *err)
 {
     return dump(r, RTM_GETADDR, on_addr, &(struct each){.rtnl = r, .addr = fn, .arg = arg}, err);
+}
+
+int rtnl_each_network(struct rtnl *r, rtnl_network_fn *fn, void *arg, struct err *err)
+{
+    struct each each = {.rtnl = r, .network = fn, .arg = arg};
+    return dump(r, RTM_GETADDR, on_addr, &each, err) < 0 ? -1 : dump(r, RTM_GETROUTE, on_route, &each, err);
 }

@@ -42,3 +42,8 @@ typedef void rtnl_route_fn(void *arg, const struct cidr *dst, const char *ifname
 int rtnl_each_route(struct rtnl *r, rtnl_route_fn *fn, void *arg, struct err *err);
 typedef void rtnl_addr_fn(void *arg, const struct ip *ip, int prefix, const char *ifname);
 int rtnl_each_addr(struct rtnl *r, rtnl_addr_fn *fn, void *arg, struct err *err);
+/* The networks that an interface is on: those of its addresses, and those that a route says need no gateway, which is
+ * how DHCPv6 (single addresses) and routers' advertisements (the network) go together. Some may come twice. Not those
+ * of interfaces without neighbours, like WireGuard's. */
+typedef void rtnl_network_fn(void *arg, const struct cidr *network, const char *ifname);
+int rtnl_each_network(struct rtnl *r, rtnl_network_fn *fn, void *arg, struct err *err);

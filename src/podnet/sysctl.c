@@ -32,26 +32,24 @@ static char first_char_of(const char *path)
     return fd >= 0 && read(fd, &c, 1) == 1 ? c : 0;
 }
 
-static int keep_routers_of(const char *ifname, struct err *err)
+static void keep_routers_of(const char *ifname)
 {
+    struct err ignored; /* it is gone again */
     _cleanup_free_ char *forwarding = xasprintf(IPV6_CONF "%s/forwarding", ifname);
     _cleanup_free_ char *accept = xasprintf(IPV6_CONF "%s/accept_ra", ifname);
     _cleanup_free_ char *path = xasprintf("ipv6/conf/%s/accept_ra", ifname);
-    if (first_char_of(forwarding) != '0' || first_char_of(accept) != RA_UNLESS_FORWARDING)
-        return 0;
-    return sysctl_set(-1, path, RA_ALWAYS, err);
+    if (first_char_of(forwarding) == '0' && first_char_of(accept) == RA_UNLESS_FORWARDING)
+        (void)sysctl_set(-1, path, RA_ALWAYS, &ignored);
 }
 
-int sysctl_keep_routers(struct err *err)
+void sysctl_keep_routers(void)
 {
     DIR *dir = opendir(IPV6_CONF);
-    int result = 0;
-    for (struct dirent *e; dir && result == 0 && (e = readdir(dir));)
+    for (struct dirent *e; dir && (e = readdir(dir));)
         if (e->d_name[0] != '.' && !streq(e->d_name, "all") && !streq(e->d_name, "default"))
-            result = keep_routers_of(e->d_name, err);
+            keep_routers_of(e->d_name);
     if (dir)
         closedir(dir);
-    return result;
 }
 
 int sysctl_ipv6_at_once_on(int netns_fd, const char *ifname, struct err *err)

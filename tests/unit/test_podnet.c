@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -9,11 +10,14 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/netns.h"
+#include "base/str.h"
 #include "podnet/lan.h"
 #include "podnet/podnet.h"
 #include "podnet/rtnl.h"
+#include "podnet/sysctl.h"
 #include "podnet/tunnel.h"
 #include "t.h"
 
@@ -284,6 +288,77 @@ TEST(a_network_in_use_is_refused)
     rtnl_close(host);
 }
 
+static void note_network(void *arg, const struct cidr *network, const char *ifname)
+{
+    struct buf *seen = arg;
+    char text[CIDR_TEXT_SIZE];
+    if (str_after(ifname, "net"))
+        buf_addf(seen, "%s %s;", ifname, cidr_format(network, text));
+}
+
+TEST(networks_are_known_by_addresses_and_by_routes)
+{
+    static const struct {
+        const char *ifname, *ip, *network; /* network: of a route without a gateway */
+        int prefix;
+    } rows[] = {
+        {"net0", "192.0.2.9", NULL, 24},
+        {"net0", "2001:db8:1::9", "2001:db8:1::/64", 128}, /* DHCPv6, and what the router advertises */
+        {"net1", "198.51.100.9", NULL, 24},                /* nobody is asked there who is who */
+    };
+    struct err err;
+    struct buf seen = BUF_INIT(0);
+    struct rtnl *r = rtnl_open(-1, &err);
+    T_INT(rtnl_add_bridge(r, "net0", &err), 0);
+    T_INT(rtnl_add_bridge(r, "net1", &err), 0);
+    T_INT(system("ip link set net0 up && ip link set net1 arp off up"), 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct ip ip;
+        struct cidr network;
+        T_TRUE(ip_parse(rows[i].ip, &ip));
+        T_INT(rtnl_add_addr(r, rows[i].ifname, &ip, rows[i].prefix, &err), 0);
+        if (rows[i].network && cidr_parse(rows[i].network, &network))
+            T_INT(rtnl_add_route(r, &network, NULL, rows[i].ifname, &err), 0);
+    }
+    T_INT(rtnl_each_network(r, note_network, &seen, &err), 0);
+    T_STR(buf_str(&seen), "net0 192.0.2.0/24;net0 192.0.2.0/24;net0 2001:db8:1::/64;");
+    buf_done(&seen);
+    rtnl_del_link(r, "net0", &err);
+    rtnl_del_link(r, "net1", &err);
+    rtnl_close(r);
+}
+
+static char accepts_advertisements(const char *ifname)
+{
+    struct err err;
+    _cleanup_free_ char *path = xasprintf("/proc/sys/net/ipv6/conf/%s/accept_ra", ifname);
+    _cleanup_free_ char *text = file_read(path, 16, NULL, &err);
+    return text ? *text : 0;
+}
+
+TEST(who_forwards_still_listens_to_its_routers)
+{
+    struct err err;
+    struct rtnl *r = rtnl_open(-1, &err);
+    T_INT(rtnl_add_bridge(r, "net0", &err), 0);
+    T_INT(rtnl_add_bridge(r, "net1", &err), 0);
+    T_INT(sysctl_set(-1, "ipv6/conf/net1/accept_ra", "0", &err), 0);
+    for (int i = 0; i < 2; i++) { /* the second time it forwards already */
+        struct podnet *p = podnet_new(-1, "10.244.9.0/24,fd00:10:244:9::/64", 0, &err);
+        T_TRUE(p != NULL);
+        podnet_free(p);
+    }
+    T_INT(rtnl_add_bridge(r, "net2", &err), 0);
+    T_INT(accepts_advertisements("net0"), '2');
+    T_INT(accepts_advertisements("net1"), '0');
+    T_INT(accepts_advertisements("net2"), '1'); /* and forwards: not heeded */
+    T_INT(sysctl_set(-1, "ipv6/conf/all/forwarding", "0", &err), 0);
+    T_INT(sysctl_set(-1, "ipv4/ip_forward", "0", &err), 0);
+    for (int i = 0; i < 3; i++)
+        rtnl_del_link(r, (const char *[]){"net0", "net1", "net2"}[i], &err);
+    rtnl_close(r);
+}
+
 int main(void)
 {
     if (geteuid() != 0 || unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
@@ -295,5 +370,7 @@ int main(void)
     RUN(pods_reach_pods_nodes_and_host_untranslated);
     RUN(ranges_that_are_none_are_refused);
     RUN(a_network_in_use_is_refused);
+    RUN(networks_are_known_by_addresses_and_by_routes);
+    RUN(who_forwards_still_listens_to_its_routers);
     return DONE();
 }
