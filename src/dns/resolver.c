@@ -4,11 +4,14 @@
 #include <libknot/consts.h>
 #include <string.h>
 
+#define LOG_AREA "dns"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/ip.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "dns/cache.h"
+#include "dns/querylog.h"
 #include "dns/wire.h"
 
 /* What a few misbehaving pods can make us hold. */
@@ -40,7 +43,9 @@ struct dns_client {
 /* A client's query while others are being asked. */
 struct errand {
     struct resolver *r;
+    struct sockaddr_storage from;
     char client[IP_TEXT_SIZE];
+    int64_t since; /* wall clock, microseconds; while queries are logged */
     unsigned generation;
     bool tcp, chase; /* chase: what is asked is the name behind our CNAME */
     resolver_done_fn *done;
@@ -162,12 +167,26 @@ static bool answer_here(struct resolver *r, const uint8_t *query, size_t len, bo
     return true;
 }
 
-bool resolver_answer(struct resolver *r, const uint8_t *query, size_t len, bool tcp, uint8_t *out, size_t *ret_len)
+/* A query and its answer, as far as anybody wants to know. */
+static void note(struct resolver *r, const struct sockaddr *from, const uint8_t *query, size_t len, bool tcp,
+                 const uint8_t *answer, size_t answer_len, int64_t since)
 {
+    metrics_count_response(&r->metrics, answer, answer_len);
+    if (!r->answerer.settings->log || !since)
+        return;
+    _cleanup_free_ char *line = querylog_line(from, query, len, tcp, answer, answer_len, clock_wall_usec() - since);
+    if (line)
+        log_info("%s", line);
+}
+
+bool resolver_answer(struct resolver *r, const struct sockaddr *from, const uint8_t *query, size_t len, bool tcp,
+                     uint8_t *out, size_t *ret_len)
+{
+    int64_t since = r->answerer.settings->log ? clock_wall_usec() : 0;
     r->metrics.queries[tcp]++;
     if (!answer_here(r, query, len, tcp, out, ret_len))
         return false;
-    metrics_count_response(&r->metrics, out, *ret_len);
+    note(r, from, query, len, tcp, out, *ret_len, since);
     return true;
 }
 
@@ -208,7 +227,7 @@ static void client_leaves(struct resolver *r, const char *text)
 static void finish(struct errand *e, const uint8_t *answer, size_t len)
 {
     client_leaves(e->r, e->client);
-    metrics_count_response(&e->r->metrics, answer, len);
+    note(e->r, (struct sockaddr *)&e->from, e->query, e->len, e->tcp, answer, len, e->since);
     e->done(e->arg, answer, len);
     free(e);
 }
@@ -239,6 +258,8 @@ void resolver_ask(struct resolver *r, const struct sockaddr *from, const uint8_t
     struct errand *e = xmalloc(sizeof(*e) + len);
     *e = (struct errand){.r = r, .generation = r->generation, .tcp = tcp, .done = done, .arg = arg, .len = len};
     memcpy(e->query, query, len);
+    memcpy(&e->from, from, from->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+    e->since = r->answerer.settings->log ? clock_wall_usec() : 0;
     client_text(from, e->client);
     bool may_ask = client_enters(r, e->client);
     r->metrics.forwarded += may_ask;

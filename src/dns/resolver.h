@@ -24,10 +24,11 @@ const struct metrics *resolver_metrics(const struct resolver *r);
 /* While the model is still being filled, nothing is denied (SERVFAIL instead). */
 void resolver_set_partial(struct resolver *r, bool partial);
 
-/* True when `out` (ANSWER_UDP_MAX bytes, tcp: WIRE_MAX) holds the answer; *ret_len 0: there is none to give. False:
- * others must be asked, with resolver_ask(). */
-bool resolver_answer(struct resolver *r, const uint8_t *query, size_t len, bool tcp, uint8_t *out, size_t *ret_len);
-/* Called once, perhaps from inside this call. from: who asks; nobody may have more than its share on its way. */
+/* from: who asks, here as below. True when `out` (ANSWER_UDP_MAX bytes, tcp: WIRE_MAX) holds the answer; *ret_len 0:
+ * there is none to give. False: others must be asked, with resolver_ask(). */
+bool resolver_answer(struct resolver *r, const struct sockaddr *from, const uint8_t *query, size_t len, bool tcp,
+                     uint8_t *out, size_t *ret_len);
+/* Called once, perhaps from inside this call. Nobody may have more than its share on its way. */
 typedef void resolver_done_fn(void *arg, const uint8_t *answer, size_t len);
 void resolver_ask(struct resolver *r, const struct sockaddr *from, const uint8_t *query, size_t len, bool tcp,
                   resolver_done_fn *done, void *arg);

@@ -111,13 +111,13 @@ static void on_query(struct connection *c, const uint8_t *query, size_t len)
 {
     uint8_t out[WIRE_MAX];
     size_t out_len;
-    if (resolver_answer(c->server->resolver, query, len, true, out, &out_len)) {
-        reply_to(c, out, out_len);
-        return;
-    }
     struct sockaddr_storage from = {.ss_family = AF_INET};
     int from_len = sizeof(from);
     (void)uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&from, &from_len); /* gone already: from 0.0.0.0 */
+    if (resolver_answer(c->server->resolver, (struct sockaddr *)&from, query, len, true, out, &out_len)) {
+        reply_to(c, out, out_len);
+        return;
+    }
     c->refs++;
     c->n_open++;
     resolver_ask(c->server->resolver, (struct sockaddr *)&from, query, len, true, on_late_answer, c);

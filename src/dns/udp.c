@@ -66,7 +66,7 @@ static int serve_batch(struct udp_server *u)
     int n = recvmmsg(u->fd, in, BATCH, 0, NULL), n_out = 0;
     for (int i = 0; i < n; i++) {
         size_t len;
-        if (!resolver_answer(u->resolver, u->in[i], in[i].msg_len, false, u->out[i], &len)) {
+        if (!resolver_answer(u->resolver, in[i].msg_hdr.msg_name, u->in[i], in[i].msg_len, false, u->out[i], &len)) {
             ask(u, u->in[i], in[i].msg_len, &in[i].msg_hdr);
             continue;
         }

@@ -144,13 +144,17 @@ static bool is_used_by_own_pod(const struct asked *q)
     return s.found;
 }
 
-/* How DNS is configured, which every node must know (dns/follow.h): by its name or by a selector of nothing else. */
+/* How DNS is configured, which every node must know (dns/follow.h): by name or by a selector of nothing else. */
 static bool is_dns_configuration(const struct asked *q)
 {
+    static const char *const names[] = {"coredns", "c8s-dns"};
     const struct action *a = q->action;
-    return streq(a->resource, "configmaps") &&
-           ((streq(a->ns, "kube-system") && streq(a->name, "c8s-dns")) ||
-            streq(a->fields, "metadata.namespace=kube-system,metadata.name=c8s-dns"));
+    for (size_t i = 0; i < ARRAY_LEN(names) && streq(a->resource, "configmaps"); i++) {
+        const char *selected = str_after(a->fields, "metadata.namespace=kube-system,metadata.name=");
+        if ((streq(a->ns, "kube-system") && streq(a->name, names[i])) || streq_or_null(selected, names[i]))
+            return true;
+    }
+    return false;
 }
 
 static bool is_needed(const struct asked *q)

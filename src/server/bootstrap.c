@@ -234,6 +234,30 @@ static void ensure_dns_service(struct server *s)
     ensure_service(s, &service);
 }
 
+/* For its owner to change (dns/corefile.h); what it says is how DNS is without it. */
+static void ensure_dns_configuration(struct server *s)
+{
+    _cleanup_free_ char *corefile = xasprintf(".:53 {\n"
+                                              "    errors\n"
+                                              "    kubernetes %s in-addr.arpa ip6.arpa {\n"
+                                              "       pods insecure\n"
+                                              "       fallthrough in-addr.arpa ip6.arpa\n"
+                                              "       ttl 5\n"
+                                              "    }\n"
+                                              "    prometheus :9153\n"
+                                              "    forward . /etc/resolv.conf\n"
+                                              "    cache 30\n"
+                                              "    loop\n"
+                                              "    reload\n"
+                                              "    loadbalance\n"
+                                              "}\n",
+                                              s->config.cluster_domain);
+    ensure(s, &kind_configmap,
+           json_pack("{s:{s:s, s:s}, s:{s:s}}", "metadata", "name", "coredns", "namespace", "kube-system", "data",
+                     "Corefile", corefile),
+           false);
+}
+
 /* --- the ranges of Services --- */
 
 static void ensure_servicecidr(struct server *s)
@@ -301,6 +325,7 @@ int bootstrap(struct server *s, struct err *err)
     ensure_servicecidr(s);
     ensure_api_service(s);
     ensure_dns_service(s);
+    ensure_dns_configuration(s);
     ensure_ingress_class(s);
     ensure_storage_class(s);
     ensure_priorities(s);

@@ -1,5 +1,7 @@
 """Cluster DNS as pods see it: own names from the model, other names from the host's resolver."""
+import json
 import pathlib
+import re
 import shutil
 import socket
 import struct
@@ -146,3 +148,50 @@ def test_the_owner_configures_it_while_it_runs(pod, upstream):
 
     kubectl("delete", "configmap", "c8s-dns", "-n", "kube-system")
     eventually(lambda: pod("dig", "+short", "www.corp.example") == ["192.0.2.7"], "the host's resolver is back")
+
+
+COREFILE = """.:53 {
+    errors
+    log
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        pods insecure
+        fallthrough in-addr.arpa ip6.arpa
+        ttl 30
+    }
+    prometheus :9153
+    forward . 127.0.0.57
+    cache 30
+    loop
+    reload
+    loadbalance
+}
+consul.local:53 {
+    errors
+    cache 30
+    forward . 127.0.0.58
+}
+"""
+
+
+def test_a_corefile_configures_it_too(pod):
+    """As upstream's page on custom nameservers has it: edit the ConfigMap coredns."""
+    kubectl = pod.kubectl
+    others, consul = Upstream("127.0.0.57", "192.0.2.57"), Upstream("127.0.0.58", "192.0.2.58")
+    others.start()
+    consul.start()
+    before = kubectl("get", "configmap", "coredns", "-n", "kube-system", "-o", "jsonpath={.data.Corefile}")
+    assert "forward . /etc/resolv.conf" in before
+
+    def edit(text):
+        kubectl("patch", "configmap", "coredns", "-n", "kube-system", "-p", json.dumps({"data": {"Corefile": text}}))
+    edit(COREFILE)
+    eventually(lambda: pod("dig", "+short", "web.consul.local") == ["192.0.2.58"], "the stub domain has its server")
+    assert pod("dig", "+short", "outside.example") == ["192.0.2.57"]
+    assert pod("dig", "+noall", "+answer", "kubia.default.svc.cluster.local")[1] == "30"
+    assert re.search(r' - \d+ "A IN web\.consul\.local\. udp \d+ \w+ \d+" NOERROR qr,',
+                     pathlib.Path("/run/c8s/c8s.log").read_text())
+    edit(before.replace("errors", "rewrite name a b"))
+    eventually(lambda: 'plugin "rewrite" is not supported here' in kubectl("get", "events", "-n", "kube-system"), "it is told")
+    assert pod("dig", "+short", "web.consul.local") == ["192.0.2.58"]  # and stays as it was
+    edit(before)
+    eventually(lambda: pod("dig", "+noall", "+answer", "kubia.default.svc.cluster.local")[1] == "5", "it is as it was")

@@ -138,6 +138,7 @@ TEST(a_node_sees_what_its_pods_need)
         {"GET", "/api/v1/namespaces/default/secrets?fieldSelector=metadata.name%3Dvolume&watch=1", "allowed"},
         {"GET", MAPS "/projected", "allowed"},
         {"GET", "/api/v1/namespaces/kube-system/configmaps/c8s-dns", "allowed"},
+        {"GET", "/api/v1/namespaces/kube-system/configmaps/coredns", "allowed"},
         {"GET", "/api/v1/configmaps?fieldSelector=metadata.namespace%3Dkube-system%2Cmetadata.name%3Dc8s-dns&watch=1",
          "allowed"},
         {"PUT", "/api/v1/namespaces/kube-system/configmaps/c8s-dns",
