@@ -17,6 +17,7 @@ const struct controller_def *const all_controllers[] = {
     &garbage_controller,
     &namespace_controller,
     &serviceaccount_controller,
+    &accountsecret_controller,
     &nodelifecycle_controller,
     &tainteviction_controller,
     &podgc_controller,

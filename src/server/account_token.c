@@ -22,6 +22,8 @@ json_t *account_claims(const struct account_token *t, const char *issuer)
         json_object_set_new(about, "node", named(t->node, t->node_uid));
     if (t->pod)
         json_object_set_new(about, "pod", named(t->pod, t->pod_uid));
+    if (t->secret)
+        json_object_set_new(about, "secret", named(t->secret, t->secret_uid));
     json_object_set_new(about, "serviceaccount", named(t->name, t->uid));
     return json_pack("{s:O, s:I, s:I, s:s, s:s, s:o, s:I, s:s}", "aud", t->audiences, "exp", (json_int_t)t->expires,
                      "iat", (json_int_t)t->issued, "iss", issuer, "jti", t->id, "kubernetes.io", about, "nbf",
@@ -38,6 +40,8 @@ static void read_about(struct account_token *ret, const json_t *claims)
         .uid = jstr(about, "serviceaccount.uid"),
         .pod = jstr(about, "pod.name"),
         .pod_uid = jstr(about, "pod.uid"),
+        .secret = jstr(about, "secret.name"),
+        .secret_uid = jstr(about, "secret.uid"),
         .node = jstr(about, "node.name"),
         .node_uid = jstr(about, "node.uid"),
         .id = jstr(claims, "jti"),
@@ -63,7 +67,7 @@ int account_claims_read(struct account_token *ret, const json_t *claims, const c
         return err_set(err, 0, "service account token has expired");
     if (jint(claims, "nbf", INT64_MAX) > now + CLOCK_SET_BACK_SECONDS)
         return err_set(err, 0, "service account token is not valid yet");
-    if (!ret->ns || !ret->name || !ret->uid || (ret->pod && !ret->pod_uid) ||
+    if (!ret->ns || !ret->name || !ret->uid || (ret->pod && !ret->pod_uid) || (ret->secret && !ret->secret_uid) ||
         !subject_fits(ret, jstr_or(claims, "sub", "")))
         return err_set(err, 0, "the token names no service account");
     return 0;

@@ -3,12 +3,13 @@
 #include "json/json.h"
 
 struct account_token {
-    const char *ns, *name, *uid; /* the ServiceAccount */
-    const char *pod, *pod_uid;   /* that it is bound to, or NULL */
-    const char *node, *node_uid; /* where that pod runs, or NULL */
-    const char *id;              /* of this token */
-    int64_t issued, expires;     /* seconds since 1970 */
-    const json_t *audiences;     /* array of texts */
+    const char *ns, *name, *uid;     /* the ServiceAccount */
+    const char *pod, *pod_uid;       /* that it is bound to, or NULL */
+    const char *secret, *secret_uid; /* that it is bound to instead, or NULL */
+    const char *node, *node_uid;     /* where that pod runs, or NULL */
+    const char *id;                  /* of this token */
+    int64_t issued, expires;         /* seconds since 1970 */
+    const json_t *audiences;         /* array of texts */
 };
 
 #define ACCOUNT_USER_PREFIX "system:serviceaccount:"

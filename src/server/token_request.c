@@ -57,30 +57,40 @@ static json_t *conflict(const char *kind, const char *name, const char *uid)
                       kind, name, uid);
 }
 
-/* Finds the pod. *ret is NULL for a token that is bound to nothing; borrowed. */
-static json_t *find_bound(const struct request *r, struct object **ret)
+/* NULL: bound to nothing of this kind; borrowed. */
+struct bound {
+    struct object *pod, *secret;
+};
+
+static json_t *check_account_of(const struct request *r, const struct object *pod)
+{
+    _cleanup_json_ json_t *doc = object_json(pod);
+    return streq(jstr_or(doc, "spec.serviceAccountName", ""), r->what.name)
+               ? NULL
+               : status_new(STATUS_BAD_REQUEST,
+                            "cannot bind token for serviceaccount \"%s\" to pod running with different serviceaccount "
+                            "name.",
+                            r->what.name);
+}
+
+static json_t *find_bound(const struct request *r, struct bound *ret)
 {
     const json_t *ref = jget(r->body, "spec.boundObjectRef");
     const char *api_version = jstr_or(ref, "apiVersion", ""), *kind = jstr_or(ref, "kind", "");
     const char *name = jstr_or(ref, "name", ""), *uid = jstr_or(ref, "uid", "");
-    *ret = NULL;
+    bool is_pod = streq(kind, "Pod");
+    const struct kind *k = is_pod ? &kind_pod : &kind_secret;
     if (!ref)
         return NULL;
-    if (!streq(api_version, "v1") || !streq(kind, "Pod"))
+    if (!streq(api_version, "v1") || !streq(kind, k->kind))
         return status_new(STATUS_BAD_REQUEST, "cannot bind token to object of type %s, Kind=%s", api_version, kind);
-    struct object *pod = store_latest(r->server->store, &kind_pod, r->what.ns, name);
-    if (!pod)
-        return not_found_status(&kind_pod, name);
-    if (*uid && !streq(uid, pod->uid))
+    struct object *o = store_latest(r->server->store, k, r->what.ns, name);
+    if (!o)
+        return not_found_status(k, name);
+    if (*uid && !streq(uid, o->uid))
         return conflict(kind, name, uid);
-    _cleanup_json_ json_t *doc = object_json(pod);
-    if (!streq(jstr_or(doc, "spec.serviceAccountName", ""), r->what.name))
-        return status_new(STATUS_BAD_REQUEST,
-                          "cannot bind token for serviceaccount \"%s\" to pod running with different serviceaccount "
-                          "name.",
-                          r->what.name);
-    *ret = pod;
-    return NULL;
+    *(is_pod ? &ret->pod : &ret->secret) = o;
+    return is_pod ? check_account_of(r, o) : NULL;
 }
 
 /* A node gets tokens of the accounts of its own pods, bound to them (upstream: admission plug-in NodeRestriction). */
@@ -103,9 +113,10 @@ static json_t *check_node(const struct request *r, const struct object *pod)
 
 /* --- the answer --- */
 
-static char *issue(const struct request *r, const struct object *account, const struct object *pod, int64_t now)
+static char *issue(const struct request *r, const struct object *account, const struct bound *bound, int64_t now)
 {
     char id[37];
+    const struct object *pod = bound->pod, *secret = bound->secret;
     _cleanup_json_ json_t *doc = pod ? object_json(pod) : NULL;
     const char *node = jstr_or(doc, "spec.nodeName", "");
     const struct object *node_object = *node ? store_get(r->server->store, &kind_node, "", node) : NULL;
@@ -116,6 +127,8 @@ static char *issue(const struct request *r, const struct object *account, const 
         .uid = account->uid,
         .pod = pod ? pod->name : NULL,
         .pod_uid = pod ? pod->uid : NULL,
+        .secret = secret ? secret->name : NULL,
+        .secret_uid = secret ? secret->uid : NULL,
         .node = node_object ? node : NULL,
         .node_uid = node_object ? node_object->uid : NULL,
         .id = id,
@@ -138,7 +151,8 @@ static void reply_token(struct request *r, const char *token, int64_t now)
 
 void handle_token_request(struct request *r)
 {
-    struct object *pod = NULL, *account = request_latest(r);
+    struct object *account = request_latest(r);
+    struct bound bound = {0};
     if (!account)
         return;
     int64_t now = clock_wall_usec() / 1000000;
@@ -146,16 +160,16 @@ void handle_token_request(struct request *r)
     if (!status)
         status = check_life(r);
     if (!status)
-        status = find_bound(r, &pod);
+        status = find_bound(r, &bound);
     if (!status)
-        status = check_node(r, pod);
+        status = check_node(r, bound.pod);
     if (status) {
         request_reply_status(r, status);
         return;
     }
     if (!json_array_size(jget(r->body, "spec.audiences")))
         jset(r->body, "spec.audiences", json_pack("[s]", tokens_issuer(r->server->tokens)));
-    _cleanup_free_ char *token = issue(r, account, pod, now);
+    _cleanup_free_ char *token = issue(r, account, &bound, now);
     if (strlen(token) > JWT_MAX)
         request_reply_status(r, bad_request("the token would be too long: there are too many audiences"));
     else

@@ -118,7 +118,8 @@ struct user *tokens_user(struct server *s, const char *token, size_t len, const 
         return NULL;
     }
     if (check_exists(s, &kind_serviceaccount, who.ns, who.name, who.uid, err) < 0 ||
-        (who.pod && check_exists(s, &kind_pod, who.ns, who.pod, who.pod_uid, err) < 0))
+        (who.pod && check_exists(s, &kind_pod, who.ns, who.pod, who.pod_uid, err) < 0) ||
+        (who.secret && check_exists(s, &kind_secret, who.ns, who.secret, who.secret_uid, err) < 0))
         return NULL;
     return user_of(&who);
 }

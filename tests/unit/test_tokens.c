@@ -103,6 +103,19 @@ TEST(a_token_dies_with_its_pod)
     T_INT(get_with(token, "/version"), 401);
 }
 
+TEST(a_token_dies_with_its_secret)
+{
+#define KEPT "/api/v1/namespaces/default/secrets"
+    T_INT(post(KEPT, "{\"metadata\":{\"name\":\"owner\"}}"), 201);
+    _cleanup_free_ char *token =
+        new_token("default", "{\"boundObjectRef\":{\"kind\":\"Secret\",\"apiVersion\":\"v1\",\"name\":\"owner\"}}");
+    T_INT(get_with(token, "/version"), 200);
+    T_INT(delete (KEPT "/owner", NULL), 200);
+    T_INT(get_with(token, "/version"), 401);
+    T_INT(post(KEPT, "{\"metadata\":{\"name\":\"owner\"}}"), 201); /* another one */
+    T_INT(get_with(token, "/version"), 401);
+}
+
 TEST(requests_that_are_refused)
 {
     make_account("refused");
@@ -338,6 +351,7 @@ int main(void)
     RUN(a_bad_token_is_nobody);
     RUN(a_token_dies_with_its_account);
     RUN(a_token_dies_with_its_pod);
+    RUN(a_token_dies_with_its_secret);
     RUN(requests_that_are_refused);
     RUN(reviews_say_who);
     RUN(a_node_acts_for_its_own_pods);
