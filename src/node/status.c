@@ -124,6 +124,15 @@ static json_t *container_status(const struct status_input *in, const struct cont
     return s;
 }
 
+/* By name, as upstream's kubelet sorts them; init containers stay as their spec has them. */
+static size_t place_in(const json_t *list, const struct container_facts *c)
+{
+    size_t at = json_array_size(list);
+    while (at && !c->init && strcmp(jstr(json_array_get(list, at - 1), "name"), c->name) > 0)
+        at--;
+    return at;
+}
+
 static void add_container_statuses(json_t *status, const struct status_input *in)
 {
     json_object_set_new(status, "containerStatuses", json_array());
@@ -131,7 +140,8 @@ static void add_container_statuses(json_t *status, const struct status_input *in
         const char *name = container_status_list(in->containers[i]);
         if (!json_object_get(status, name))
             json_object_set_new(status, name, json_array());
-        json_array_append_new(json_object_get(status, name), container_status(in, in->containers[i]));
+        json_t *list = json_object_get(status, name);
+        json_array_insert_new(list, place_in(list, in->containers[i]), container_status(in, in->containers[i]));
     }
 }
 

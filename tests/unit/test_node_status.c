@@ -195,6 +195,22 @@ TEST(a_pod_that_was_ended_says_so_of_all_its_containers)
     json_decref(pod);
 }
 
+TEST(containers_come_by_name_and_init_containers_in_their_order)
+{
+    json_t *pod = pod_of("{}");
+    struct container_facts facts[] = {running("z-init"), running("a-init"), running("web"), running("log")};
+    const struct container_facts *all[] = {&facts[0], &facts[1], &facts[2], &facts[3]};
+    const char *const want[] = {"z-init", "a-init", "log", "web"};
+    facts[0].init = facts[1].init = true;
+    struct status_input in = {.pod = pod, .phase = "Running", .containers = all, .n = 4};
+    json_t *s = status_build(&in, NOW);
+    for (size_t i = 0; i < 4; i++)
+        T_STR(jstr(json_array_get(jget(s, i < 2 ? "initContainerStatuses" : "containerStatuses"), i % 2), "name"),
+              want[i]);
+    json_decref(s);
+    json_decref(pod);
+}
+
 TEST(the_node_says_what_it_is)
 {
     static const char *const labels[] = {"zone=a", "bare", "role-", NULL};
@@ -254,6 +270,7 @@ int main(void)
     RUN(readiness_gates_count);
     RUN(a_patch_holds_the_difference);
     RUN(a_pod_that_was_ended_says_so_of_all_its_containers);
+    RUN(containers_come_by_name_and_init_containers_in_their_order);
     RUN(the_node_says_what_it_is);
     return DONE();
 }
