@@ -149,8 +149,10 @@ class Cluster:
         for name in images:
             self.import_image(name)
 
-    def import_image(self, name):
-        return run(C8S, "image", "import", IMAGES / f"{name}.tar", "--data-dir", self.data, timeout=120).stdout
+    def import_image(self, name, reference=None):
+        """reference: under which name, other than its own."""
+        named = ("--name", reference) if reference else ()
+        return run(C8S, "image", "import", IMAGES / f"{name}.tar", *named, "--data-dir", self.data, timeout=120).stdout
 
     def up(self, *options):
         return run(C8S, "up", "--detach", "--data-dir", self.data, "--kubeconfig", self.kubeconfig, *options).stdout
