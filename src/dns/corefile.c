@@ -29,25 +29,32 @@ struct reader {
 
 /* --- words and lines --- */
 
+/* From behind its first quote: drawn together over the backslashes, up to the last quote. Returns what follows. */
+static char *close_quoted(char *word)
+{
+    char *to = word, *from = word;
+    for (; *from && *from != '"'; from++) {
+        from += from[0] == '\\' && from[1] == '"';
+        *to++ = *from;
+    }
+    from += *from == '"';
+    *to = '\0';
+    return from;
+}
+
 /* The next word of a line, ended by a NUL; NULL: no more. `*at` goes behind it. */
 static char *next_word(char **at)
 {
-    char *from = *at + strspn(*at, " \t\r"), *to = from, *word = from;
-    if (!*from || *from == '#')
+    char *word = *at + strspn(*at, " \t\r");
+    if (!*word || *word == '#')
         return NULL;
-    if (*from != '"') {
-        to += strcspn(to, " \t\r");
-    } else {
-        for (from++; *from && *from != '"'; from++) {
-            from += from[0] == '\\' && from[1] == '"';
-            *to++ = *from;
-        }
-        *at = *from ? from + 1 : from;
-        *to = '\0';
+    if (*word == '"') {
+        *at = close_quoted(++word);
         return word;
     }
-    *at = *to ? to + 1 : to;
-    *to = '\0';
+    char *end = word + strcspn(word, " \t\r");
+    *at = end + (*end != '\0');
+    *end = '\0';
     return word;
 }
 
