@@ -17,7 +17,8 @@ help:
 #: sudo make up    install what is needed, build, run a one-node cluster with an example Service
 up:
 	@tools/deps build run
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@ninja -C $(BUILD) c8s
 	@tools/hello $(BUILD)/c8s
 
 #: sudo make down  stop it and leave nothing behind but its data (PURGE=1: not even that)
