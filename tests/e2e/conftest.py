@@ -16,6 +16,11 @@ MARKERS = {
 }
 
 
+def pytest_addoption(parser):
+    parser.addoption("--part", choices=("own", "shared"),
+                     help="only the tests that have clusters of their own, or only those that share one until the end")
+
+
 def pytest_configure(config):
     for name, why in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {why}")
@@ -28,11 +33,16 @@ def possible(item):
     return all(there for name, there in has.items() if item.get_closest_marker(name))
 
 
-def pytest_collection_modifyitems(items):
+def part_of(item):
+    return "shared" if "cluster" in item.fixturenames else "own"
+
+
+def pytest_collection_modifyitems(config, items):
     """There is one cluster at a time: tests with one of their own come before those that share one of three nodes in their file, and
     those before the many that share one until the end."""
-    items[:] = [item for item in items if possible(item)]
-    items.sort(key=lambda item: ("cluster" in item.fixturenames, "three" in item.fixturenames))
+    part = config.getoption("part")
+    items[:] = [item for item in items if possible(item) and part in (None, part_of(item))]
+    items.sort(key=lambda item: (part_of(item), "three" in item.fixturenames))
 
 
 ALL_IMAGES = ("python-web", "kubia", "nginx", "busyboxplus", "dnsutils", "ubuntu", "busybox")
