@@ -130,6 +130,8 @@ static void tell_changes(const struct nodestatus *n, const json_t *old, const js
         if (!streq(jstr_or(now, "status", ""), changes[i].value) ||
             streq(jstr_or(before, "status", ""), changes[i].value))
             continue;
+        if (!before && streq(changes[i].reason, "NodeNotReady")) /* a node that begins has not lost anything */
+            continue;
         _cleanup_free_ char *text = xasprintf("Node %s status is now: %s", n->agent->name, changes[i].reason);
         nodestatus_event(n->agent, "Normal", changes[i].reason, text);
     }
