@@ -14,6 +14,7 @@
 #include "kinds/ingress.h"
 #include "kinds/priorityclass.h"
 #include "kinds/servicecidr.h"
+#include "server/apiservices.h"
 #include "server/flow_defaults.h"
 #include "server/pipeline.h"
 #include "server/rbac_bootstrap.h"
@@ -114,18 +115,23 @@ static void ensure_cluster_info(struct server *s, const char *pem)
            true);
 }
 
-/* Published where upstream publishes it. The same CA signs everything here, so that control/rootca.c hands it on as the
- * one by which pods know the API server. */
+/* Published where upstream publishes them. The one CA signs everything here, so that control/rootca.c hands it on as
+ * that by which pods know the API server; servers of APIServices know us by the other. */
 static int ensure_ca(struct server *s, struct err *err)
 {
     if (!s->config.pki)
         return 0;
     _cleanup_free_ char *pem = file_read(s->config.pki->ca_cert, CA_MAX, NULL, err);
-    if (!pem)
+    _cleanup_free_ char *front_proxy = pem ? file_read(s->config.pki->front_proxy_ca, CA_MAX, NULL, err) : NULL;
+    if (!front_proxy)
         return -1;
     ensure(s, &kind_configmap,
-           json_pack("{s:{s:s, s:s}, s:{s:s}}", "metadata", "name", "extension-apiserver-authentication", "namespace",
-                     "kube-system", "data", "client-ca-file", pem),
+           json_pack("{s:{s:s, s:s}, s:{s:s, s:s, s:s, s:s, s:s, s:s}}", "metadata", "name",
+                     "extension-apiserver-authentication", "namespace", "kube-system", "data", "client-ca-file", pem,
+                     "requestheader-allowed-names", "[\"front-proxy-client\"]", "requestheader-client-ca-file",
+                     front_proxy, "requestheader-extra-headers-prefix", "[\"X-Remote-Extra-\"]",
+                     "requestheader-group-headers", "[\"X-Remote-Group\"]", "requestheader-username-headers",
+                     "[\"X-Remote-User\"]"),
            true);
     ensure_cluster_info(s, pem);
     return 0;
@@ -302,6 +308,15 @@ static void ensure_priorities(struct server *s)
                false);
 }
 
+static void ensure_api_services(struct server *s)
+{
+    _cleanup_json_ json_t *served = apiservices_served();
+    size_t i;
+    json_t *doc;
+    json_array_foreach(served, i, doc)
+        ensure(s, &kind_apiservice, json_incref(doc), false);
+}
+
 static void ensure_flow_control(struct server *s)
 {
     const struct kind *k;
@@ -330,6 +345,7 @@ int bootstrap(struct server *s, struct err *err)
     ensure_storage_class(s);
     ensure_priorities(s);
     ensure_flow_control(s);
+    ensure_api_services(s);
     if (ensure_ca(s, err) < 0)
         return -1;
     if (!store_latest(s->store, &kind_service, "default", "kubernetes") ||

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "kinds/custom.h"
+#include "server/aggregator.h"
 #include "server/watch.h"
 
 /* Each is in the OpenAPI documents that every kubectl fetches, and in all_kinds that many walk. */
@@ -23,11 +24,6 @@ static bool says_the_same(const json_t *a, const json_t *b)
     return streq(jstr_or(was, "status", ""), jstr_or(is, "status", ""));
 }
 
-static void forget_documents(struct server *s)
-{
-    map_done_with(&s->documents, free);
-}
-
 static void on_change(void *arg, struct object *old, struct object *obj, bool deleted)
 {
     struct server *s = arg;
@@ -35,7 +31,8 @@ static void on_change(void *arg, struct object *old, struct object *obj, bool de
     if (!deleted && before && says_the_same(before, doc))
         return;
     const struct kind *k = deleted ? custom_undefine(doc) : custom_define(doc);
-    forget_documents(s);
+    documents_forget(s);
+    aggregator_sync(s);
     if (k && old)
         watches_end(s, k);
 }

@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "http/http.h"
+#include "server/aggregator.h"
 #include "server/authz.h"
 #include "server/subject.h"
 
@@ -13,7 +14,6 @@
 #define V_PROXY (V_GET | V_CREATE | V_UPDATE | V_PATCH | V_DELETE)
 
 static const struct handler handlers[] = {
-    {"", V_GET | V_LIST, &kind_apiservice, BODY_NONE, false, handle_computed},
     {"", V_GET | V_LIST, &kind_componentstatus, BODY_NONE, false, handle_computed},
     {"", V_GET | V_LIST, &kind_nodemetrics, BODY_NONE, false, handle_metrics},
     {"", V_GET | V_LIST, &kind_podmetrics, BODY_NONE, false, handle_metrics},
@@ -57,6 +57,9 @@ static const struct handler handlers[] = {
     {"proxy", V_PROXY, &kind_service, BODY_NONE, true, handle_proxy_service, &subject_service_proxy},
     {"proxy", V_PROXY, &kind_node, BODY_NONE, true, handle_proxy_node, &subject_node_proxy},
 };
+
+/* What an APIService leads to somebody else, whatever is asked of it there. */
+static const struct handler of_others = {.takes = BODY_NONE, .connects = true, .run = aggregator_handle};
 
 static bool serves(const struct handler *h, const struct kind *k, const char *subresource)
 {
@@ -195,7 +198,10 @@ json_t *request_begin(struct request *r)
         return status_new(STATUS_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");
     read_selection(r);
     json_t *status = check_rights(r);
-    if (status || !r->what.is_resource)
+    bool aggregated = !status && r->exchange && aggregator_has(r->server, r->path);
+    if (aggregated)
+        r->handler = &of_others;
+    if (status || aggregated || !r->what.is_resource)
         return status;
     r->version = kind_by_resource(r->what.group, r->what.version, r->what.plural);
     r->kind = kind_stored(r->version);

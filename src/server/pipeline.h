@@ -97,6 +97,7 @@ struct server {
     struct rbac *rbac;
     struct quota_ledger *quotas;
     struct policies *policies;
+    struct aggregator *aggregator; /* who serves what we do not */
     struct http_server *http;
     SSL_CTX *tls, *agent_tls, *proxy_tls; /* ours; to agents, to pods: nobody known, nothing checked, as upstream */
     struct list requests;                 /* begun, not answered */
@@ -108,7 +109,7 @@ struct server {
     struct list queue;                    /* what local clients asked for, to be run from the loop; local.c */
     struct list clients;                  /* local clients; local.c */
     uv_idle_t run_queue;
-    uv_timer_t watch_timer, expire_timer;
+    uv_timer_t watch_timer, expire_timer, aggregator_timer;
     int open_handles;                /* run_queue and the timers: the server is freed with the last */
     struct map in_flight;            /* user -> requests; inflight.c */
     struct map documents;            /* texts of OpenAPI, made when first asked for; routes.c */
@@ -177,7 +178,7 @@ bool proxy_streams(void *server, const char *target);
 /* Paths that are no resource: /version, /healthz, discovery, OpenAPI. Answers the exchange and frees the request.
  * routes.c */
 void serve_route(struct request *r);
-void document_free(void *document);
+void documents_forget(struct server *s); /* what they say has changed */
 
 /* For handlers that answer their exchange themselves: the request is gone, the exchange is the caller's. */
 struct http_exchange *request_take_exchange(struct request *r);

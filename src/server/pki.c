@@ -48,19 +48,20 @@ static bool exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
-static int ensure_ca(const struct pki *p, struct keypair *ret, struct err *err)
+static int ensure_ca(const struct pki *p, const char *name, const char *cert_path, const char *key_path,
+                     struct keypair *ret, struct err *err)
 {
-    static const struct cert_spec spec = {.common_name = "kubernetes", .ca = true, .days = CA_DAYS};
+    const struct cert_spec spec = {.common_name = name, .ca = true, .days = CA_DAYS};
     time_t now = time(NULL);
-    if (!exists(p->ca_cert)) { /* a key alone is what a crash between the two files leaves */
+    if (!exists(cert_path)) { /* a key alone is what a crash between the two files leaves */
         keypair_make(ret, &spec, NULL, now);
-        return save(ret, p->ca_cert, p->ca_key, err);
+        return save(ret, cert_path, key_path, err);
     }
-    if (!load(ret, p->ca_cert, p->ca_key))
-        return err_set(err, 0, "%s and %s are not a certificate and its key; remove %s to make new ones", p->ca_cert,
-                       p->ca_key, p->dir);
+    if (!load(ret, cert_path, key_path))
+        return err_set(err, 0, "%s and %s are not a certificate and its key; remove %s to make new ones", cert_path,
+                       key_path, p->dir);
     if (!keypair_serves(ret, &spec, NULL, now, 0))
-        return err_set(err, 0, "%s has expired or is not ours; remove %s to make a new one", p->ca_cert, p->dir);
+        return err_set(err, 0, "%s has expired or is not ours; remove %s to make a new one", cert_path, p->dir);
     return 0;
 }
 
@@ -95,28 +96,37 @@ static int ensure_token_key(const struct pki *p, struct err *err)
 
 static int ensure_all(struct pki *p, const char *const *names, struct err *err)
 {
-    _cleanup_keypair_ struct keypair ca = {0};
-    if (dir_make(p->dir, 0700, err) < 0 || ensure_ca(p, &ca, err) < 0)
+    _cleanup_keypair_ struct keypair ca = {0}, front_proxy_ca = {0};
+    if (dir_make(p->dir, 0700, err) < 0 || ensure_ca(p, "kubernetes", p->ca_cert, p->ca_key, &ca, err) < 0 ||
+        ensure_ca(p, "front-proxy-ca", p->front_proxy_ca, p->front_proxy_ca_key, &front_proxy_ca, err) < 0)
         return -1;
     const struct {
+        const struct keypair *ca;
         struct cert_spec spec;
         const char *cert, *key;
     } leaves[] = {
-        {{.common_name = "kube-apiserver", .names = names, .server = true, .days = LEAF_DAYS},
+        {&ca,
+         {.common_name = "kube-apiserver", .names = names, .server = true, .days = LEAF_DAYS},
          p->server_cert,
          p->server_key},
-        {{.common_name = "kubernetes-admin", .organization = "system:masters", .client = true, .days = LEAF_DAYS},
+        {&ca,
+         {.common_name = "kubernetes-admin", .organization = "system:masters", .client = true, .days = LEAF_DAYS},
          p->admin_cert,
          p->admin_key},
-        {{.common_name = "kube-apiserver-kubelet-client",
+        {&ca,
+         {.common_name = "kube-apiserver-kubelet-client",
           .organization = "system:masters",
           .client = true,
           .days = LEAF_DAYS},
          p->kubelet_client_cert,
          p->kubelet_client_key},
+        {&front_proxy_ca,
+         {.common_name = "front-proxy-client", .client = true, .days = LEAF_DAYS},
+         p->front_proxy_cert,
+         p->front_proxy_key},
     };
     for (size_t i = 0; i < ARRAY_LEN(leaves); i++)
-        if (ensure_leaf(&ca, &leaves[i].spec, leaves[i].cert, leaves[i].key, err) < 0)
+        if (ensure_leaf(leaves[i].ca, &leaves[i].spec, leaves[i].cert, leaves[i].key, err) < 0)
             return -1;
     return ensure_token_key(p, err);
 }
@@ -133,6 +143,10 @@ int pki_ensure(struct pki *p, const char *dir, const char *const *names, struct 
         .admin_key = xasprintf("%s/admin.key", dir),
         .kubelet_client_cert = xasprintf("%s/apiserver-kubelet-client.crt", dir),
         .kubelet_client_key = xasprintf("%s/apiserver-kubelet-client.key", dir),
+        .front_proxy_ca = xasprintf("%s/front-proxy-ca.crt", dir),
+        .front_proxy_ca_key = xasprintf("%s/front-proxy-ca.key", dir),
+        .front_proxy_cert = xasprintf("%s/front-proxy-client.crt", dir),
+        .front_proxy_key = xasprintf("%s/front-proxy-client.key", dir),
         .sa_key = xasprintf("%s/sa.key", dir),
         .sa_pub = xasprintf("%s/sa.pub", dir),
     };
@@ -153,6 +167,10 @@ void pki_done(struct pki *p)
                            p->admin_key,
                            p->kubelet_client_cert,
                            p->kubelet_client_key,
+                           p->front_proxy_ca,
+                           p->front_proxy_ca_key,
+                           p->front_proxy_cert,
+                           p->front_proxy_key,
                            p->sa_key,
                            p->sa_pub};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)

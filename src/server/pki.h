@@ -10,7 +10,9 @@ struct pki {
     char *admin_cert, *admin_key;   /* O=system:masters, CN=kubernetes-admin */
     char *kubelet_client_cert,
         *kubelet_client_key; /* server -> agents: O=system:masters, CN=kube-apiserver-kubelet-client */
-    char *sa_key, *sa_pub;   /* what signs the tokens of ServiceAccounts, and its public half; no certificate */
+    char *front_proxy_ca, *front_proxy_ca_key; /* its own CA: who has a certificate of it may speak for everybody */
+    char *front_proxy_cert, *front_proxy_key;  /* server -> servers of APIServices: CN=front-proxy-client */
+    char *sa_key, *sa_pub; /* what signs the tokens of ServiceAccounts, and its public half; no certificate */
 };
 
 /* names: DNS names and addresses of the API server, NULL-terminated; the server certificate is made again when they

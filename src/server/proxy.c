@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "kinds/checks.h"
 #include "server/agents.h"
+#include "server/aggregator.h"
 #include "server/relay.h"
 
 /* --- names --- */
@@ -259,9 +260,10 @@ void handle_proxy_node(struct request *r)
 /* Bodies of these requests are never gathered. */
 bool proxy_streams(void *server, const char *target)
 {
-    (void)server;
     struct request_path what;
     _cleanup_free_ char *path = xstrndup(target, strcspn(target, "?"));
+    if (aggregator_has(server, path))
+        return true;
     if (!request_path_parse(path, &what))
         return false;
     bool is_proxy = what.is_resource && streq(what.subresource, "proxy");

@@ -13,7 +13,7 @@
 #define CONNECT_MS 30000
 /* How much may wait on its way, in each direction, before its source is paused. */
 #define PENDING_MAX (256 << 10)
-/* Those of the request, and what we add to them. */
+/* X-Forwarded-For, -Uri and -Host */
 #define HEADERS_ADDED 3
 
 struct relay {
@@ -66,6 +66,21 @@ static bool is_passed_on(const struct http_header *h, const char *connection, bo
         return upgrades;
     return !is_one_of(h->name, ours) && !lists(connection, h->name) &&
            strncasecmp(h->name, "Impersonate-", strlen("Impersonate-")) != 0;
+}
+
+/* All of one kind are gone, and these are there. */
+static struct http_header *with_identity(struct http_header *headers, const struct http_header *identity)
+{
+    size_t n = 0, more = 0;
+    for (const struct http_header *h = headers; h->name; h++)
+        if (strncasecmp(h->name, "X-Remote-", strlen("X-Remote-")) != 0)
+            headers[n++] = *h;
+    while (identity[more].name)
+        more++;
+    headers = xrealloc(headers, (n + more + HEADERS_ADDED + 1) * sizeof(*headers));
+    memcpy(headers + n, identity, more * sizeof(*headers));
+    memset(headers + n + more, 0, (HEADERS_ADDED + 1) * sizeof(*headers));
+    return headers;
 }
 
 struct http_header *relay_headers(const struct http_header *headers, bool upgrades)
@@ -253,6 +268,7 @@ static void ask_unpacked(const struct http_exchange *x, struct http_header *head
 void relay(struct request *r, const struct relay_target *to, const char *target, const char *prefix)
 {
     uv_loop_t *loop = r->server->loop;
+    int node = r->server->netns_fd;
     _cleanup_free_ char *method = xstrdup(r->method);
     struct relay *p = NEW(struct relay);
     p->prefix = xstrdup(prefix);
@@ -265,11 +281,17 @@ void relay(struct request *r, const struct relay_target *to, const char *target,
     _cleanup_free_ char *uri = xasprintf("%s%.*s", prefix, (int)strcspn(target, "?"), target);
     _cleanup_free_ char *from = xasprintf("%s%s%s", str_or(before, ""), before ? ", " : "", http_peer_ip(p->exchange));
     _cleanup_free_ struct http_header *headers = relay_headers(http_headers(p->exchange), upgrades);
+    if (to->identity)
+        headers = with_identity(headers, to->identity);
     ask_unpacked(p->exchange, headers);
     set_header(headers, "X-Forwarded-For", from);
     set_header(headers, "X-Forwarded-Uri", uri);
     set_header(headers, "X-Forwarded-Host", p->host);
-    const struct http_call_spec spec = {.netns_fd = -1, /* whoever started us has routes to all nodes and their pods */
+    bool flows = http_body_flows(p->exchange);
+    size_t len = 0;
+    const char *body = flows ? NULL : http_body(p->exchange, &len);
+    /* Whoever started us has routes to all nodes and their pods. */
+    const struct http_call_spec spec = {.netns_fd = to->from_node ? node : -1,
                                         .ip = to->ip,
                                         .port = to->port,
                                         .tls = to->tls,
@@ -277,7 +299,9 @@ void relay(struct request *r, const struct relay_target *to, const char *target,
                                         .method = method,
                                         .target = target,
                                         .headers = headers,
-                                        .streams_body = http_body_flows(p->exchange),
+                                        .body = body,
+                                        .len = len,
+                                        .streams_body = flows,
                                         .body_length = http_body_length(p->exchange),
                                         .connect_ms = CONNECT_MS};
     p->call = http_call_start(loop, &spec, &call_handler, p);

@@ -7,8 +7,10 @@
 struct relay_target {
     char ip[64];
     int port;
-    SSL_CTX *tls;            /* NULL: plain */
-    const char *server_name; /* as in struct http_call_spec */
+    SSL_CTX *tls;                       /* NULL: plain */
+    const char *server_name;            /* as in struct http_call_spec */
+    bool from_node;                     /* asked from the first node's network (service_address.h) */
+    const struct http_header *identity; /* who asks, instead of what the request says of that; NULL: nothing is said */
 };
 
 /* The request is gone. target: path and query there; prefix: what stood before that path here. */

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "http/gzip.h"
 #include "http/http.h"
+#include "server/aggregator.h"
 #include "server/pipeline.h"
 #include "server/tokens.h"
 
@@ -54,14 +55,19 @@ static struct document *document_new(const void *bytes, size_t len)
     return d;
 }
 
-void document_free(void *arg)
+static void document_free(void *arg)
 {
     struct document *d = arg;
     free(d->packed);
     free(d);
 }
 
-/* Documents that never change are made once, as text. */
+void documents_forget(struct server *s)
+{
+    map_done_with(&s->documents, document_free);
+}
+
+/* Documents that seldom change are made once, as text. */
 static struct document *remember(struct server *s, const char *key, const void *bytes, size_t len)
 {
     struct document *d = document_new(bytes, len);
@@ -159,6 +165,8 @@ static bool wants_plain_discovery(struct request *r, bool core)
     snprintf(content_type, sizeof(content_type), "application/json;g=apidiscovery.k8s.io;v=%s;as=APIGroupDiscoveryList",
              version);
     _cleanup_json_ json_t *doc = discovery_aggregated(core, version);
+    if (!core)
+        aggregator_add_discovery(r->server, doc);
     _cleanup_free_ char *text = jprint(doc);
     http_add_header(r->exchange, "Vary", "Accept");
     reply_bytes(r, 200, content_type, text, strlen(text));
@@ -184,7 +192,7 @@ static void serve_groups(struct request *r, const char *rest)
 {
     (void)rest;
     if (wants_plain_discovery(r, false))
-        reply_doc(r, discovery_groups());
+        reply_doc(r, aggregator_add_groups(r->server, discovery_groups()));
 }
 
 /* "GROUP" or "GROUP/VERSION". */
@@ -192,7 +200,8 @@ static void serve_group(struct request *r, const char *rest)
 {
     const char *slash = strchr(rest, '/');
     _cleanup_free_ char *group = xstrndup(rest, slash ? (size_t)(slash - rest) : strlen(rest));
-    reply_doc(r, slash ? discovery_resources(group, slash + 1) : discovery_group(group));
+    reply_doc(r, slash ? discovery_resources(group, slash + 1)
+                       : aggregator_add_group(r->server, group, discovery_group(group)));
 }
 
 /* --- what we serve: OpenAPI --- */
@@ -254,7 +263,8 @@ static void serve_openapi_index(struct request *r, const char *rest)
 {
     (void)rest;
     struct document *d = map_get(&r->server->documents, "v3");
-    reply_remembered(r, d ? d : remember_json(r->server, "v3", openapi_v3_index()), "application/json");
+    reply_remembered(r, d ? d : remember_json(r->server, "v3", aggregator_add_openapi(r->server, openapi_v3_index())),
+                     "application/json");
 }
 
 /* "api/V" or "apis/G/V". */
@@ -269,6 +279,10 @@ static json_t *make_openapi_v3(const char *rest)
 
 static void serve_openapi_v3(struct request *r, const char *rest)
 {
+    if (aggregator_has(r->server, str_after(r->path, "/openapi/v3"))) {
+        aggregator_handle(r);
+        return;
+    }
     _cleanup_free_ char *key = xasprintf("v3/%s", rest), *hash = query_get(r->query, "hash", 0);
     struct document *d = map_get(&r->server->documents, key);
     if (hash) /* the address changes with the content */

@@ -4,6 +4,7 @@
 #define LOG_AREA "server"
 #include "base/log.h"
 #include "http/http.h"
+#include "server/aggregator.h"
 #include "server/customresources.h"
 #include "server/expire.h"
 #include "server/pipeline.h"
@@ -46,7 +47,7 @@ static void on_handle_closed(uv_handle_t *handle)
     SSL_CTX_free(s->tls);
     SSL_CTX_free(s->agent_tls);
     SSL_CTX_free(s->proxy_tls);
-    map_done_with(&s->documents, document_free);
+    documents_forget(s);
     map_done(&s->in_flight);
     frame_free(s->frame);
     rules_free(s->rules);
@@ -73,6 +74,7 @@ void server_free(struct server *s)
 {
     if (!s)
         return;
+    aggregator_done(s);
     local_done(s);
     abandon_requests(s);
     customresources_done(s);
@@ -83,7 +85,7 @@ void server_free(struct server *s)
     rbac_free(TAKE(s->rbac));
     policies_free(TAKE(s->policies));
     uv_handle_t *const handles[] = {(uv_handle_t *)&s->run_queue, (uv_handle_t *)&s->watch_timer,
-                                    (uv_handle_t *)&s->expire_timer};
+                                    (uv_handle_t *)&s->expire_timer, (uv_handle_t *)&s->aggregator_timer};
     s->open_handles = ARRAY_LEN(handles);
     for (size_t i = 0; i < ARRAY_LEN(handles); i++)
         uv_close(handles[i], on_handle_closed);
@@ -163,6 +165,8 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     local_init(s);
     watches_init(s);
     expire_init(s);
+    uv_timer_init(loop, &s->aggregator_timer);
+    s->aggregator_timer.data = s;
     customresources_init(s);
     s->tokens = tokens_new(config->pki ? config->pki->sa_key : NULL, config->cluster_domain, err);
     s->rbac = rbac_new(store);
@@ -170,6 +174,7 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     s->policies = policies_new();
     if (s->tokens && make_alloc(s, err) == 0 && make_http(s, err) == 0 && bootstrap(s, err) == 0) {
         await_bootstrap(s);
+        aggregator_init(s);
         return s;
     }
     server_free(s);

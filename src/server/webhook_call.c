@@ -1,5 +1,4 @@
-/* See webhook_call.h. A URL is asked from where this program runs, a Service at its ClusterIP from the first node,
- * where the proxy leads on to an endpoint. */
+/* See webhook_call.h. A URL is asked from where this program runs, a Service from the first node. */
 #include "server/webhook_call.h"
 
 #include <netdb.h>
@@ -11,6 +10,7 @@
 #include "base/ip.h"
 #include "base/str.h"
 #include "http/http.h"
+#include "server/service_address.h"
 
 #define ANSWER_MAX (HTTP_BODY_MAX + (1 << 20)) /* an object as a patch in base64, and some words */
 #define HTTPS_PORT 443
@@ -200,20 +200,15 @@ static int use_url(struct webhook_call *c, const char *url)
 static int use_service(struct webhook_call *c, const json_t *service)
 {
     const char *ns = jstr_or(service, "namespace", ""), *name = jstr_or(service, "name", "");
-    const struct object *o = store_latest(c->server->store, &kind_service, ns, name);
-    _cleanup_json_ json_t *doc = o ? object_json(o) : NULL;
-    const char *text = jstr_or(doc, "spec.clusterIP", "");
-    struct ip ip;
+    char ip[SERVICE_IP_SIZE];
     c->service_name = xasprintf("%s.%s.svc", name, ns);
     c->server_name = c->service_name;
     c->port = (int)jint(service, "port", HTTPS_PORT);
     c->netns_fd = c->server->netns_fd;
     c->target = xstrdup(jstr_or(service, "path", "/"));
-    if (!doc)
-        return err_set(&c->early, 0, "service \"%s\" not found", name);
-    if (!ip_parse(text, &ip))
-        return err_set(&c->early, 0, "service \"%s\" has no cluster IP", name);
-    c->ip = xstrdup(text);
+    if (service_address(c->server, ns, name, ip, &c->early) < 0)
+        return -1;
+    c->ip = xstrdup(ip);
     return 0;
 }
 
