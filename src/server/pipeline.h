@@ -112,6 +112,7 @@ struct server {
     uv_timer_t watch_timer, expire_timer, aggregator_timer;
     int open_handles;                /* run_queue and the timers: the server is freed with the last */
     struct map in_flight;            /* user -> requests; inflight.c */
+    struct map conditions;           /* of webhooks, compiled; webhook_conditions.c */
     struct map documents;            /* texts of OpenAPI, made when first asked for; routes.c */
     struct rules *rules;             /* of the nodes' proxies; rules.c */
     struct frame *frame;             /* the watch event written last, for the watchers still to come; watch_http.c */

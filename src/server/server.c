@@ -16,6 +16,7 @@
 #include "server/tokens.h"
 #include "server/watch.h"
 #include "server/watch_http.h"
+#include "server/webhook_conditions.h"
 #include "server/webhooks.h"
 
 static void copy_config(struct server_config *to, const struct server_config *from)
@@ -48,6 +49,7 @@ static void on_handle_closed(uv_handle_t *handle)
     SSL_CTX_free(s->agent_tls);
     SSL_CTX_free(s->proxy_tls);
     documents_forget(s);
+    webhook_conditions_forget(s);
     map_done(&s->in_flight);
     frame_free(s->frame);
     rules_free(s->rules);
