@@ -180,6 +180,8 @@ static const struct type_row {
     {"CustomResourceDefinitionSpec", "names", "CustomResourceDefinitionNames"},
     {"CustomResourceDefinitionSpec", "versions", "CustomResourceDefinitionVersion"},
     {"CustomResourceDefinitionSpec", "conversion", "CustomResourceConversion"},
+    {"CustomResourceConversion", "webhook", "WebhookConversion"},
+    {"WebhookConversion", "clientConfig", "WebhookClientConfig"},
     {"CustomResourceDefinitionStatus", "acceptedNames", "CustomResourceDefinitionNames"},
     {"CustomResourceDefinitionVersion", "schema", "CustomResourceValidation"},
     {"CustomResourceDefinitionVersion", "subresources", "CustomResourceSubresources"},

@@ -100,6 +100,12 @@ static const char *deprecation(const struct kind *k, const json_t *version, stru
     return memcpy(custom_alloc(b, strlen(text) + 1, 1), text, strlen(text));
 }
 
+/* NULL: versions differ in their names alone. */
+static const json_t *conversion(const json_t *crd)
+{
+    return streq(jstr_or(crd, "spec.conversion.strategy", ""), "Webhook") ? jget(crd, "spec.conversion") : NULL;
+}
+
 /* Those that do not compile were there before anybody looked: they are no rules. */
 static const struct custom_expressions *expressions(struct definition *d, const json_t *schema)
 {
@@ -131,6 +137,7 @@ static void fill(struct kind *k, struct definition *d, const json_t *version)
         .namespaced = streq(jstr_or(d->crd, "spec.scope", ""), "Namespaced"),
         .verbs = V_ALL,
         .schema = jget(version, "schema.openAPIV3Schema"),
+        .conversion = conversion(d->crd),
         .columns = columns(version, b),
         .field_labels = labels(version, b),
         .check_name = check_dns_subdomain,

@@ -77,9 +77,16 @@ static const struct field version_fields[] = {
     {0},
 };
 
+static const struct field webhook_fields[] = {
+    {"clientConfig", F_OBJECT, .sub = webhook_client_fields, .doc = "How to reach it."},
+    {"conversionReviewVersions", F_LIST, OPT | ATOMIC, STRINGS, .doc = "Forms of the question that it knows: v1."},
+    {0},
+};
+
 static const struct field conversion_fields[] = {
-    {"strategy", F_STR, REQ, .oneof = ONE_OF("None", "Webhook"), .doc = "None: versions differ in their names alone."},
-    {"webhook", F_RAW, .doc = "Who converts; not supported."},
+    {"strategy", F_STR, REQ, .oneof = ONE_OF("None", "Webhook"),
+     .doc = "None: versions differ in their names alone. Webhook: somebody else converts."},
+    {"webhook", F_OBJECT, .sub = webhook_fields, .doc = "Who converts."},
     {0},
 };
 
@@ -348,6 +355,33 @@ static void check_versions(struct status_causes *c, const json_t *obj)
             rule_broken(c, CAUSE_INVALID, version, "must appear in spec.versions", "status.storedVersions[%zu]", i);
 }
 
+/* Paths and messages are those of upstream's internal type. */
+static void check_conversion(struct status_causes *c, const json_t *conversion)
+{
+    const json_t *webhook = jget(conversion, "webhook"), *client = jget(webhook, "clientConfig");
+    const json_t *versions = jget(webhook, "conversionReviewVersions"), *v;
+    size_t i;
+    bool known = false;
+    if (!streq(jstr_or(conversion, "strategy", ""), "Webhook")) {
+        if (webhook)
+            rule_broken(c, CAUSE_FORBIDDEN, NULL, "should not be set when strategy is not set to Webhook",
+                        "spec.conversion.webhookClientConfig");
+        return;
+    }
+    if (!client)
+        rule_broken(c, CAUSE_REQUIRED, NULL, "required when strategy is set to Webhook",
+                    "spec.conversion.webhookClientConfig");
+    else
+        rule_webhook_client(c, client, "spec.conversion.webhookClientConfig");
+    json_array_foreach(versions, i, v)
+        known |= streq(str_or(json_string_value(v), ""), "v1") || streq(str_or(json_string_value(v), ""), "v1beta1");
+    if (!json_array_size(versions))
+        rule_broken(c, CAUSE_REQUIRED, NULL, "", "spec.conversion.conversionReviewVersions");
+    else if (!known)
+        rule_broken(c, CAUSE_INVALID, versions, "must include at least one of v1, v1beta1",
+                    "spec.conversion.conversionReviewVersions");
+}
+
 static void validate(const json_t *obj, const json_t *old, struct status_causes *c)
 {
     check_group(c, obj, old);
@@ -358,10 +392,7 @@ static void validate(const json_t *obj, const json_t *old, struct status_causes 
                     "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema "
                     "instead",
                     "spec.preserveUnknownFields");
-    if (streq(jstr_or(obj, "spec.conversion.strategy", ""), "Webhook"))
-        rule_broken_text(c, CAUSE_INVALID, "Webhook",
-                         "conversion webhooks are not supported: versions may differ in their names and schemas",
-                         "spec.conversion.strategy");
+    check_conversion(c, jget(obj, "spec.conversion"));
 }
 
 /* --- columns --- */

@@ -66,6 +66,8 @@ extern const struct field volume_fields[];
 
 extern const struct field node_status_fields[], node_config_source_fields[]; /* nodestatus.c */
 
+extern const struct field webhook_client_fields[]; /* webhooks.c */
+
 /* volumes_plugins.c */
 extern const struct field gce_persistent_disk_volume_fields[], aws_elastic_block_store_volume_fields[],
     gitrepo_volume_fields[], iscsi_volume_fields[], glusterfs_volume_fields[], rbd_volume_fields[],

@@ -135,8 +135,9 @@ struct kind {
     const char *stored_as;
     const json_t *schema; /* what their documents look like, for the walkers of kinds/custom.h; NULL: .fields says */
     const struct custom_expressions *expressions; /* the rules in that (kinds/customexpr.h), or NULL */
-    bool json_only;                               /* no protobuf form of it is known */
-    const char *deprecation;                      /* a warning that goes with every answer; NULL: none */
+    const json_t *conversion; /* spec.conversion, when a webhook makes one version of another (server/conversion.h) */
+    bool json_only;           /* no protobuf form of it is known */
+    const char *deprecation;  /* a warning that goes with every answer; NULL: none */
 };
 
 /* NULL-terminated, in the order of discovery. Valid until a kind is listed or unlisted. */

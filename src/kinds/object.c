@@ -149,12 +149,14 @@ const char *object_field(const struct object *o, size_t field)
     return at;
 }
 
-/* The document with apiVersion and kind in front; new reference. */
+/* The document with apiVersion and kind in front; new reference. What only somebody else can convert stays what it says
+ * it is. */
 static json_t *with_type(const struct kind *kind, const json_t *doc)
 {
     char api_version[API_VERSION_SIZE];
+    const char *own = kind->conversion ? jstr(doc, "apiVersion") : NULL;
     json_t *typed = json_object();
-    json_object_set_new(typed, "apiVersion", json_string(kind_api_version(kind, api_version)));
+    json_object_set_new(typed, "apiVersion", json_string(own ? own : kind_api_version(kind, api_version)));
     json_object_set_new(typed, "kind", json_string(kind->kind));
     json_object_update_missing(typed, (json_t *)doc);
     return typed;
@@ -212,7 +214,7 @@ struct object *object_from_stored(const struct kind *kind, const char *bytes, si
 }
 
 /* Of a kind made at run time another version may have been kept when this was written; the bytes begin with it. */
-static bool is_other_version(const struct object *o, const struct kind *version)
+bool object_is_other_version(const struct object *o, const struct kind *version)
 {
     char api_version[API_VERSION_SIZE], start[API_VERSION_SIZE + 20];
     if (kind_stored(version) != o->kind)
@@ -225,7 +227,7 @@ static bool is_other_version(const struct object *o, const struct kind *version)
 
 struct object *object_as(struct object *o, const struct kind *version)
 {
-    if (!is_other_version(o, version))
+    if (!object_is_other_version(o, version))
         return object_ref(o);
     _cleanup_json_ json_t *kept = object_json(o), *doc = jcopy(kept);
     kind_from_stored(version, doc);

@@ -49,6 +49,8 @@ static inline void object_unref_indirect(struct object **o)
 const char *object_label(const struct object *o, const char *key);
 const char *object_field(const struct object *o, size_t field);
 
+/* Whether object_as() has something to do: it was written as another version of its kind. */
+bool object_is_other_version(const struct object *o, const struct kind *version);
 /* The object as another version of its kind tells it (struct kind .stored): itself, or a converted copy. New reference.
  */
 struct object *object_as(struct object *o, const struct kind *version);

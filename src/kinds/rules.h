@@ -17,6 +17,8 @@ void rule_check_text(struct status_causes *c, check_fn *check, const char *value
 
 /* A metav1.LabelSelector: keys, values and operators that fit each other. */
 void rule_label_selector(struct status_causes *c, const json_t *selector, const char *path);
+/* How a webhook is reached, at `path`: by a URL or a Service. webhooks.c */
+void rule_webhook_client(struct status_causes *c, const json_t *config, const char *path);
 /* A port of a Service or a probe: 1 to 65535 or a port name. */
 void rule_port_or_name(struct status_causes *c, const json_t *port, const char *path);
 

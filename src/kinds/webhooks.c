@@ -29,7 +29,7 @@ static const struct field service_fields[] = {
     {0},
 };
 
-static const struct field client_config_fields[] = {
+const struct field webhook_client_fields[] = {
     {"url", F_STR, .doc = "Where to ask: https://host:port/path."},
     {"service", F_OBJECT, .sub = service_fields, .doc = "Service to ask instead of a URL."},
     {"caBundle", F_BYTES, OPT, .doc = "Certificates, in PEM, by which the server is known; the system's if missing."},
@@ -44,7 +44,7 @@ static const struct field condition_rows[] = {
 
 #define WEBHOOK_ROWS                                                                                                   \
     {"name", F_STR, REQ, .doc = "Name of the webhook: a domain of at least three labels."},                            \
-        {"clientConfig", F_OBJECT, REQ, .sub = client_config_fields, .doc = "How to reach it."},                       \
+        {"clientConfig", F_OBJECT, REQ, .sub = webhook_client_fields, .doc = "How to reach it."},                      \
         {"rules", F_LIST, OPT, LIST_OF(rule_fields), .doc = "Requests it is asked about."},                            \
         {"failurePolicy", F_STR, .dflt = "\"Fail\"", .oneof = ONE_OF("Fail", "Ignore"),                                \
          .doc = "What no answer means: Fail refuses, Ignore goes on."},                                                \
@@ -114,24 +114,23 @@ static void check_name(struct status_causes *c, const char *name, size_t i)
                          "webhooks[%zu].name", i);
 }
 
-static void check_client(struct status_causes *c, const json_t *config, size_t i)
+void rule_webhook_client(struct status_causes *c, const json_t *config, const char *at)
 {
     const char *url = jstr(config, "url"), *path = jstr(config, "service.path");
     if (!url == !jget(config, "service"))
-        rule_broken(c, CAUSE_REQUIRED, NULL, "exactly one of url or service is required", "webhooks[%zu].clientConfig",
-                    i);
+        rule_broken(c, CAUSE_REQUIRED, NULL, "exactly one of url or service is required", "%s", at);
     else if (url && !str_after(url, "https://"))
         rule_broken_text(c, CAUSE_INVALID, url,
                          "'https' is the only allowed URL scheme; desired format: "
                          "https://host[/path]",
-                         "webhooks[%zu].clientConfig.url", i);
+                         "%s.url", at);
     else if (url && strpbrk(url, "#?@"))
         rule_broken_text(c, CAUSE_INVALID, url,
                          "fragments, query parameters and user information are not permitted in "
                          "the URL",
-                         "webhooks[%zu].clientConfig.url", i);
+                         "%s.url", at);
     if (path && *path != '/')
-        rule_broken_text(c, CAUSE_INVALID, path, "must start with a '/'", "webhooks[%zu].clientConfig.service.path", i);
+        rule_broken_text(c, CAUSE_INVALID, path, "must start with a '/'", "%s.service.path", at);
 }
 
 static void check_rule(struct status_causes *c, const json_t *rule, size_t i, size_t j)
@@ -191,7 +190,8 @@ static void validate(const json_t *obj, const json_t *old, struct status_causes 
             rule_broken_text(causes, CAUSE_DUPLICATE, name, "", "webhooks[%zu].name", i);
         json_object_set_new(names, name, json_true());
         check_name(causes, name, i);
-        check_client(causes, jget(hook, "clientConfig"), i);
+        snprintf(path, sizeof(path), "webhooks[%zu].clientConfig", i);
+        rule_webhook_client(causes, jget(hook, "clientConfig"), path);
         check_versions(causes, jget(hook, "admissionReviewVersions"), i);
         json_array_foreach(jget(hook, "rules"), j, rule)
             check_rule(causes, rule, i, j);

@@ -2,7 +2,7 @@
 #include "api/strategic.h"
 #include "json/patch.h"
 #include "server/manager.h"
-#include "server/write.h"
+#include "server/conversion.h"
 
 static json_t *apply(const struct request *r, const struct kind *k, const json_t *doc, struct err *err)
 {
@@ -43,6 +43,8 @@ json_t *patched(const struct request *r, const struct kind *k, const json_t *doc
 
 static void patch(struct request *r, enum update_part part)
 {
+    if (conversion_of_patch(r, part))
+        return;
     if (r->body_type == BODY_APPLY_PATCH) {
         request_apply(r, store_latest(r->server->store, r->kind, r->what.ns, r->what.name), r->body, part);
         return;

@@ -8,6 +8,7 @@
 #include "http/http.h"
 #include "server/aggregator.h"
 #include "server/authz.h"
+#include "server/conversion.h"
 #include "server/subject.h"
 
 #define V_CONNECT (V_GET | V_CREATE)
@@ -216,13 +217,14 @@ json_t *request_begin(struct request *r)
 
 void request_handle(struct request *r)
 {
-    if (!subject_review(r))
+    if (!conversion_of_body(r) && !subject_review(r))
         r->handler->run(r);
 }
 
 void request_free(struct request *r)
 {
     list_remove(&r->link);
+    conversion_forget(r);
     request_path_done(&r->what);
     json_decref(r->body);
     json_decref(r->repeated);
@@ -250,6 +252,8 @@ static void count(struct request *r, int code)
 
 void request_reply_object(struct request *r, int code, struct object *obj)
 {
+    if (conversion_of_reply(r, code, obj))
+        return;
     count(r, code);
     r->door->object(r, code, obj);
     request_free(r);
@@ -270,6 +274,8 @@ void request_reply_status(struct request *r, json_t *status)
 
 void request_reply_page(struct request *r, const struct page *page)
 {
+    if (conversion_of_page(r, page))
+        return;
     count(r, 200);
     r->door->page(r, page);
     request_free(r);

@@ -73,6 +73,10 @@ struct request {
     int code;         /* what success is answered with */
     int reviews;      /* how often webhooks have been asked */
     reply_fn *reply;  /* turns the written object into the answer; NULL: it is the answer */
+
+    /* While somebody else converts what it is about (conversion.h): */
+    struct waiting *waiting;
+    const struct kind *asked_as; /* the version it came in, when that has been left behind for the one kept; or NULL */
 };
 
 enum body_use { BODY_NONE, BODY_OBJECT, BODY_PATCH, BODY_OPTIONS };

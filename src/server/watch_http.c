@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "http/http.h"
 #include "server/watch.h"
+#include "server/watch_convert.h"
 
 /* How far a watcher may lag behind before it is cut off and has to list again: seconds of the heaviest writing, and a
  * bound on what a peer that stops reading can cost. What it asked for to begin with comes on top. */
@@ -23,6 +24,7 @@ struct http_watch {
     struct server *server;
     const struct kind *version;
     struct watch *watch;
+    struct watch_convert *convert; /* NULL: nobody else is asked */
     struct http_exchange *exchange;
     struct negotiated form;
     enum include_object include;
@@ -62,6 +64,7 @@ static const struct buf *frame_of(struct server *s, enum client_event type, stru
 
 static void free_http_watch(struct http_watch *hw)
 {
+    watch_convert_free(hw->convert);
     buf_done(&hw->batch);
     free(hw);
 }
@@ -82,6 +85,14 @@ static void start_stream(struct http_watch *hw)
     http_stream_start(hw->exchange, 200, "application/json");
 }
 
+static void cut(struct http_watch *hw)
+{
+    hw->server->counters.watches_cut++;
+    http_abort(hw->exchange);
+    watch_stop(TAKE(hw->watch));
+    finish(hw);
+}
+
 static void deliver(struct http_watch *hw, const char *bytes, size_t len)
 {
     start_stream(hw);
@@ -90,12 +101,8 @@ static void deliver(struct http_watch *hw, const char *bytes, size_t len)
         hw->allowance += len;
         return;
     }
-    if (http_stream_pending(hw->exchange) <= hw->allowance)
-        return;
-    hw->server->counters.watches_cut++;
-    http_abort(hw->exchange);
-    watch_stop(TAKE(hw->watch));
-    finish(hw);
+    if (http_stream_pending(hw->exchange) > hw->allowance)
+        cut(hw);
 }
 
 static void flush(struct http_watch *hw)
@@ -105,7 +112,7 @@ static void flush(struct http_watch *hw)
     buf_clear(&hw->batch);
 }
 
-static void on_event(void *arg, enum client_event type, struct object *obj, uint64_t rv, bool initial_end)
+static void write_event(void *arg, enum client_event type, struct object *obj, uint64_t rv, bool initial_end)
 {
     struct http_watch *hw = arg;
     if (hw->over)
@@ -132,6 +139,17 @@ static void on_event(void *arg, enum client_event type, struct object *obj, uint
     buf_done(&text);
 }
 
+static void on_event(void *arg, enum client_event type, struct object *obj, uint64_t rv, bool initial_end)
+{
+    struct http_watch *hw = arg;
+    if (!hw->convert || !watch_convert_take(hw->convert, type, obj, rv, initial_end))
+        write_event(hw, type, obj, rv, initial_end);
+    else if (hw->starting)
+        hw->allowance += obj ? obj->len : 0;
+    else if (watch_convert_pending(hw->convert) > hw->allowance)
+        cut(hw);
+}
+
 static void on_ended(void *arg, const json_t *status)
 {
     struct http_watch *hw = arg;
@@ -148,6 +166,15 @@ static void on_ended(void *arg, const json_t *status)
 }
 
 static const struct watch_sink sink = {on_event, on_ended};
+
+static void on_unconverted(void *arg, const json_t *status)
+{
+    struct http_watch *hw = arg;
+    watch_stop(TAKE(hw->watch));
+    on_ended(hw, status);
+}
+
+static const struct watch_convert_handler convert_handler = {write_event, on_unconverted};
 
 static void on_gone(void *arg)
 {
@@ -167,6 +194,8 @@ void watch_http(struct request *r, const struct negotiated *form)
                               .include = include_of(r->query),
                               .allowance = LAG_MAX,
                               .starting = true};
+    if (r->version->conversion)
+        hw->convert = watch_convert_new(r->server, r->version, &convert_handler, hw);
     hw->watch = watch_start(r, &sink, hw, &status);
     hw->starting = false;
     if (status) {

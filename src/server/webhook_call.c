@@ -73,7 +73,7 @@ static void end(struct webhook_call *c, const struct err *err)
 {
     struct err told;
     if (err)
-        err_set(&told, 0, "failed to call webhook: Post \"%s\": %s", c->url, err->msg);
+        err_set(&told, 0, "Post \"%s\": %s", c->url, err->msg);
     if (!c->over)
         c->done(c->arg, c->answer.data, c->answer.len, err ? &told : NULL);
     webhook_call_cancel(c);

@@ -133,10 +133,12 @@ static struct webhook_question question_of(struct review *v, const json_t *doc)
 static void take_answer(struct hook *h, const char *body, size_t len, const struct err *err)
 {
     const char *name = jstr_or(h->webhook, "name", "");
-    struct err unreadable;
+    struct err told;
     h->call = NULL;
-    if (!err && webhook_answer_read(name, h->question, body, len, &h->answer, &unreadable) < 0)
-        err = &unreadable;
+    if (err)
+        err_set(&told, 0, "failed to call webhook: %s", err->msg);
+    if (err || webhook_answer_read(name, h->question, body, len, &h->answer, &told) < 0)
+        err = &told;
     if (err && streq(jstr_or(h->webhook, "failurePolicy", ""), "Ignore"))
         log_warn("webhook %s is ignored: %s", name, err->msg);
     else if (err)

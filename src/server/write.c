@@ -89,7 +89,7 @@ static void on_submitted(void *arg, struct object *obj, bool deleted, const stru
 static void reply_dry_run(struct request *r, json_t *doc, struct alloc_change *change)
 {
     alloc_rollback(change);
-    if (!jhas(doc, "metadata.resourceVersion") && !r->reply) {
+    if (!jhas(doc, "metadata.resourceVersion") && !r->reply && !r->version->conversion) {
         kind_from_stored(r->version, doc);
         request_reply_document(r, r->code, json_incref(doc));
         return;

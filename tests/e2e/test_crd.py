@@ -1,12 +1,16 @@
 """Custom resources: the CronTab of kubernetes.io's "Extend the Kubernetes API with CustomResourceDefinitions", step by step, and
 what operators rely on."""
+import http.server
 import json
+import ssl
+import threading
 
 import pytest
 from kubernetes import client, config, watch
 from kubernetes.client.rest import ApiException
 
 import harness
+from test_admission import certificate
 
 CRD = """
 apiVersion: apiextensions.k8s.io/v1
@@ -117,7 +121,7 @@ def crontabs(kubectl):
 
 def define(kubectl, text):
     kubectl("apply", "-f", "-", input=text)
-    kubectl("wait", "--for=condition=established", "crd/crontabs.stable.example.com", "--timeout=10s")
+    kubectl("wait", "--for=condition=established", "-f", "-", "--timeout=10s", input=text)
 
 
 def test_the_tutorial(crontabs):
@@ -285,3 +289,70 @@ def test_custom_resources_outlive_the_process(cluster, crontabs):
     assert crontabs.json("get", "ct", "my-new-cron-object")["spec"]["mode"] == "slow"
     crontabs("patch", "ct", "my-new-cron-object", "--type=merge", "-p", '{"spec": {"replicas": 4}}')
     assert crontabs("get", "ct", "-o", "jsonpath={.items[*].spec.replicas}") == "4"
+
+
+class Converter(http.server.BaseHTTPRequestHandler):
+    """v1 of a Host has spec.hostPort, v2 has spec.host and spec.port."""
+
+    def do_POST(self):
+        review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        request, converted = review["request"], []
+        for host in request["objects"]:
+            host["apiVersion"] = request["desiredAPIVersion"]
+            if host["apiVersion"].endswith("/v2"):
+                name, _, port = host["spec"].pop("hostPort").partition(":")
+                host["spec"].update(host=name, port=int(port))
+            else:
+                host["spec"]["hostPort"] = f"{host['spec'].pop('host')}:{host['spec'].pop('port')}"
+            converted.append(host)
+        response = {"uid": request["uid"], "result": {"status": "Success"}, "convertedObjects": converted}
+        answer = json.dumps({"apiVersion": review["apiVersion"], "kind": review["kind"], "response": response}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+
+@pytest.fixture
+def converter(tmp_path):
+    """How the converter is reached: a clientConfig."""
+    authority = certificate(tmp_path, "IP:127.0.0.1")
+    server = http.server.ThreadingHTTPServer(("", 0), Converter)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield {"url": f"https://127.0.0.1:{server.server_address[1]}/", "caBundle": authority}
+    server.shutdown()
+    server.server_close()
+
+
+def test_versions_that_a_webhook_converts(kubectl, namespace, converter):
+    def version(name, **fields):
+        spec = {"type": "object", "properties": {field: {"type": kind} for field, kind in fields.items()}}
+        return {"name": name, "served": True, "storage": name == "v1",
+                "additionalPrinterColumns": [{"name": field, "type": kind, "jsonPath": f".spec.{field}"}
+                                             for field, kind in fields.items()],
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}}
+
+    def host(api_version, **spec):
+        return json.dumps({"apiVersion": f"hosts.example.com/{api_version}", "kind": "Host", "metadata": {"name": api_version},
+                           "spec": spec})
+    define(kubectl, json.dumps({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "hosts.hosts.example.com"},
+        "spec": {"group": "hosts.example.com", "scope": "Namespaced", "names": {"plural": "hosts", "kind": "Host"},
+                 "versions": [version("v1", hostPort="string"), version("v2", host="string", port="integer")],
+                 "conversion": {"strategy": "Webhook", "webhook": {"clientConfig": converter,
+                                                                  "conversionReviewVersions": ["v1"]}}}}))
+    kubectl("apply", "-n", namespace, "-f", "-", input=host("v1", hostPort="one:1"))
+    for _ in range(2):
+        said = kubectl("apply", "-n", namespace, "-f", "-", input=host("v2", host="two", port=2))
+    assert "unchanged" in said
+    kubectl("apply", "-n", namespace, "-f", "-", input=host("v2", host="two", port=3))
+    old, new = (kubectl("get", f"hosts.{v}.hosts.example.com", "-n", namespace).splitlines() for v in ("v1", "v2"))
+    assert [row.split() for row in old] == [["NAME", "HOSTPORT"], ["v1", "one:1"], ["v2", "two:3"]]
+    assert [row.split() for row in new] == [["NAME", "HOST", "PORT"], ["v1", "one", "1"], ["v2", "two", "3"]]
+    kubectl("patch", "hosts.v2.hosts.example.com", "v1", "-n", namespace, "--type=merge", "-p", '{"spec":{"port":8}}')
+    assert kubectl("get", "hosts.v1.hosts.example.com", "v1", "-n", namespace, "-o", "jsonpath={.spec.hostPort}") == "one:8"
+    kubectl("delete", "crd", "hosts.hosts.example.com")
