@@ -25,6 +25,7 @@ const struct controller_def *const all_controllers[] = {
     &staledisruption_controller,
     &rootca_controller,
     &flowschema_controller,
+    &policystatus_controller,
     &resourcequota_controller,
     &autoscaler_controller,
     &roleaggregation_controller,

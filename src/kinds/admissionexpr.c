@@ -7,7 +7,10 @@
 #include "base/str.h"
 #include "json/json.h"
 #include "kinds/checks.h"
+#include "kinds/fieldtype.h"
 #include "kinds/rules.h"
+
+#define COMPILATION_FAILED "compilation failed: "
 
 /* --- what there is to name --- */
 
@@ -71,7 +74,7 @@ static struct cel_program *compile(struct status_causes *c, const char *text, co
     }
     struct cel_program *p = cel_compile(text, variables, &err);
     if (!p) {
-        _cleanup_free_ char *why = xasprintf("compilation failed: %s", err.msg);
+        _cleanup_free_ char *why = xasprintf(COMPILATION_FAILED "%s", err.msg);
         rule_broken_text(c, CAUSE_INVALID, text, why, "%s", path);
         return NULL;
     }
@@ -217,7 +220,9 @@ static void check_messages(struct status_causes *c, const json_t *validations)
     }
 }
 
-struct admission_policy *admission_policy_compile(const json_t *doc, struct status_causes *causes)
+/* Types NULL: known when it is asked. */
+static struct admission_policy *compile_policy(const json_t *doc, const struct cel_type *object,
+                                               const struct cel_type *params, struct status_causes *causes)
 {
     struct admission_policy *p = NEW(struct admission_policy);
     p->doc = json_incref((json_t *)doc);
@@ -225,6 +230,10 @@ struct admission_policy *admission_policy_compile(const json_t *doc, struct stat
     bool has_params = jget(spec, "paramKind") != NULL;
     struct cel_variable names[ADMISSION_ALL + 1] = {0}, condition_names[ADMISSION_PARAMS + 2] = {0};
     memcpy(names, all_variables, sizeof(all_variables));
+    if (object)
+        names[ADMISSION_OBJECT].type = names[ADMISSION_OLD_OBJECT].type = object;
+    if (params)
+        names[ADMISSION_PARAMS].type = params;
     if (!has_params)
         names[ADMISSION_PARAMS].name = " "; /* nothing that can be written */
     memcpy(condition_names, names, (ADMISSION_PARAMS + 1) * sizeof(*names));
@@ -239,6 +248,11 @@ struct admission_policy *admission_policy_compile(const json_t *doc, struct stat
     return p;
 }
 
+struct admission_policy *admission_policy_compile(const json_t *doc, struct status_causes *causes)
+{
+    return compile_policy(doc, NULL, NULL, causes);
+}
+
 void admission_policy_free(struct admission_policy *p)
 {
     if (!p)
@@ -251,4 +265,72 @@ void admission_policy_free(struct admission_policy *p)
     cel_arena_done(&p->arena);
     json_decref(p->doc);
     free(p);
+}
+
+/* --- what is doubtful about policies, for what is known of their objects --- */
+
+/* The kinds that a rule names; those that it leaves open are nobody's. */
+static void add_kinds(const json_t *rule, const struct kind **kinds, size_t *n)
+{
+    size_t g, v, r;
+    json_t *group, *version, *resource;
+    json_array_foreach(jget(rule, "apiGroups"), g, group)
+        json_array_foreach(jget(rule, "apiVersions"), v, version)
+            json_array_foreach(jget(rule, "resources"), r, resource) {
+                const struct kind *k =
+                    kind_by_resource(str_or(json_string_value(group), ""), str_or(json_string_value(version), ""),
+                                     str_or(json_string_value(resource), ""));
+                bool known = !k || *n == ADMISSION_TYPES_MAX;
+                for (size_t i = 0; i < *n; i++)
+                    known |= kinds[i] == k;
+                if (!known)
+                    kinds[(*n)++] = k;
+            }
+}
+
+/* Adds to what was found for other kinds about the same expression. */
+static void add_warning(json_t *warnings, const char *field, const char *about)
+{
+    json_t *w = jfind(warnings, "fieldRef", field);
+    if (w)
+        jset(w, "warning", json_sprintf("%s\n%s", jstr_or(w, "warning", ""), about));
+    else
+        json_array_append_new(warnings, json_pack("{s:s, s:s}", "fieldRef", field, "warning", about));
+}
+
+static void check_for(const json_t *doc, const struct kind *k, const struct kind *params, json_t *warnings)
+{
+    struct status_causes causes = {0};
+    struct cel_arena arena = {0};
+    char api_version[API_VERSION_SIZE];
+    size_t i;
+    json_t *cause;
+    admission_policy_free(
+        compile_policy(doc, kind_cel_type(k, &arena), params ? kind_cel_type(params, &arena) : NULL, &causes));
+    json_array_foreach(causes.list, i, cause) {
+        const char *field = jstr_or(cause, "field", ""),
+                   *why = strstr(jstr_or(cause, "message", ""), COMPILATION_FAILED);
+        if (!why || !str_after(field, "spec.validations["))
+            continue;
+        _cleanup_free_ char *about =
+            xasprintf("%s, Kind=%s: %s", kind_api_version(k, api_version), k->kind, why + strlen(COMPILATION_FAILED));
+        add_warning(warnings, field, about);
+    }
+    causes_done(&causes);
+    cel_arena_done(&arena);
+}
+
+json_t *admission_policy_warnings(const json_t *doc)
+{
+    const struct kind *kinds[ADMISSION_TYPES_MAX];
+    const json_t *param_kind = jget(doc, "spec.paramKind");
+    const struct kind *params =
+        param_kind ? kind_by_api_version(jstr_or(param_kind, "apiVersion", ""), jstr_or(param_kind, "kind", "")) : NULL;
+    json_t *warnings = json_array(), *rule;
+    size_t i, n = 0;
+    json_array_foreach(jget(doc, "spec.matchConstraints.resourceRules"), i, rule)
+        add_kinds(rule, kinds, &n);
+    for (i = 0; i < n; i++)
+        check_for(doc, kinds[i], params, warnings);
+    return warnings;
 }

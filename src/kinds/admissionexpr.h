@@ -40,3 +40,7 @@ struct admission_policy {
 /* Complains about what is wrong with it; what could be compiled is there nevertheless. */
 struct admission_policy *admission_policy_compile(const json_t *doc, struct status_causes *causes);
 void admission_policy_free(struct admission_policy *p); /* NULL is fine */
+/* What is wrong with its validations for objects of the kinds that its rules name, as status.typeChecking has it: an
+ * array of {fieldRef, warning}. New reference. */
+#define ADMISSION_TYPES_MAX 10 /* kinds, as upstream */
+json_t *admission_policy_warnings(const json_t *doc);

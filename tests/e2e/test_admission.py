@@ -340,6 +340,14 @@ def test_policies_in_cel(kubectl, namespace):
         rows = kubectl("get", "validatingadmissionpolicies").splitlines()
         assert rows[0].split() == ["NAME", "VALIDATIONS", "PARAMKIND", "AGE"]
         assert rows[1].split()[:3] == ["demo-policy.example.com", "2", "v1/ConfigMap"]
+        policy = ("validatingadmissionpolicy", "demo-policy.example.com")
+        eventually(lambda: kubectl.json("get", *policy)["status"] == {"observedGeneration": 1, "typeChecking": {}})
+        kubectl("patch", *policy, "--type=json", "-p", '[{"op": "add", "path": "/spec/validations/-", "value": '
+                '{"expression": "object.spec.replicas != \'many\'"}}]')
+        warnings = eventually(lambda: kubectl.json("get", *policy)["status"]["typeChecking"]["expressionWarnings"])
+        assert warnings[0]["fieldRef"] == "spec.validations[2].expression"
+        assert "apps/v1, Kind=Deployment: ERROR: <input>:1:22: found no matching overload for '_!=_'" in warnings[0]["warning"]
+        kubectl("apply", "-f", "-", input=POLICY.replace("NAMESPACE", namespace))
         assert "no params found for policy binding" in kubectl.fails(*create, "demo")
         kubectl("create", "configmap", "limits", "-n", namespace, "--from-literal=maxReplicas=5")
         refusal = kubectl.fails(*create, "demo", "--replicas=6")

@@ -1,5 +1,6 @@
 /* ValidatingAdmissionPolicies over a whole server: what they refuse, by which words, with which parameters. */
 #include "base/str.h"
+#include "kinds/admissionexpr.h"
 #include "server_world.h"
 
 #define GROUP "/apis/admissionregistration.k8s.io/v1"
@@ -182,6 +183,39 @@ TEST(policies_that_cannot_be)
     T_TRUE(strstr(text("message"), "one of name or selector must be specified"));
 }
 
+static void T_WARNINGS(const char *validations, const char *wanted)
+{
+    _cleanup_free_ char *text =
+        xasprintf("{\"spec\":{\"matchConstraints\":{\"resourceRules\":[{\"apiGroups\":[\"apps\"],\"apiVersions\":["
+                  "\"v1\"],\"resources\":[\"deployments\",\"*\",\"deployments/scale\"]}]},\"variables\":[{\"name\":"
+                  "\"n\",\"expression\":\"object.spec.replicas\"}],\"validations\":%s}}",
+                  validations);
+    _cleanup_json_ json_t *doc = json_loads(text, 0, NULL), *warnings = admission_policy_warnings(doc);
+    T_JSON(warnings, wanted);
+}
+
+/* What is written down as status.typeChecking. */
+TEST(expressions_are_held_against_the_kinds_they_are_about)
+{
+    T_WARNINGS("[{\"expression\":\"object.spec.replicas > 1 && object.metadata.namespace != 'x' && variables.n > 0 && "
+               "object.metadata.labels['a'] == 'b' && object.spec.template.spec.containers.all(c, c.image != '')\"}]",
+               "[]");
+    T_WARNINGS("[{\"expression\":\"object.spec.replicas > '1'\",\"messageExpression\":\"'got ' + "
+               "object.spec.replicas\"},{\"expression\":\"variables.n == 'x'\"},{\"expression\":"
+               "\"object.spec.nothing == 1\"}]",
+               "[{\"fieldRef\":\"spec.validations[0].expression\",\"warning\":\"apps/v1, Kind=Deployment: ERROR: "
+               "<input>:1:22: found no matching overload for '_>_' applied to '(int, string)'\\n"
+               " | object.spec.replicas > '1'\\n | .....................^\"},"
+               "{\"fieldRef\":\"spec.validations[1].expression\",\"warning\":\"apps/v1, Kind=Deployment: ERROR: "
+               "<input>:1:13: found no matching overload for '_==_' applied to '(int, string)'\\n"
+               " | variables.n == 'x'\\n | ............^\"},"
+               "{\"fieldRef\":\"spec.validations[2].expression\",\"warning\":\"apps/v1, Kind=Deployment: ERROR: "
+               "<input>:1:12: undefined field 'nothing'\\n | object.spec.nothing == 1\\n | ...........^\"},"
+               "{\"fieldRef\":\"spec.validations[0].messageExpression\",\"warning\":\"apps/v1, Kind=Deployment: "
+               "ERROR: <input>:1:8: found no matching overload for '_+_' applied to '(string, int)'\\n"
+               " | 'got ' + object.spec.replicas\\n | .......^\"}]");
+}
+
 int main(void)
 {
     make_world();
@@ -191,6 +225,7 @@ int main(void)
     RUN(selectors_and_authorizer);
     RUN(subresources);
     RUN(policies_that_cannot_be);
+    RUN(expressions_are_held_against_the_kinds_they_are_about);
     end_world();
     return DONE();
 }
