@@ -101,32 +101,25 @@ static bool says_the_same(const json_t *a, const json_t *b)
     return was && is && json_equal(was, is);
 }
 
+/* As long as there is anybody to look after. */
 static void on_tick(uv_timer_t *timer)
 {
     struct aggregator *a = ((struct server *)timer->data)->aggregator;
     LIST_EACH(it, &a->remotes)
         remote_check_tick(container_of(it, struct remote, link));
-}
-
-/* As long as there is anybody to look after. */
-static void set_timer(struct aggregator *a)
-{
-    uv_timer_t *timer = &a->server->aggregator_timer;
     if (list_empty(&a->remotes))
         uv_timer_stop(timer);
-    else if (!uv_is_active((uv_handle_t *)timer))
-        uv_timer_start(timer, on_tick, TICK_MS, TICK_MS);
 }
 
 static void take(struct aggregator *a, const char *name, const json_t *doc)
 {
-    bool leads_away = jget(doc, "spec.service") != NULL;
-    if (leads_away && a->by_name.len < REMOTES_MAX)
+    if (a->by_name.len < REMOTES_MAX)
         remote_check(remote_new(a, name, jget(doc, "spec")));
-    else if (leads_away)
+    else
         log_warn("APIService %s is not served: there are %d already", name, REMOTES_MAX);
-    documents_forget(a->server);
-    set_timer(a);
+    uv_timer_t *timer = &a->server->aggregator_timer;
+    if (!uv_is_active((uv_handle_t *)timer))
+        uv_timer_start(timer, on_tick, TICK_MS, TICK_MS);
 }
 
 static void on_api_service(void *arg, struct object *old, struct object *obj, bool deleted)
@@ -136,9 +129,13 @@ static void on_api_service(void *arg, struct object *old, struct object *obj, bo
     struct remote *r = map_get(&a->by_name, obj->name);
     if (!deleted && before && says_the_same(before, doc))
         return;
+    bool leads_away = !deleted && jget(doc, "spec.service"), led_away = r != NULL;
     if (r)
         remote_free(r);
-    take(a, obj->name, deleted ? NULL : doc);
+    if (leads_away)
+        take(a, obj->name, doc);
+    if (led_away || leads_away)
+        documents_forget(a->server);
     if (deleted)
         aggregator_sync(a->server);
 }

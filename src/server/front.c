@@ -129,7 +129,10 @@ static const struct door http_door = {reply_object, reply_document, reply_page, 
 static json_t *read_headers(struct http_request *hr)
 {
     struct request *r = &hr->r;
-    if (!negotiate(http_get_header(r->exchange, "Accept"), &hr->form))
+    const char *accept = http_get_header(r->exchange, "Accept");
+    if (r->kind->is_review && !negotiate_plain(accept))
+        return status_new(STATUS_NOT_ACCEPTABLE, "only the following media types are accepted: application/json");
+    if (!r->kind->is_review && !negotiate(accept, &hr->form))
         return status_new(STATUS_NOT_ACCEPTABLE, "only the following media types are accepted: application/json, "
                                                  "application/json;as=Table;v=v1;g=meta.k8s.io, "
                                                  "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io");

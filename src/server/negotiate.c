@@ -104,6 +104,16 @@ bool negotiate(const char *accept, struct negotiated *ret)
     return false;
 }
 
+bool negotiate_plain(const char *accept)
+{
+    struct negotiated form;
+    struct clause c;
+    bool any = accept && *accept, fits = !any;
+    for (const char *s = accept; any && !fits && (s = next_clause(s, &c));)
+        fits = match_clause(&c, &form) && form.repr == REPR_JSON;
+    return fits;
+}
+
 bool negotiate_discovery(const char *accept, const char **ret_version)
 {
     static const char *const versions[] = {"v2", "v2beta1"};

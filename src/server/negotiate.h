@@ -16,6 +16,9 @@ struct negotiated {
 /* accept NULL or "": JSON. False: nothing we have is acceptable (406). */
 bool negotiate(const char *accept, struct negotiated *ret);
 
+/* For answers that have no metadata and so only the first form. */
+bool negotiate_plain(const char *accept);
+
 /* Discovery in one document: "v2" or "v2beta1" of apidiscovery.k8s.io, NULL for the plain form. False: 406. */
 bool negotiate_discovery(const char *accept, const char **ret_version);
 

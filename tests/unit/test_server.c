@@ -175,6 +175,12 @@ TEST(errors_have_code_reason_and_words)
     }
     T_INT(ask_as(world.admin, "GET", MAPS, "text/html", NULL, NULL), 406);
     T_STR(text("reason"), "NotAcceptable");
+    static const char review[] = "{\"spec\":{\"resourceAttributes\":{\"verb\":\"get\",\"resource\":\"pods\"}}}";
+    static const char reviews[] = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    static const char table[] = "application/json;as=Table;v=v1;g=meta.k8s.io",
+                      or_json[] = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
+    T_INT(ask_as(world.admin, "POST", reviews, table, "application/json", review), 406);
+    T_INT(ask_as(world.admin, "POST", reviews, or_json, "application/json", review), 201);
 }
 
 TEST(bodies_that_are_no_objects)
