@@ -7,6 +7,7 @@
 #include <libknot/dname.h>
 #include <libknot/packet/wire.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -511,9 +512,21 @@ static bool can_bind(int netns_fd)
     return can;
 }
 
+/* An IPv6 address may be bound as soon as it is there, but the kernel leads to it a moment later. */
+static bool is_led_to(const char *ip)
+{
+    struct sockaddr_storage addr = {0};
+    if (uv_ip4_addr(ip, 53, (struct sockaddr_in *)&addr) < 0)
+        uv_ip6_addr(ip, 53, (struct sockaddr_in6 *)&addr);
+    _cleanup_close_ int fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 || errno != ENETUNREACH;
+}
+
 static int connected_in(int netns_fd, int type, const char *ip)
 {
     NETNS_SCOPE(netns_fd);
+    for (int i = 0; i < 1000 && !is_led_to(ip); i++)
+        poll(NULL, 0, 10);
     return connected(type, ip, 53);
 }
 
