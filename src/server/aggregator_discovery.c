@@ -81,7 +81,7 @@ static void copy_lists(json_t *to, const json_t *from)
 {
     static const char *const lists[] = {"verbs", "shortNames", "categories"};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-        if (jget(from, lists[i]))
+        if (json_is_array(jget(from, lists[i])))
             jset(to, lists[i], json_incref(jget(from, lists[i])));
 }
 

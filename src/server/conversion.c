@@ -1,11 +1,12 @@
 /* See conversion.h. A ConversionReview has as many objects as fit into one; the next is sent when the one before is
- * answered. What the webhook may not touch of an object's metadata is put back, as upstream does it. */
+ * answered. */
 #include "server/conversion.h"
 
 #include <string.h>
 
 #include "base/rand.h"
 #include "base/str.h"
+#include "server/conversion_review.h"
 #include "server/webhook_call.h"
 
 #define TIMEOUT_SECONDS 30         /* as upstream */
@@ -62,72 +63,12 @@ static void fail(struct conversion *c, const char *why)
 
 /* --- the answer --- */
 
-static int compare(const json_t *from, const json_t *to, const char *path, const char *what, struct err *err)
+/* In the place of what they were made of. */
+static void put_back(struct conversion *c, json_t *converted)
 {
-    const char *was = jstr_or(from, path, ""), *is = jstr_or(to, path, "");
-    return streq(was, is) ? 0 : err_set(err, 0, "must have the same %s: %.200s != %.200s", what, was, is);
-}
-
-static int check(const struct conversion *c, const json_t *from, const json_t *to, struct err *err)
-{
-    const char *version = jstr_or(to, "apiVersion", "");
-    if (!streq(version, c->to))
-        return err_set(err, 0, "invalid converted object: invalid groupVersion (expected %s, received %.200s)", c->to,
-                       version);
-    if (compare(from, to, "kind", "kind", err) < 0 || compare(from, to, "metadata.name", "name", err) < 0 ||
-        compare(from, to, "metadata.namespace", "namespace", err) < 0 ||
-        compare(from, to, "metadata.uid", "UID", err) < 0)
-        return -1;
-    return 0;
-}
-
-/* Labels and annotations are the webhook's to change, all other metadata is not. */
-static json_t *restored(const json_t *from, const json_t *to)
-{
-    static const char *const free_to_change[] = {"labels", "annotations"};
-    json_t *doc = jcopy(to), *metadata = jhas(from, "metadata") ? jcopy(jget(from, "metadata")) : json_object();
-    for (size_t i = 0; i < ARRAY_LEN(free_to_change); i++) {
-        json_t *theirs = jget(jget(to, "metadata"), free_to_change[i]);
-        if (theirs)
-            jset(metadata, free_to_change[i], jcopy(theirs));
-        else
-            json_object_del(metadata, free_to_change[i]);
-    }
-    json_object_set_new(doc, "metadata", metadata);
-    return doc;
-}
-
-static int take_objects(struct conversion *c, const json_t *converted, struct err *err)
-{
-    size_t n = 0, wanted = json_array_size(jget(c->question, "request.objects"));
-    if (json_array_size(converted) != wanted)
-        return err_set(err, 0, "expected %zu converted objects, got %zu", wanted, json_array_size(converted));
-    for (; c->at < c->end; c->at++) {
-        const json_t *from = json_array_get(c->docs, c->at), *to;
-        if (!is_due(c, from))
-            continue;
-        to = json_array_get(converted, n++);
-        if (check(c, from, to, err) < 0)
-            return -1;
-        json_array_set_new(c->docs, c->at, restored(from, to));
-    }
-    return 0;
-}
-
-static int take_answer(struct conversion *c, const json_t *review, struct err *err)
-{
-    const json_t *response = jget(review, "response");
-    const char *uid = jstr_or(response, "uid", ""), *asked = jstr(c->question, "request.uid");
-    const char *status = jstr_or(response, "result.status", ""), *message = jstr_or(response, "result.message", "");
-    if (!streq(jstr_or(review, "kind", ""), "ConversionReview"))
-        return err_set(err, 0, "invalid response kind: %.100s", jstr_or(review, "kind", ""));
-    if (!streq(uid, asked))
-        return err_set(err, 0, "expected response.uid=\"%s\", got \"%.100s\"", asked, uid);
-    if (!streq(status, "Success") && *message)
-        return err_set(err, 0, "%s", message);
-    if (!streq(status, "Success"))
-        return err_set(err, 0, "response.result.status was '%.100s', not 'Success'", status);
-    return take_objects(c, jget(response, "convertedObjects"), err);
+    for (size_t n = 0; c->at < c->end; c->at++)
+        if (is_due(c, json_array_get(c->docs, c->at)))
+            json_array_set(c->docs, c->at, json_array_get(converted, n++));
 }
 
 static void on_answer(void *arg, const char *body, size_t len, const struct err *err)
@@ -135,27 +76,16 @@ static void on_answer(void *arg, const char *body, size_t len, const struct err 
     struct conversion *c = arg;
     struct err wrong;
     c->call = NULL;
-    _cleanup_json_ json_t *review = err ? NULL : jparse(body, len, &wrong);
-    if (err)
-        fail(c, err->msg);
-    else if (!review || take_answer(c, review, &wrong) < 0)
-        fail(c, wrong.msg);
-    else
+    _cleanup_json_ json_t *converted = err ? NULL : conversion_answer(c->question, body, len, &wrong);
+    if (!converted) {
+        fail(c, err ? err->msg : wrong.msg);
+    } else {
+        put_back(c, converted);
         ask(c);
+    }
 }
 
 /* --- the question --- */
-
-/* The newest form of the question that the webhook knows. */
-static const char *review_version(const json_t *how)
-{
-    size_t i;
-    const json_t *v;
-    json_array_foreach(jget(how, "webhook.conversionReviewVersions"), i, v)
-        if (streq(str_or(json_string_value(v), ""), "v1") || streq(str_or(json_string_value(v), ""), "v1beta1"))
-            return json_string_value(v);
-    return "v1";
-}
 
 static json_t *gather(struct conversion *c)
 {
@@ -175,12 +105,10 @@ static json_t *gather(struct conversion *c)
 static void ask(struct conversion *c)
 {
     char uid[37];
-    _cleanup_free_ char *api_version = xasprintf("apiextensions.k8s.io/%s", review_version(c->how));
     json_t *objects = gather(c);
     json_decref(c->question);
     rand_uuid(uid);
-    c->question = json_pack("{s:s, s:s, s:{s:s, s:s, s:o}}", "kind", "ConversionReview", "apiVersion", api_version,
-                            "request", "uid", uid, "desiredAPIVersion", c->to, "objects", objects);
+    c->question = conversion_question(c->how, c->to, objects, uid);
     if (!json_array_size(objects)) {
         end(c, NULL);
         return;
