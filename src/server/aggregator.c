@@ -65,7 +65,7 @@ static void insert(struct list *remotes, struct remote *r)
     list_append(at, &r->link); /* before it */
 }
 
-static struct remote *remote_new(struct aggregator *a, const char *name, const json_t *spec)
+static void remote_new(struct aggregator *a, const char *name, const json_t *spec)
 {
     struct remote *r = NEW(struct remote);
     const json_t *service = jget(spec, "service");
@@ -85,7 +85,6 @@ static struct remote *remote_new(struct aggregator *a, const char *name, const j
     r->tls = make_tls(a->server, spec, &r->no_tls);
     map_put(&a->by_name, name, r);
     insert(&a->remotes, r);
-    return r;
 }
 
 int remote_address(const struct remote *r, char ret_ip[], struct err *err)
@@ -114,12 +113,12 @@ static void on_tick(uv_timer_t *timer)
 static void take(struct aggregator *a, const char *name, const json_t *doc)
 {
     if (a->by_name.len < REMOTES_MAX)
-        remote_check(remote_new(a, name, jget(doc, "spec")));
+        remote_new(a, name, jget(doc, "spec"));
     else
         log_warn("APIService %s is not served: there are %d already", name, REMOTES_MAX);
     uv_timer_t *timer = &a->server->aggregator_timer;
     if (!uv_is_active((uv_handle_t *)timer))
-        uv_timer_start(timer, on_tick, TICK_MS, TICK_MS);
+        uv_timer_start(timer, on_tick, 0, TICK_MS); /* not at once: at the start the server does not listen yet */
 }
 
 static void on_api_service(void *arg, struct object *old, struct object *obj, bool deleted)

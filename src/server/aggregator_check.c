@@ -208,20 +208,13 @@ void remote_check_stop(struct remote *r)
     buf_done(&r->answer);
 }
 
-void remote_check(struct remote *r)
-{
-    remote_check_stop(r);
-    if (objects_are_there(r))
-        ask(r);
-}
-
 void remote_check_tick(struct remote *r)
 {
     int64_t now = clock_mono_ms();
     if (r->call && now >= r->give_up_ms) {
         remote_check_stop(r);
         fail_check(r, "context deadline exceeded");
-    } else if (!r->call && now >= r->due_ms) {
-        remote_check(r);
+    } else if (!r->call && now >= r->due_ms && objects_are_there(r)) {
+        ask(r);
     }
 }

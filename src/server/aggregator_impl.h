@@ -37,7 +37,6 @@ struct remote *aggregator_find(const struct server *s, const char *path);
 int remote_address(const struct remote *r, char ret_ip[], struct err *err);
 
 /* aggregator_check.c: is it there, and what does it serve? */
-void remote_check(struct remote *r);      /* now */
 void remote_check_tick(struct remote *r); /* when it is due */
 void remote_check_stop(struct remote *r);
 
