@@ -223,7 +223,12 @@ static void start_ingress(struct cluster *c)
     for (int i = 0; i < c->n_nodes; i++)
         for (const char *rest = c->nodes[i].ips; ips_next(&rest, nodes[n].ip); n++)
             nodes[n].netns_fd = c->nodes[i].netns_fd;
-    const struct ingress_config config = {c->nodes[0].netns_fd, nodes, n, c->addresses.primary_dns, RUN_DIR};
+    const struct ingress_config config = {.netns_fd = c->nodes[0].netns_fd,
+                                          .nodes = nodes,
+                                          .n_nodes = n,
+                                          .node_informer = c->node_informer,
+                                          .dns = c->addresses.primary_dns,
+                                          .run_dir = RUN_DIR};
     c->ingress = ingress_new(c->loop, c->plane.manager, c->model, &config);
 }
 

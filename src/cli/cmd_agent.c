@@ -24,6 +24,7 @@
 
 struct agent_options {
     const char *server, *token, *ca_hash, *node_name, *node_ip, *lb_pool, *data_dir, *log_level;
+    bool no_ingress;
     struct node_options node;
 };
 static const struct agent_options defaults = {
@@ -105,6 +106,7 @@ static int become_node(struct member *m, struct err *err)
                                            .client_ca = m->paths.ca,
                                            .labels = no_labels,
                                            .lb_pool = m->lb_pool,
+                                           .serves_ingress = !m->options->no_ingress,
                                            .policy = &m->policy};
     m->client = client_https_new(&m->loop, &https);
     if (machine_start(&m->machine, &m->loop, m->client, &machine, err) < 0)
@@ -218,6 +220,8 @@ static const struct opt opts[] = {
     OPTION("node-name", "NAME", node_name, "name of the node (the machine's name)"),
     OPTION("node-ip", "IP", node_ip, "addresses of the node, one a family of the cluster (those the routes take)"),
     OPTION("lb-pool", "RANGE", lb_pool, "addresses of load balancers to announce; as on the server"),
+    {"no-ingress", NULL, OPT_FLAG, offsetof(struct agent_options, no_ingress), 0, 0,
+     "Ingresses are not served here: ports 80 and 443 stay free"},
     NODE_OPTIONS(struct agent_options),
     OPTION("data-dir", "DIR", data_dir, "where the node keeps its data (" DATA_DIR_DEFAULT ")"),
     OPTION("log-level", "LEVEL", log_level, "debug, info, warn or error (info)"),

@@ -13,6 +13,7 @@
 #include "cli/nodeoptions.h"
 #include "cli/runstate.h"
 #include "cli/settings.h"
+#include "cli/teller.h"
 #include "json/json.h"
 
 #define DEFAULT_FAMILIES "IPv4"
@@ -37,6 +38,7 @@ struct head {
     struct controlplane plane;
     struct client *client; /* of our node */
     struct machine machine;
+    struct teller *teller;
 };
 
 static int start_node(struct head *h, struct err *err)
@@ -51,7 +53,8 @@ static int start_node(struct head *h, struct err *err)
                                           .client_ca = h->plane.pki.ca_cert,
                                           .labels = labels,
                                           .lb_pool = h->lb_pool,
-                                          .ingress_client = h->options->no_ingress ? NULL : h->plane.manager,
+                                          .serves_ingress = !h->options->no_ingress,
+                                          .ingress_client = h->plane.manager,
                                           .policy = &h->policy};
     h->client = server_local_client(h->plane.server, h->user, system_nodes);
     return machine_start(&h->machine, &h->loop, h->client, &config, err);
@@ -70,11 +73,16 @@ static int start(struct head *h, struct err *err)
     if (controlplane_start(&h->plane, &h->loop, &config, err) < 0 ||
         kubeconfig_write(h->kubeconfig, h->url, &h->plane.pki, err) < 0)
         return -1;
-    return h->options->no_agent ? 0 : start_node(h, err);
+    if (!h->options->no_agent)
+        return start_node(h, err);
+    if (!h->options->no_ingress)
+        h->teller = teller_new(&h->loop, &h->plane, &h->place.addresses);
+    return 0;
 }
 
 static void stop(struct head *h)
 {
+    teller_free(h->teller);
     machine_stop(&h->machine);
     client_free(h->client);
     controlplane_stop_controllers(&h->plane);

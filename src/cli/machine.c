@@ -20,10 +20,32 @@
 
 /* --- running --- */
 
+static void start_ingress(struct machine *m)
+{
+    struct ingress_node here[FAMILIES_MAX] = {{.netns_fd = -1}, {.netns_fd = -1}};
+    const char *rest = m->place->ips;
+    size_t n = 0;
+    while (n < FAMILIES_MAX && ips_next(&rest, here[n].ip))
+        n++;
+    const struct ingress_config config = {.netns_fd = -1,
+                                          .nodes = here,
+                                          .n_nodes = n,
+                                          .node_informer = m->nodes,
+                                          .member = m->ingress_client ? NULL : m->place->name,
+                                          .dns = m->place->addresses.primary_dns,
+                                          .run_dir = RUN_DIR};
+    struct client *c = m->ingress_client ? m->ingress_client : m->client;
+    m->ingress = ingress_new(m->node.loop, c, m->model, &config);
+}
+
 static void nodes_are_known(void *arg)
 {
     struct machine *m = arg;
     node_nodes_known(&m->node, m->nodes);
+    if (m->serves_ingress)
+        start_ingress(m);
+    else
+        ingress_decline(m->client, m->nodes, m->place->name);
 }
 
 static void configure_dns(void *arg, struct settings *settings)
@@ -32,23 +54,10 @@ static void configure_dns(void *arg, struct settings *settings)
     dns_configure(m->node.dns, settings);
 }
 
-static void start_ingress(struct machine *m)
-{
-    struct ingress_node here[FAMILIES_MAX] = {{.netns_fd = -1}, {.netns_fd = -1}};
-    const char *rest = m->place->ips;
-    size_t n = 0;
-    while (n < FAMILIES_MAX && ips_next(&rest, here[n].ip))
-        n++;
-    const struct ingress_config config = {-1, here, n, m->place->addresses.primary_dns, RUN_DIR};
-    m->ingress = ingress_new(m->node.loop, m->ingress_client, m->model, &config);
-}
-
 static void services_are_known(void *arg)
 {
     struct machine *m = arg;
     node_services_known(&m->node);
-    if (m->ingress_client)
-        start_ingress(m);
     informer_on_synced(m->nodes, nodes_are_known, m);
 }
 
@@ -73,6 +82,7 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
     const struct podways_place here = {place->name, place->ips, place->ifname, -1};
     m->client = client;
     m->place = place;
+    m->serves_ingress = config->serves_ingress;
     m->ingress_client = config->ingress_client;
     m->model = model_new();
     m->feed = model_feed_new(client, m->model);

@@ -17,6 +17,7 @@ struct machine {
     struct podways *podways;
     struct node node;
     const struct machine_place *place;
+    bool serves_ingress;
     struct client *ingress_client;
     struct ingress *ingress;
 };
@@ -25,7 +26,8 @@ struct machine_config {
     const char *data_dir, *cert, *key, *client_ca;
     const char *const *labels;
     const struct lb_pool *lb_pool;
-    struct client *ingress_client;    /* with the rights of an Ingress controller, borrowed; NULL: none runs here */
+    bool serves_ingress;
+    struct client *ingress_client;    /* with the rights of an Ingress controller, borrowed; NULL: another tells */
     const struct node_policy *policy; /* borrowed as long as the node is there */
 };
 /* client: with the rights of the node; borrowed. After a failure it must be stopped as well. */

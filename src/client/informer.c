@@ -60,6 +60,7 @@ struct list_call {
 struct informer {
     struct client *client;
     const struct kind *kind;
+    char *ns; /* NULL: all */
     char *selector;
     struct map entries;
     struct index *indexes;
@@ -89,9 +90,15 @@ static void namespace_of(const struct object *o, informer_emit_fn *emit, void *e
 
 struct informer *informer_new(struct client *c, const struct kind *k, const char *selector)
 {
+    return informer_new_in(c, k, NULL, selector);
+}
+
+struct informer *informer_new_in(struct client *c, const struct kind *k, const char *ns, const char *selector)
+{
     struct informer *i = NEW(struct informer);
     i->client = c;
     i->kind = k;
+    i->ns = xstrdup_or_null(ns);
     i->selector = xstrdup_or_null(selector);
     uv_timer_init(c->loop, &i->retry);
     i->retry.data = i;
@@ -258,7 +265,7 @@ static void retry_later(struct informer *i)
 
 static char *query_path(struct informer *i, const char *more)
 {
-    _cleanup_free_ char *path = kind_path(i->kind, NULL, NULL, NULL);
+    _cleanup_free_ char *path = kind_path(i->kind, i->ns, NULL, NULL);
     const char *selector = str_or(i->selector, "");
     return xasprintf("%s%s%s%s%s", path, *selector || *more ? "?" : "", selector, *selector && *more ? "&" : "", more);
 }
@@ -392,6 +399,7 @@ void informer_free(struct informer *i)
     free(i->handlers);
     free(i->synced_hooks);
     free(i->progress_hooks);
+    free(i->ns);
     free(i->selector);
     uv_close((uv_handle_t *)&i->retry, closed);
 }

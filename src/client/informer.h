@@ -14,6 +14,8 @@ typedef void informer_fn(void *arg, struct object *old, struct object *obj);
 
 /* selector: a query like "fieldSelector=spec.nodeName%3Dn1", or NULL. Nothing happens before informer_start(). */
 struct informer *informer_new(struct client *c, const struct kind *k, const char *selector);
+/* Of one namespace: for those who may not look into all. */
+struct informer *informer_new_in(struct client *c, const struct kind *k, const char *ns, const char *selector);
 void informer_free(struct informer *i);
 /* A handler added late gets what is there as additions, from inside this call. */
 void informer_on_change(struct informer *i, informer_fn *fn, void *arg);

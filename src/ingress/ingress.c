@@ -12,21 +12,23 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "client/events.h"
 #include "client/informer.h"
-#include "ingress/certs.h"
 #include "ingress/change.h"
 #include "ingress/external.h"
+#include "ingress/filesdir.h"
 #include "ingress/haproxy.h"
 #include "ingress/listeners.h"
+#include "ingress/places.h"
+#include "ingress/secrets.h"
 #include "ingress/status.h"
 #include "ingress/stray.h"
+#include "ingress/tell.h"
 #include "json/json.h"
 #include "kinds/kind.h"
 
 #define RETRY_MS 5000
 
-enum { INGRESSES, CLASSES, SECRETS, INFORMERS_N };
+enum { INGRESSES, CLASSES, INFORMERS_N };
 
 struct ingress {
     uv_timer_t timer;
@@ -34,7 +36,10 @@ struct ingress {
     struct model *model;
     struct model_reader *reader;
     struct informer *informers[INFORMERS_N];
-    struct events *events;
+    struct informer *node_informer;
+    struct secrets *secrets;
+    struct tell tell;
+    const char *member;
     int netns_fd;
     struct ingress_node *nodes;
     size_t n_nodes;
@@ -51,9 +56,8 @@ struct ingress {
     struct ingress_files shape;
     struct haproxy *haproxy; /* NULL until there is an Ingress */
     unsigned long generation;
-    bool plan_due, load_due, loading, loaded;
+    bool plan_due, load_due, loading, loaded, places_due;
 
-    struct map told; /* problems that are events already */
     struct ingress_status status;
     bool failure_logged, stopping;
 };
@@ -92,7 +96,7 @@ static const char *class_controller(void *arg, const char *name)
 static const json_t *find_secret(void *arg, const char *ns, const char *name)
 {
     struct ingress *i = arg;
-    const struct object *o = informer_get(i->informers[SECRETS], ns, name);
+    const struct object *o = secrets_get(i->secrets, ns, name);
     _cleanup_free_ char *key = make_object_key(ns, name);
     if (o && !map_get(&i->secret_docs, key))
         map_put(&i->secret_docs, key, object_json(o));
@@ -104,28 +108,25 @@ static void decref_value(void *doc)
     json_decref(doc);
 }
 
+static void forget_docs(const json_t **docs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        json_decref((json_t *)docs[i]);
+    free(docs);
+}
+
 static void forget_plan(struct ingress *i)
 {
     ingress_plan_done(&i->plan);
     map_done_with(&i->secret_docs, decref_value);
-    for (size_t n = 0; n < i->n_docs; n++)
-        json_decref((json_t *)i->docs[n]);
-    free(TAKE(i->docs));
+    forget_docs(TAKE(i->docs), i->n_docs);
     i->n_docs = 0;
 }
 
-static void tell(struct ingress *i, struct map *told, const json_t *doc, const char *reason, const char *text)
-{
-    _cleanup_free_ char *key = xasprintf("%s %s %s", jstr_or(doc, "metadata.uid", ""), reason, text);
-    bool known = map_get(&i->told, key) != NULL;
-    if (!map_put(told, key, i) && !known)
-        events_send(i->events, doc, NULL, "Warning", reason, "%s", text);
-}
-
-static void tell_all(struct ingress *i, struct map *told, const char *reason, const char *text)
+static void tell_all(struct ingress *i, const char *reason, const char *text)
 {
     for (size_t n = 0; n < i->n_docs; n++)
-        tell(i, told, i->docs[n], reason, text);
+        tell(&i->tell, i->docs[n], reason, text);
 }
 
 /* "NAME:PORT" where the Service leads, if it is of type ExternalName and may. */
@@ -137,51 +138,81 @@ static char *find_external(struct ingress *i, const struct ingress_backend *b, b
     return external_address(model_get(i->model, b->ns, b->service), class, b, refused);
 }
 
-static void tell_external_name(struct ingress *i, struct map *told, const struct ingress_backend *b)
+static void tell_external_name(struct ingress *i, const struct ingress_backend *b)
 {
     bool refused;
     free(find_external(i, b, &refused));
     if (refused)
-        tell(i, told, b->ingress, "ExternalNameRefused",
+        tell(&i->tell, b->ingress, "ExternalNameRefused",
              "the Service is of type ExternalName, which leads out of the cluster");
 }
 
 static void tell_problems(struct ingress *i)
 {
-    struct map told = {0};
+    tell_begin(&i->tell);
     for (size_t n = 0; n < i->plan.n_problems; n++)
-        tell(i, &told, i->plan.problems[n].ingress, i->plan.problems[n].reason, i->plan.problems[n].text);
+        tell(&i->tell, i->plan.problems[n].ingress, i->plan.problems[n].reason, i->plan.problems[n].text);
     for (struct map_entry *e = NULL; (e = map_next(&i->plan.backends, e));)
-        tell_external_name(i, &told, e->value);
-    if (!i->haproxy && !haproxy_installed())
-        tell_all(i, &told, "NoHAProxy", "HAProxy is not installed: the Ingress is not served");
-    map_done(&i->told);
-    i->told = told;
+        tell_external_name(i, e->value);
+    if (i->n_nodes && !i->haproxy && !haproxy_installed())
+        tell_all(i, "NoHAProxy", "HAProxy is not installed: the Ingress is not served");
+    tell_end(&i->tell);
 }
 
-static void make_plan(struct ingress *i)
+/* Those that are ours; references. */
+static const json_t **find_ours(struct ingress *i, size_t *ret_n)
 {
     const struct informer *all = i->informers[INGRESSES];
+    const json_t **docs = xcalloc(informer_count(all) + 1, sizeof(*docs));
     void *cursor = NULL;
-    forget_plan(i);
-    i->docs = xcalloc(informer_count(all) + 1, sizeof(*i->docs));
+    *ret_n = 0;
     for (struct object *o; (o = informer_next(all, NULL, &cursor));) {
         json_t *doc = object_json(o);
         if (ingress_is_ours(doc, class_controller, i) && !jget(doc, "metadata.deletionTimestamp"))
-            i->docs[i->n_docs++] = doc;
+            docs[(*ret_n)++] = doc;
         else
             json_decref(doc);
     }
+    return docs;
+}
+
+/* False: not yet, some of the Secrets are not known. */
+static bool make_plan(struct ingress *i)
+{
+    size_t n;
+    const json_t **docs = find_ours(i, &n);
+    if (!secrets_follow(i->secrets, docs, n)) {
+        forget_docs(docs, n);
+        return false;
+    }
+    forget_plan(i);
+    i->docs = docs;
+    i->n_docs = n;
     ingress_plan_make(&i->plan, i->docs, i->n_docs, find_secret, i);
     tell_problems(i);
+    return true;
 }
 
 /* --- status --- */
 
-/* Ours are served by now; those that were and are somebody else's give the address back. */
+/* Until the Node has it: it may not be there yet, and the server may be away. */
+static void say_that_we_serve(struct ingress *i, bool serves)
+{
+    i->places_due = !places_say(i->client, i->node_informer, i->member, serves);
+    if (i->places_due)
+        retry_later(i);
+}
+
+/* Ours are served by now; those that were and are somebody else's give the addresses back. */
 static void publish_all(struct ingress *i)
 {
     void *cursor = NULL;
+    i->places_due = false;
+    if (i->member) {
+        say_that_we_serve(i, i->loaded);
+        return;
+    }
+    ingress_status_move(&i->status, places_list(i->nodes, i->loaded ? i->n_nodes : 0, i->node_informer));
     for (struct object *o; (o = informer_next(i->informers[INGRESSES], NULL, &cursor));) {
         _cleanup_json_ json_t *doc = object_json(o);
         ingress_status_publish(&i->status, doc, ingress_is_ours(doc, class_controller, i));
@@ -217,7 +248,7 @@ static void visit_changed(void *arg, const char *ns, const char *name, const str
 /* False: commands cannot bring HAProxy there. */
 static bool update_backend(struct ingress *i, struct ingress_backend *b, struct buf *commands)
 {
-    tell_external_name(i, &i->told, b);
+    tell_external_name(i, b);
     const struct svc_port *port = find_port(i, b);
     enum ingress_protocol spoken = port ? ingress_protocol_of(port->app_protocol) : b->options.protocol;
     bool same = b->options.has_protocol || b->options.protocol == spoken;
@@ -247,35 +278,6 @@ static bool update_slots(struct ingress *i, bool all, struct buf *commands)
     return same_shape;
 }
 
-static int write_files(struct ingress *i, const struct ingress_files *files, struct err *err)
-{
-    for (size_t n = 0; n < files->n; n++) {
-        _cleanup_free_ char *path = xasprintf("%s/%s", i->dir, files->files[n].name);
-        if (file_write_atomic(path, files->files[n].text, strlen(files->files[n].text), 0600, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* Certificates that no Ingress names any more. */
-static void remove_files(struct ingress *i, const struct ingress_files *before, const struct ingress_files *now)
-{
-    for (size_t n = 0; n < before->n; n++) {
-        bool stays = false;
-        for (size_t m = 0; m < now->n && !stays; m++)
-            stays = streq(before->files[n].name, now->files[m].name);
-        _cleanup_free_ char *path = xasprintf("%s/%s", i->dir, before->files[n].name);
-        if (!stays)
-            unlink(path);
-    }
-}
-
-static int make_dir(struct ingress *i, struct err *err)
-{
-    _cleanup_free_ char *pem = cert_self_signed(), *path = xasprintf("%s/" INGRESS_DEFAULT_CERT, i->dir);
-    return dir_make(i->dir, 0700, err) < 0 ? -1 : file_write_atomic(path, pem, strlen(pem), 0600, err);
-}
-
 static void on_loaded(void *arg, bool fine)
 {
     struct ingress *i = arg;
@@ -287,7 +289,7 @@ static void on_loaded(void *arg, bool fine)
         return;
     }
     log_error("HAProxy does not take the configuration %s", i->config_path);
-    tell_all(i, &i->told, "NotServed", "HAProxy does not take the configuration; changes are not served yet");
+    tell_all(i, "NotServed", "HAProxy does not take the configuration; changes are not served yet");
     i->load_due = true;
     retry_later(i);
 }
@@ -318,7 +320,7 @@ static bool start_haproxy(struct ingress *i)
     struct err err;
     _cleanup_free_ char *pid_path = xasprintf("%s/" INGRESS_PIDFILE, i->dir);
     stray_end(pid_path, i->config_path);
-    int result = haproxy_installed() ? make_dir(i, &err) : err_set(&err, 0, "HAProxy is not installed");
+    int result = haproxy_installed() ? filesdir_make(i->dir, &err) : err_set(&err, 0, "HAProxy is not installed");
     if (result < 0 || listeners_open(i->nodes, i->n_nodes, i->listeners, &err) < 0) {
         log_write(i->failure_logged ? LOG_DEBUG : LOG_ERROR, LOG_AREA, "no Ingress is served: %s", err.msg);
         i->failure_logged = true;
@@ -337,7 +339,7 @@ static void load(struct ingress *i)
     struct err err;
     ingress_render(&i->plan, &i->slots, &site, true, &files);
     i->load_due = false;
-    if (write_files(i, &files, &err) < 0) {
+    if (filesdir_write(i->dir, &files, &err) < 0) {
         log_error("no change of Ingresses is served: %s", err.msg);
         i->load_due = true;
         retry_later(i);
@@ -355,7 +357,7 @@ static bool take_shape(struct ingress *i, struct buf *commands)
     struct ingress_files shape;
     ingress_render(&i->plan, &i->slots, &site, false, &shape);
     bool suffices = ingress_change(&i->shape, &shape, i->dir, commands);
-    remove_files(i, &i->shape, &shape);
+    filesdir_sweep(i->dir, &i->shape, &shape);
     ingress_files_done(&i->shape);
     i->shape = shape;
     return suffices;
@@ -366,7 +368,7 @@ static bool all_synced(const struct ingress *i)
     for (int n = 0; n < INFORMERS_N; n++)
         if (!informer_synced(i->informers[n]))
             return false;
-    return true;
+    return informer_synced(i->node_informer);
 }
 
 static void sync_all(struct ingress *i)
@@ -375,10 +377,10 @@ static void sync_all(struct ingress *i)
     bool planned = i->plan_due;
     if (i->loading || !all_synced(i)) /* both end in soon() */
         return;
-    if (planned)
-        make_plan(i);
+    if (planned && !make_plan(i))
+        return;
     i->plan_due = false;
-    bool fresh = !i->haproxy && i->n_docs && start_haproxy(i);
+    bool fresh = i->n_nodes && !i->haproxy && i->n_docs && start_haproxy(i);
     bool same_shape = update_slots(i, planned, &commands);
     if (i->haproxy) {
         if (planned || fresh || !same_shape)
@@ -387,9 +389,9 @@ static void sync_all(struct ingress *i)
             load(i);
         else if (commands.len)
             haproxy_command(i->haproxy, commands.data);
-        if (planned && !i->loading && i->loaded)
-            publish_all(i);
     }
+    if ((planned || i->places_due) && !i->loading && (i->loaded || !i->haproxy))
+        publish_all(i);
     buf_done(&commands);
 }
 
@@ -403,20 +405,17 @@ static void on_document(void *arg, struct object *old, struct object *obj)
     soon(i);
 }
 
-/* Most Secrets concern nobody here. */
-static void on_secret(void *arg, struct object *old, struct object *obj)
+static void on_secret(void *arg)
+{
+    on_document(arg, NULL, NULL);
+}
+
+static void on_node(void *arg, struct object *old, struct object *obj)
 {
     struct ingress *i = arg;
-    const struct object *o = obj ? obj : old;
-    size_t n, t;
-    json_t *tls;
-    for (n = 0; n < i->n_docs; n++)
-        json_array_foreach(jget(i->docs[n], "spec.tls"), t, tls)
-            if (streq(jstr_or(tls, "secretName", ""), o->name) &&
-                streq(jstr_or(i->docs[n], "metadata.namespace", ""), o->ns)) {
-                on_document(arg, old, obj);
-                return;
-            }
+    (void)old, (void)obj;
+    i->places_due = true;
+    soon(i);
 }
 
 static void on_something(void *arg)
@@ -432,23 +431,29 @@ struct ingress *ingress_new(uv_loop_t *loop, struct client *c, struct model *m, 
     } watched[INFORMERS_N] = {
         [INGRESSES] = {&kind_ingress, on_document},
         [CLASSES] = {&kind_ingressclass, on_document},
-        [SECRETS] = {&kind_secret, on_secret},
     };
     struct ingress *i = NEW(struct ingress);
-    *i = (struct ingress){.client = c, .model = m, .dns = config->dns, .netns_fd = config->netns_fd, .plan_due = true};
+    *i = (struct ingress){.client = c,
+                          .model = m,
+                          .node_informer = config->node_informer,
+                          .member = config->member,
+                          .dns = config->dns,
+                          .netns_fd = config->netns_fd,
+                          .plan_due = true};
     i->n_nodes = config->n_nodes;
     i->nodes = xcalloc(i->n_nodes + 1, sizeof(*i->nodes));
     memcpy(i->nodes, config->nodes, i->n_nodes * sizeof(*i->nodes));
     i->listeners = xcalloc(2 * i->n_nodes + 1, sizeof(*i->listeners));
     for (size_t n = 0; n < 2 * i->n_nodes; n++)
         i->listeners[n] = -1;
-    i->status = (struct ingress_status){.client = c, .nodes = i->nodes, .n_nodes = i->n_nodes};
+    i->status.client = c;
     i->dir = xasprintf("%s/ingress", config->run_dir);
     i->config_path = xasprintf("%s/" INGRESS_CONFIG, i->dir);
     i->socket_path = xasprintf("%s/" INGRESS_SOCKET, i->dir);
     uv_timer_init(loop, &i->timer);
     i->timer.data = i;
-    i->events = events_new(c, "ingress-controller", NULL);
+    i->tell.events = i->member ? NULL : events_new(c, "ingress-controller", NULL);
+    i->secrets = secrets_new(c, on_secret, i);
     i->reader = model_reader_new(m, on_something, i);
     for (int n = 0; n < INFORMERS_N; n++) {
         i->informers[n] = informer_new(c, watched[n].kind, NULL);
@@ -456,6 +461,8 @@ struct ingress *ingress_new(uv_loop_t *loop, struct client *c, struct model *m, 
         informer_on_synced(i->informers[n], on_something, i);
         informer_start(i->informers[n]);
     }
+    informer_on_change(i->node_informer, on_node, i);
+    informer_on_synced(i->node_informer, on_something, i);
     return i;
 }
 
@@ -488,18 +495,23 @@ void ingress_free(struct ingress *i)
     uv_timer_stop(&i->timer);
     for (int n = 0; n < INFORMERS_N; n++)
         informer_free(i->informers[n]);
+    secrets_free(i->secrets);
     model_reader_free(i->reader);
-    events_free(i->events);
     forget_plan(i);
     slots_done(&i->slots);
     map_done(&i->changed);
     ingress_files_done(&i->shape);
-    map_done(&i->told);
+    tell_done(&i->tell);
     ingress_status_done(&i->status);
     if (i->haproxy)
         haproxy_free(i->haproxy);
     else
         destroy(i);
+}
+
+void ingress_decline(struct client *c, const struct informer *nodes, const char *node)
+{
+    places_say(c, nodes, node, false);
 }
 
 void ingress_teardown(const char *run_dir)

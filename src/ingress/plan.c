@@ -309,7 +309,7 @@ static struct ingress_cert *find_cert(struct ingress_plan *p, const json_t *ingr
     char *pem = secret ? secret_pem(secret, &algorithm, &err) : NULL;
     if (!pem) {
         problem(p, ingress, "BadTLSSecret", "Secret \"%s\": %s; the default certificate is used", name,
-                secret ? err.msg : "there is none");
+                secret ? err.msg : "there is none of type kubernetes.io/tls");
         return NULL;
     }
     c = NEW(struct ingress_cert);

@@ -5,7 +5,10 @@
 #include "kinds/cells.h"
 #include "kinds/checks.h"
 #include "kinds/fields.h"
+#include "kinds/node.h"
 #include "kinds/rules.h"
+
+#define KEEP_AWAY "node.kubernetes.io/exclude-from-external-load-balancers"
 
 static const struct field taint_fields[] = {
     {"key", F_STR, REQ, .check = check_qualified_name, .doc = "Key of the mark."},
@@ -186,3 +189,9 @@ const struct kind kind_node = {
     .default_more = default_more,
     .validate = validate,
 };
+
+bool node_takes_traffic(const json_t *node)
+{
+    return streq(jstr_or(jfind(jget(node, "status.conditions"), "type", "Ready"), "status", ""), "True") &&
+           !json_object_get(jget(node, "metadata.labels"), KEEP_AWAY) && !jget(node, "metadata.deletionTimestamp");
+}

@@ -17,8 +17,6 @@ struct lb_node_ports {
     const uint16_t *ports;
     size_t n;
 };
-/* Whether traffic may be sent to a node: Ready, staying, and not labelled to be left out. */
-bool lb_node_serves(const json_t *node);
 
 struct lb;
 struct lb_config {

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "json/json.h"
 #include "kinds/kind.h"
+#include "kinds/node.h"
 #include "lb/lb.h"
 #include "lb/status.h"
 
@@ -150,7 +151,7 @@ static size_t find_addresses(const struct claims *s, const json_t *service, int 
     size_t n = 0;
     for (struct object *o; (o = informer_next(s->nodes, NULL, &cursor));) {
         _cleanup_json_ json_t *node = object_json(o);
-        if (lb_node_serves(node) && (!local || has_endpoint(s, ns, name, o->name)) &&
+        if (node_takes_traffic(node) && (!local || has_endpoint(s, ns, name, o->name)) &&
             node_address(node, family, &ret[n]))
             n++;
     }

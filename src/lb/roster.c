@@ -7,10 +7,9 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "json/json.h"
+#include "kinds/node.h"
 #include "lb/heartbeat.h"
 #include "lb/lb.h"
-
-#define KEEP_AWAY "node.kubernetes.io/exclude-from-external-load-balancers"
 
 struct member {
     struct ip ip;   /* of the family of heartbeats; family 0: none known */
@@ -99,12 +98,6 @@ static void talk_if_wanted(struct roster *r)
 
 /* --- what the API says --- */
 
-bool lb_node_serves(const json_t *node)
-{
-    return streq(jstr_or(jfind(jget(node, "status.conditions"), "type", "Ready"), "status", ""), "True") &&
-           !json_object_get(jget(node, "metadata.labels"), KEEP_AWAY) && !jget(node, "metadata.deletionTimestamp");
-}
-
 static struct ips addresses_of(const json_t *node)
 {
     struct ips ips = {0};
@@ -155,7 +148,7 @@ static void put_member(struct roster *r, const char *name, const json_t *node)
     if (!m)
         map_put(&r->members, name, m = NEW(struct member));
     m->ips = addresses_of(node);
-    m->serves = lb_node_serves(node);
+    m->serves = node_takes_traffic(node);
     const struct ip none = {0}, *ip = ips_of(&m->ips, r->family);
     set_address(r, name, m, ip ? ip : &none);
     if (!streq(name, r->node_name))

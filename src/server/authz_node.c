@@ -94,6 +94,7 @@ static bool refers(json_t *value, const char *member, const struct action *a)
 
 struct search {
     const struct asked *asked;
+    const char *name;
     char *quoted_node, *quoted_name;
     bool found;
 };
@@ -157,9 +158,44 @@ static bool is_dns_configuration(const struct asked *q)
     return false;
 }
 
+static bool names_secret(const json_t *ingress, const char *name)
+{
+    size_t i;
+    const json_t *tls;
+    json_array_foreach(jget(ingress, "spec.tls"), i, tls)
+        if (streq(jstr_or(tls, "secretName", ""), name))
+            return true;
+    return false;
+}
+
+static bool search_ingress(void *arg, struct object *o)
+{
+    struct search *s = arg;
+    if (!contains(o, s->quoted_name))
+        return true;
+    _cleanup_json_ json_t *doc = object_json(o);
+    s->found = names_secret(doc, s->name);
+    return !s->found;
+}
+
+/* Beyond upstream: every node serves Ingresses (ingress/secrets.h), so it may see the Secrets that they name for it.
+ * Only in lists of one name that let nothing through but certificates: who may write an Ingress must not
+ * show nodes any other Secret by it. */
+static bool is_ingress_certificate(const struct asked *q)
+{
+    const struct action *a = q->action;
+    const char *from = str_after(a->fields, "metadata.name="), *comma = from ? strchr(from, ',') : NULL;
+    if (!comma || !streq(comma, ",type=kubernetes.io/tls") || !streq(a->resource, "secrets") || !*a->ns || *a->name)
+        return false;
+    _cleanup_free_ char *name = xstrndup(from, (size_t)(comma - from)), *quoted = xasprintf("\"%s\"", name);
+    struct search s = {.asked = q, .name = name, .quoted_name = quoted};
+    store_each(q->server->store, &kind_ingress, a->ns, NULL, NULL, search_ingress, &s);
+    return s.found;
+}
+
 static bool is_needed(const struct asked *q)
 {
-    return is_dns_configuration(q) || is_used_by_own_pod(q);
+    return is_dns_configuration(q) || is_ingress_certificate(q) || is_used_by_own_pod(q);
 }
 
 /* The node's agent removes the directory of such a volume and then lets it go (node/localpath.c). */
@@ -193,6 +229,7 @@ static const struct row {
     {READ, "", "persistentvolumes", NULL},
     {"patch", "", "persistentvolumes", is_own_deleted_volume},
     {"create", "", "serviceaccounts/token", is_used_by_own_pod},
+    {READ, "networking.k8s.io", "ingresses ingressclasses", NULL},
     {"create update patch", "", "events", NULL},
     {"create update patch", "events.k8s.io", "events", NULL},
     {"get create update patch delete", "coordination.k8s.io", "leases", is_own_lease},

@@ -244,8 +244,8 @@ def test_endpoints_and_death(cluster, kubectl, namespace):
     eventually(lambda: hits("app.test"))
     eventually(lambda: len(haproxy_workers(cluster)) == 2, "master and worker")
 
-    kubectl("create", "secret", "generic", "bad", "--from-literal=tls.crt=nonsense", "--from-literal=tls.key=nonsense", "-n", namespace)
+    kubectl("create", "secret", "generic", "bad", "--type=kubernetes.io/tls", "--from-literal=tls.crt=nonsense", "--from-literal=tls.key=nonsense", "-n", namespace)
     ingress["spec"]["tls"] = [{"hosts": ["app.test"], "secretName": "bad"}]
     kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(ingress))
     eventually(lambda: "BadTLSSecret" in kubectl("describe", "ingress", "app", "-n", namespace), "an event")
-    assert hits("app.test", scheme="https") and ask("app.test")[0] == 308
+    eventually(lambda: hits("app.test", scheme="https") and ask("app.test")[0] == 308, "TLS with the default certificate")

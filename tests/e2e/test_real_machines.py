@@ -158,18 +158,57 @@ def test_why_is_answered_on_every_machine(machines, kubectl):
     assert "--kubeconfig names another" in agent.run(C8S, "why", "web", check=False).stderr
 
 
-def test_ingresses_are_served_by_the_server(machines, kubectl):
-    server, _ = machines
-    kubectl("create", "ingress", "web", "--rule=web.example/*=web:80")
+def https(machine, host="web.example"):
+    """What a client from outside gets, and who the certificate is for."""
+    return run("curl", "-sSkv", "--max-time", "3", "--resolve", f"{host}:443:{machine.ip}", f"https://{host}/", check=False)
 
-    def answer():
-        return run("curl", "-sS", "--max-time", "3", "-H", "Host: web.example", f"http://{server.ip}/", check=False).stdout
-    eventually(lambda: "Welcome to nginx" in answer(), "pods of both machines answer through HAProxy")
-    eventually(lambda: server.ip in kubectl("get", "ingress", "web"), "its address is shown")
+
+def shown(kubectl, name="web"):
+    return [i["ip"] for i in kubectl.json("get", "ingress", name)["status"]["loadBalancer"].get("ingress", [])]
+
+
+def tls_secret(kubectl, folder, organization):
+    cert, key = folder / f"{organization}.crt", folder / f"{organization}.key"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
+        "-days", "30", "-subj", f"/O={organization}/CN=web.example", "-addext", "subjectAltName=DNS:web.example")
+    text = kubectl("create", "secret", "tls", "web-cert", f"--cert={cert}", f"--key={key}", "--dry-run=client", "-o", "yaml")
+    kubectl("apply", "-f", "-", input=text)
+
+
+def test_every_machine_serves_ingresses(machines, kubectl, tmp_path):
+    """Each by a HAProxy of its own, with the certificate of a Secret that the agent sees because an Ingress names it."""
+    server, agent = machines
+    tls_secret(kubectl, tmp_path, "first")
+    kubectl("create", "ingress", "web", "--rule=web.example/*=web:80,tls=web-cert")
+    for m in machines:
+        eventually(lambda: "Welcome to nginx" in https(m).stdout and "O=first" in https(m).stderr, f"{m.name} serves it")
+    eventually(lambda: shown(kubectl) == [server.ip, agent.ip], "both addresses are shown")
+    tls_secret(kubectl, tmp_path, "second")
+    for m in machines:
+        eventually(lambda: "O=second" in https(m).stderr, f"{m.name} has the new certificate")
+
+    pidfile = agent.rundir / "ingress" / "haproxy.pid"
+    pid = pidfile.read_text()
+    os.kill(int(pid), signal.SIGKILL)
+    eventually(lambda: "Welcome to nginx" in https(agent).stdout and pidfile.read_text() != pid, "a killed HAProxy is replaced")
     server.kill()
+    assert "Welcome to nginx" in https(agent).stdout, "while the server is away"
     server.start("server", "--lb-pool", POOL)
-    eventually(lambda: "Welcome to nginx" in answer(), "a server that returns has one HAProxy again")
-    kubectl("delete", "ingress", "web")
+    for m in machines:
+        eventually(lambda: "Welcome to nginx" in https(m).stdout, "a server that returns has one HAProxy again")
+
+    keep_away = "node.kubernetes.io/exclude-from-external-load-balancers"
+    eventually(lambda: kubectl("label", "node", agent.name, f"{keep_away}="), "labelled")
+    eventually(lambda: shown(kubectl) == [server.ip], "a node that is to be left out is not shown")
+    kubectl("label", "node", agent.name, f"{keep_away}-")
+    eventually(lambda: shown(kubectl) == [server.ip, agent.ip], "and shown again")
+    agent.kill(signal.SIGTERM)
+    agent.start("agent", "--server", f"https://{server.ip}:6443", "--lb-pool", POOL, "--no-ingress")
+    eventually(lambda: shown(kubectl) == [server.ip], "a machine that does not serve any more is not shown")
+    agent.kill(signal.SIGTERM)
+    agent.start("agent", "--server", f"https://{server.ip}:6443", "--lb-pool", POOL)
+    eventually(lambda: shown(kubectl) == [server.ip, agent.ip], "and shown again")
+    kubectl("delete", "ingress/web", "secret/web-cert")
 
 
 def test_a_cut_is_noticed(machines, kubectl):

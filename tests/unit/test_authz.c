@@ -118,6 +118,9 @@ TEST(roles_give_rights_as_long_as_they_are_bound)
 
 #define UNRELATED ": no relationship found between node 'n1' and this object"
 
+#define SECRETS "/api/v1/namespaces/default/secrets"
+#define INGRESSES "/apis/networking.k8s.io/v1/namespaces/default/ingresses"
+
 TEST(a_node_sees_what_its_pods_need)
 {
     static const struct {
@@ -184,7 +187,25 @@ TEST(a_node_sees_what_its_pods_need)
          "group "
          "\"apps\" in the namespace \"default\""},
         {"GET", "/apis/discovery.k8s.io/v1/endpointslices", "allowed"},
+        {"GET", "/apis/networking.k8s.io/v1/ingresses?watch=1", "allowed"},
+        {"GET", SECRETS "?watch=1&fieldSelector=metadata.name%3Dshown%2Ctype%3Dkubernetes.io%2Ftls", "allowed"},
+        {"GET", SECRETS "?fieldSelector=metadata.name%3Dhidden%2Ctype%3Dkubernetes.io%2Ftls",
+         "secrets is forbidden: User \"system:node:n1\" cannot list resource \"secrets\" in API group \"\" in the "
+         "namespace \"default\"" UNRELATED},
+        {"GET", SECRETS "?fieldSelector=metadata.name%3Dshown",
+         "secrets \"shown\" is forbidden: User \"system:node:n1\" cannot list resource \"secrets\" in API group \"\" "
+         "in the namespace \"default\"" UNRELATED},
+        {"GET", SECRETS "/shown",
+         "secrets \"shown\" is forbidden: User \"system:node:n1\" cannot get resource \"secrets\" in API group \"\" "
+         "in the namespace \"default\"" UNRELATED},
+        {"GET", "/api/v1/secrets?fieldSelector=metadata.name%3Dshown%2Ctype%3Dkubernetes.io%2Ftls",
+         "secrets is forbidden: User \"system:node:n1\" cannot list resource \"secrets\" in API group \"\" at the "
+         "cluster scope" UNRELATED},
     };
+    T_INT(post(INGRESSES,
+               "{\"metadata\":{\"name\":\"hidden\"},\"spec\":{\"defaultBackend\":{\"service\":{\"name\":\"s\","
+               "\"port\":{\"number\":80}}},\"tls\":[{\"secretName\":\"shown\"}]}}"),
+          201);
     T_INT(post(PODS,
                "{\"metadata\":{\"name\":\"mine\"},\"spec\":{\"nodeName\":\"n1\",\"containers\":[{\"name\":\"c\","
                "\"image\":\"i\",\"env\":[{\"name\":\"A\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"env\",\"key\":"
