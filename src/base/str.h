@@ -31,3 +31,7 @@ void str_hex(const void *bytes, size_t len, char *out);
 /* RFC 4648 base64. Encoding: the caller frees. Decoding is strict (padding needed, no blanks): NULL on bad input. */
 char *base64_encode(const void *data, size_t len);
 void *base64_decode(const char *text, size_t len, size_t *ret_len);
+/* The same for URLs (section 5), without padding. Decoding takes one text for one value, up to BASE64URL_MAX bytes. */
+#define BASE64URL_MAX 16384 /* what is read like that has its place in a header or a URL */
+char *base64url_encode(const void *data, size_t len);
+void *base64url_decode(const char *text, size_t len, size_t *ret_len);

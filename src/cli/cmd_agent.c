@@ -19,8 +19,11 @@
 #include "client/https.h"
 #include "http/http.h"
 #include "json/json.h"
+#include "kinds/bootstraptoken.h"
 #include "kinds/csr.h"
 #include "node/certificate.h"
+
+#define SHA256_HEX 64
 
 struct agent_options {
     const char *server, *token, *ca_hash, *node_name, *node_ip, *lb_pool, *data_dir, *log_level;
@@ -143,13 +146,24 @@ static int make_paths(struct member *m, struct err *err)
     return dir_make(dir, 0700, err);
 }
 
+static int check_secrets(const struct agent_options *o, struct err *err)
+{
+    const char *hash = o->ca_hash ? str_after(o->ca_hash, "sha256:") : NULL;
+    if (o->token && !bootstrap_token_is(o->token, strlen(o->token)))
+        return err_set(err, 0, "--token is not of the form abcdef.0123456789abcdef");
+    if (o->ca_hash && (!hash || strlen(hash) != SHA256_HEX || hash[strspn(hash, "0123456789abcdef")]))
+        return err_set(err, 0, "--ca-hash is not sha256: and %d digits of 0-9a-f", SHA256_HEX);
+    return 0;
+}
+
 static int prepare(struct member *m, int *ret_lock, struct err *err)
 {
     const struct agent_options *o = m->options;
     if (!o->server)
         return err_set(err, 0, "--server is missing: https://HOST[:PORT] of the server");
     place_init(&m->place, o->node_name);
-    if (daemon_check(o->log_level, err) < 0 || node_options_read(&o->node, &m->policy, err) < 0 ||
+    if (daemon_check(o->log_level, err) < 0 || check_secrets(o, err) < 0 ||
+        node_options_read(&o->node, &m->policy, err) < 0 ||
         (join_parse_url(o->server, &m->server, err) < 0 && err_wrap(err, "--server")) || make_paths(m, err) < 0 ||
         (o->lb_pool && !(m->lb_pool = lb_pool_new(o->lb_pool, err))))
         return -1;
@@ -216,7 +230,8 @@ static int run(const void *options, char **args)
 static const struct opt opts[] = {
     OPTION("server", "URL", server, "https://HOST[:PORT] of the server"),
     OPTION("token", "TOKEN", token, "bootstrap token, to join (`c8s token create`)"),
-    OPTION("ca-hash", "HASH", ca_hash, "sha256:… of the cluster's CA, to join"),
+    OPTION("ca-hash", "HASH", ca_hash, "sha256:… that the cluster's CA must have, to join (by the token alone)"),
+    OPTION("ca-cert-hash", "HASH", ca_hash, "the same"),
     OPTION("node-name", "NAME", node_name, "name of the node (the machine's name)"),
     OPTION("node-ip", "IP", node_ip, "addresses of the node, one a family of the cluster (those the routes take)"),
     OPTION("lb-pool", "RANGE", lb_pool, "addresses of load balancers to announce; as on the server"),

@@ -1,5 +1,4 @@
-/* See join.h. The first question is asked of somebody unknown: its answer counts when the CA in it has the hash that we
- * were given (as kubeadm's discovery-token-ca-cert-hash). */
+/* See join.h. The first question is asked of somebody unknown; clusterinfo.h judges the answer. */
 #define LOG_AREA "join"
 #include "cli/join.h"
 
@@ -9,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/ip.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/addresses.h"
@@ -17,22 +17,22 @@
 #include "client/https.h"
 #include "http/http.h"
 #include "json/json.h"
-#include "json/yaml.h"
 #include "kinds/csr.h"
 #include "kinds/kind.h"
 #include "node/certificate.h"
+#include "node/clusterinfo.h"
 
-#define CLUSTER_INFO "/api/v1/namespaces/kube-public/configmaps/cluster-info"
 #define ANSWER_MAX (1 << 20) /* a CA bundle is a few KiB; who answers is not known yet */
 #define TIMEOUT_MS 5000
 #define RETRY_MIN_MS 500
 #define RETRY_MAX_MS 10000
+#define SIGNATURE_TRIES 3 /* some seconds: tokens are signed within moments of their making */
 
 struct join {
     uv_loop_t *loop;
     struct join_config config;
     uv_timer_t timer;
-    int retry_ms;
+    int retry_ms, tries;
     SSL_CTX *tls;
     struct http_call *call; /* for the CA */
     int code;
@@ -81,14 +81,20 @@ int join_parse_url(const char *url, struct join_server *ret, struct err *err)
 /* --- the CA --- */
 
 static void ask_for_ca(struct join *j);
-static void ask_for_certificate(struct join *j);
+static void ask_for_node(struct join *j);
 static void ask_for_families(struct join *j);
 
 static void begin(uv_timer_t *t)
 {
     struct join *j = t->data;
     const struct join_paths *p = j->config.paths;
-    if (!certificate_is_there(p->cert, p->key) || access(p->ca, F_OK) < 0)
+    bool joined = certificate_is_there(p->cert, p->key) && access(p->ca, F_OK) == 0;
+    struct err err;
+    if (!joined && !j->config.token) {
+        err_set(&err, 0, "%s--token is needed to join (`c8s token create` on the server makes one)",
+                access(p->cert, F_OK) == 0 ? "this machine's certificate is no longer valid: " : "");
+        j->done(j->arg, &err);
+    } else if (!joined)
         ask_for_ca(j);
     else if (access(p->families, F_OK) < 0)
         ask_for_families(j);
@@ -101,29 +107,6 @@ static void try_again(struct join *j, const char *why)
     log_warn("https://%s:%d: %s; trying again", j->config.server->name, j->config.server->port, why);
     j->retry_ms = j->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : j->retry_ms * 2;
     uv_timer_start(&j->timer, begin, (uint64_t)j->retry_ms, 0);
-}
-
-/* The CA in a kubeconfig; NULL when there is none. The caller frees. */
-static char *read_ca(const char *text)
-{
-    struct err err;
-    size_t len;
-    _cleanup_json_ json_t *config = text ? yaml_parse(text, strlen(text), &err) : NULL;
-    const json_t *cluster = json_array_get(jget(config, "clusters"), 0);
-    const char *coded = jstr(cluster, "cluster.certificate-authority-data");
-    _cleanup_free_ char *bytes = coded ? base64_decode(coded, strlen(coded), &len) : NULL;
-    return bytes ? xstrndup(bytes, len) : NULL;
-}
-
-static int take_ca(struct join *j, const char *pem, struct err *err)
-{
-    char pin[CERT_PIN_SIZE];
-    if (!cert_pin(pem, pin))
-        return err_set(err, 0, "what the server calls its CA is no certificate");
-    if (!streq(pin, j->config.ca_hash))
-        return err_set(err, 0, "the server's CA is %s, not %s: it is another cluster, or somebody in between", pin,
-                       j->config.ca_hash);
-    return file_write_atomic(j->config.paths->ca, pem, strlen(pem), 0644, err);
 }
 
 static void on_head(void *arg, int code, const struct http_header *headers)
@@ -139,19 +122,28 @@ static void on_data(void *arg, const void *bytes, size_t len)
     buf_add(&j->answer, bytes, len);
 }
 
+static int take_ca(struct join *j, const json_t *answer, bool *again, struct err *err)
+{
+    const struct join_config *c = &j->config;
+    _cleanup_free_ char *pem = clusterinfo_ca(answer, c->token, c->ca_hash, again, err);
+    return pem ? file_write_atomic(c->paths->ca, pem, strlen(pem), 0644, err) : -1;
+}
+
 static void on_answer(void *arg, const struct err *why)
 {
     struct join *j = arg;
     struct err err;
+    bool again = true;
     j->call = NULL;
     _cleanup_json_ json_t *doc = why ? NULL : jparse(buf_str(&j->answer), j->answer.len, &err);
-    _cleanup_free_ char *pem = read_ca(jstr(doc, "data.kubeconfig"));
-    if (!pem)
-        try_again(j, why ? why->msg : jstr_or(doc, "message", "the answer is no cluster-info"));
-    else if (take_ca(j, pem, &err) < 0)
-        j->done(j->arg, &err);
+    if (why)
+        try_again(j, why->msg);
+    else if (take_ca(j, doc, &again, &err) == 0)
+        ask_for_node(j);
+    else if (again && (!jget(doc, "data") || j->tries++ < SIGNATURE_TRIES))
+        try_again(j, err.msg);
     else
-        ask_for_certificate(j);
+        j->done(j->arg, &err);
 }
 
 static const struct http_call_handler ca_handler = {.head = on_head, .data = on_data, .done = on_answer};
@@ -160,12 +152,7 @@ static void ask_for_ca(struct join *j)
 {
     struct err err;
     if (access(j->config.paths->ca, F_OK) == 0) {
-        ask_for_certificate(j);
-        return;
-    }
-    if (!j->config.ca_hash) {
-        err_set(&err, 0, "--ca-hash is needed to join (`c8s token create --print-join-command` on the server tells)");
-        j->done(j->arg, &err);
+        ask_for_node(j);
         return;
     }
     if (!j->tls)
@@ -175,7 +162,7 @@ static void ask_for_ca(struct join *j)
                                         .port = j->config.server->port,
                                         .tls = j->tls,
                                         .method = "GET",
-                                        .target = CLUSTER_INFO,
+                                        .target = CLUSTER_INFO_PATH,
                                         .timeout_ms = TIMEOUT_MS};
     buf_clear(&j->answer);
     j->call = http_call_start(j->loop, &spec, &ca_handler, j);
@@ -190,29 +177,84 @@ static void on_certificate(void *arg)
 
 static void ask_for_certificate(struct join *j)
 {
-    struct err err;
-    SSL_CTX_free(j->tls);
-    j->tls = tls_client_ctx(NULL, NULL, j->config.paths->ca, &err);
-    if (j->tls && !j->config.token)
-        err_set(&err, 0, "--token is needed to join (`c8s token create` on the server makes one)");
-    if (!j->tls || !j->config.token) {
-        j->done(j->arg, &err);
-        return;
-    }
-    const struct client_https_config https = {.netns_fd = -1,
-                                              .ip = j->config.server->ip,
-                                              .port = j->config.server->port,
-                                              .server_name = j->config.server->name,
-                                              .token = j->config.token,
-                                              .tls = j->tls};
     _cleanup_free_ char *user = xasprintf("system:node:%s", j->config.node_name);
     const struct certificate_config certificate = {.signer = CSR_SIGNER_NODE_CLIENT,
                                                    .auth = "client auth",
                                                    .spec = {.common_name = user, .organization = "system:nodes"},
                                                    .cert = j->config.paths->cert,
                                                    .key = j->config.paths->key};
-    j->client = client_https_new(j->loop, &https);
     j->certificate = certificate_new(j->client, &certificate, on_certificate, j);
+}
+
+/* --- the name --- */
+
+/* Whether the Node has the address that we have towards the server: then it is what we were before our data went. */
+static bool is_ourselves(const struct join *j, const json_t *node)
+{
+    struct ip server, own;
+    char text[IP_TEXT_SIZE];
+    if (!ip_parse(j->config.server->ip, &server) || !place_source(&server, &own))
+        return false;
+    ip_format(&own, text);
+    size_t i;
+    const json_t *address;
+    json_array_foreach(jget(node, "status.addresses"), i, address)
+        if (streq(jstr_or(address, "address", ""), text))
+            return true;
+    return false;
+}
+
+static bool is_ready(const json_t *node)
+{
+    return streq_or_null(jstr(jfind(jget(node, "status.conditions"), "type", "Ready"), "status"), "True");
+}
+
+static void on_node(void *arg, int code, const json_t *body)
+{
+    struct join *j = arg;
+    struct err err;
+    if (j->over)
+        return;
+    if (code == 0) {
+        try_again(j, "no answer");
+    } else if (code == 401) {
+        err_set(&err, 0, "the cluster does not know the token, or it has expired (`c8s token list` on the server)");
+        j->done(j->arg, &err);
+    } else if (code == 200 && is_ready(body) && !is_ourselves(j, body)) {
+        err_set(&err, 0,
+                "a Node with name \"%s\" and status \"Ready\" already exists in the cluster: delete it, or give this "
+                "machine another name (--node-name)",
+                j->config.node_name);
+        j->done(j->arg, &err);
+    } else {
+        ask_for_certificate(j);
+    }
+}
+
+static int make_client(struct join *j, struct err *err)
+{
+    SSL_CTX_free(j->tls);
+    j->tls = tls_client_ctx(NULL, NULL, j->config.paths->ca, err);
+    if (!j->tls)
+        return -1;
+    const struct client_https_config https = {.netns_fd = -1,
+                                              .ip = j->config.server->ip,
+                                              .port = j->config.server->port,
+                                              .server_name = j->config.server->name,
+                                              .token = j->config.token,
+                                              .tls = j->tls};
+    j->client = client_https_new(j->loop, &https);
+    return 0;
+}
+
+/* Whether another machine has our name; tokens for joining may ask that. */
+static void ask_for_node(struct join *j)
+{
+    struct err err;
+    if (!j->client && make_client(j, &err) < 0)
+        j->done(j->arg, &err);
+    else
+        client_get(j->client, &kind_node, NULL, j->config.node_name, on_node, j);
 }
 
 /* --- the families --- */

@@ -9,6 +9,7 @@ int main(int argc, char **argv)
     /* Threads only do short blocking jobs: an arena for each would cost megabytes and win nothing. */
     mallopt(M_ARENA_MAX, 2);
     json_use_pool();
+    /* clang-format off */
     const struct command commands[] = {
         command_up,
         command_down,
@@ -21,6 +22,8 @@ int main(int argc, char **argv)
         command_server,
         command_agent,
         command_token_create,
+        command_token_list,
+        command_token_delete,
         command_node_stop,
         command_node_shutdown,
         command_node_start,
@@ -29,5 +32,6 @@ int main(int argc, char **argv)
         command_why,
         {0},
     };
+    /* clang-format on */
     return commands_main(commands, argc, argv);
 }

@@ -36,6 +36,7 @@ const struct controller_def *const all_controllers[] = {
     &csrapproving_controller,
     &csrcleaner_controller,
     &tokencleaner_controller,
+    &bootstrapsigner_controller,
     &ipaddresses_controller,
     &servicecidrs_controller,
     NULL,

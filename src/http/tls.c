@@ -110,7 +110,10 @@ static int failed(struct tls *t, struct err *err)
     unsigned long code = ERR_peek_last_error();
     long verify = SSL_get_verify_result(t->ssl);
     if (verify != X509_V_OK && !SSL_is_server(t->ssl))
-        err_set(err, 0, "TLS: %s", X509_verify_cert_error_string(verify));
+        err_set(err, 0, "TLS: %s%s", X509_verify_cert_error_string(verify),
+                verify == X509_V_ERR_CERT_NOT_YET_VALID || verify == X509_V_ERR_CERT_HAS_EXPIRED
+                    ? " (the clocks of the two machines?)"
+                    : "");
     else
         err_set(err, 0, "TLS: %s", code ? ERR_reason_error_string(code) : "broken connection");
     return TLS_FAILED;

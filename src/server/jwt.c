@@ -24,39 +24,6 @@ static void must(bool ok, const char *what)
     abort();
 }
 
-/* --- base64url --- */
-
-static void translate(char *text, const char *from, const char *to)
-{
-    for (; *text; text++) {
-        const char *at = strchr(from, *text);
-        if (at)
-            *text = to[at - from];
-    }
-}
-
-char *base64url_encode(const void *data, size_t len)
-{
-    char *text = base64_encode(data, len);
-    text[strcspn(text, "=")] = '\0';
-    translate(text, "+/", "-_");
-    return text;
-}
-
-void *base64url_decode(const char *text, size_t len, size_t *ret_len)
-{
-    static const char *const padding[] = {"", NULL, "==", "="};
-    if (len > JWT_MAX || !padding[len % 4] || memchr(text, '\0', len))
-        return NULL;
-    _cleanup_free_ char *padded = xasprintf("%.*s%s", (int)len, text, padding[len % 4]);
-    if (strcspn(padded, "+/=") < len)
-        return NULL;
-    translate(padded, "-_", "+/");
-    _cleanup_free_ void *bytes = base64_decode(padded, strlen(padded), ret_len);
-    _cleanup_free_ char *again = bytes ? base64url_encode(bytes, *ret_len) : NULL;
-    return again && strncmp(again, text, len) == 0 ? TAKE(bytes) : NULL; /* one text for one value */
-}
-
 /* --- the key --- */
 
 char *jwt_key_id(EVP_PKEY *key)

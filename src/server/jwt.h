@@ -7,10 +7,6 @@
 /* Bytes: a token must fit into a request header beside the others. */
 #define JWT_MAX 16384
 
-/* base64url without padding (RFC 4648, 5). The caller frees; decoding gives NULL on anything else. */
-char *base64url_encode(const void *data, size_t len);
-void *base64url_decode(const char *text, size_t len, size_t *ret_len);
-
 /* What a token's header calls its key: the hash of the public half, as upstream's. The caller frees. */
 char *jwt_key_id(EVP_PKEY *key);
 /* The public half as a JSON Web Key (RFC 7517). New reference. */

@@ -239,6 +239,7 @@ const struct default_rule default_rules[] = {
     {NULL, CONTROLLER("statefulset-controller"), "create delete get list update watch", "core", PVC},
     EVENTS(CONTROLLER("statefulset-controller")),
 
+    {NULL, "kubeadm:get-nodes", "get", "core", "nodes"},
     {"kube-public", "kubeadm:bootstrap-signer-clusterinfo", "get", "core", "configmaps", "cluster-info"},
     {"kube-system", "extension-apiserver-authentication-reader", READ, "core", "configmaps", "extension-apiserver-authentication"},
     {"kube-system", "system::leader-locking-kube-controller-manager", "create get list update watch", LEASES, "leases"},
@@ -295,6 +296,7 @@ const struct default_binding default_bindings[] = {
     BOUND_CONTROLLER("service-account-controller", "service-account-controller"),
     BOUND_CONTROLLER("service-controller", "service-controller"),
     BOUND_CONTROLLER("statefulset-controller", "statefulset-controller"),
+    {NULL, "kubeadm:get-nodes", NULL, "Group", "system:bootstrappers:kubeadm:default-node-token"},
     {NULL, "kubeadm:kubelet-bootstrap", "system:node-bootstrapper", "Group", "system:bootstrappers"},
     {NULL, "kubeadm:node-autoapprove-bootstrap", "system:certificates.k8s.io:certificatesigningrequests:nodeclient", "Group", "system:bootstrappers"},
     {NULL, "kubeadm:node-autoapprove-certificate-rotation", "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient", "Group", "system:nodes"},

@@ -103,10 +103,26 @@ def ready(kubectl):
 def test_a_machine_joins(machines, kubectl):
     server, agent = machines
     join = server.run(C8S, "token", "create", "--print-join-command").stdout.split()[2:]
-    wrong = [w if not w.startswith("sha256:") else "sha256:" + "0" * 64 for w in join]
-    refused = agent.run(C8S, "agent", *wrong, "--data-dir", agent.data, check=False)
-    assert refused.returncode == 1 and "it is another cluster, or somebody in between" in refused.stderr
-    agent.start("agent", *join, "--lb-pool", POOL)
+    url, token, ca_hash = join[1], join[3], join[5]
+    wrong_hash, wrong_token = "sha256:" + "0" * 64, token[:7] + "0" * 16
+    for options, complaint in [
+            (("--token", token, "--ca-hash", wrong_hash), "it is another cluster, or somebody in between"),
+            (("--token", wrong_token), "who answers has another secret for token"),
+            (("--token", wrong_token, "--ca-cert-hash", ca_hash), "the cluster does not know the token"),
+            (("--token", "aaaaaa." + "0" * 16), 'the cluster has no token "aaaaaa"'),
+            (("--token", token, "--node-name", server.name), 'a Node with name "machine1" and status "Ready" already exists'),
+            ((), "--token is needed to join"),
+            (("--token", "nonsense"), "--token is not of the form")]:
+        refused = agent.run(C8S, "agent", "--server", url, "--data-dir", agent.data, "--node-name", agent.name, *options, check=False)
+        assert refused.returncode == 1 and complaint in refused.stderr.splitlines()[-1], (options, refused.stderr)
+        shutil.rmtree(agent.data / "agent", ignore_errors=True)
+    assert token in server.run(C8S, "token", "list").stdout
+    server.run(C8S, "token", "delete", token)
+    assert token not in server.run(C8S, "token", "list").stdout
+    values = {"token-id": "kubctl", "token-secret": "0123456789abcdef", "usage-bootstrap-signing": "true", "usage-bootstrap-authentication": "true"}
+    kubectl("-n", "kube-system", "create", "secret", "generic", "bootstrap-token-kubctl", "--type=bootstrap.kubernetes.io/token",
+            *[f"--from-literal={key}={value}" for key, value in values.items()])
+    agent.start("agent", "--server", url, "--token", "kubctl.0123456789abcdef", "--lb-pool", POOL)  # by the signature alone
     eventually(lambda: ready(kubectl) == ["machine1", "machine2"], "both are Ready")
     requests = {c["spec"]["signerName"].split("/")[1]: c for c in kubectl.json("get", "csr")["items"]}
     assert requests["kube-apiserver-client-kubelet"]["spec"]["username"].startswith("system:bootstrap:")

@@ -6,6 +6,7 @@
 
 #include "server/account_token.h"
 #include "cert/cert.h"
+#include "base/str.h"
 #include "server/jwt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,6 +1,7 @@
 /* CertificateSigningRequests on a real server with the controllers of certificates: who gets one, and who does not. */
 #include "control/csrsigning.h"
 #include "control/list.h"
+#include "cert/jws.h"
 #include "cert/request.h"
 #include "server_world.h"
 
@@ -19,6 +20,7 @@ static void start_controllers(void)
     controllers_add(controllers, &csrapproving_controller);
     controllers_add(controllers, &csrcleaner_controller);
     controllers_add(controllers, &tokencleaner_controller);
+    controllers_add(controllers, &bootstrapsigner_controller);
     controllers_add_with(controllers, &csrsigning_controller, &authority);
     controllers_start(controllers);
 }
@@ -175,6 +177,41 @@ TEST(expired_tokens_go)
     T_INT(code, 404);
 }
 
+#define TOKENS "/api/v1/namespaces/kube-system/secrets"
+#define CLUSTER_INFO "/api/v1/namespaces/kube-public/configmaps/cluster-info"
+#define SIGNING_TOKEN(id, usage)                                                                                       \
+    "{\"metadata\":{\"name\":\"bootstrap-token-" id "\"},\"type\":\"bootstrap.kubernetes.io/token\",\"stringData\":{"  \
+    "\"token-id\":\"" id "\",\"token-secret\":\"0123456789abcdef\",\"usage-bootstrap-signing\":\"" usage "\"}}"
+
+/* Whether it is signed with the token, in the end. */
+static bool is_signed(const char *id, bool wanted)
+{
+    _cleanup_free_ char *key = xasprintf("jws-kubeconfig-%s", id);
+    int64_t limit = clock_mono_ms() + TIME_LIMIT_MS;
+    const char *signature, *text;
+    do {
+        get(CLUSTER_INFO);
+        text = json_string_value(json_object_get(jget(answer.doc, "data"), "kubeconfig"));
+        signature = json_string_value(json_object_get(jget(answer.doc, "data"), key));
+    } while ((signature && jws_fits(signature, text, id, "0123456789abcdef")) != wanted && clock_mono_ms() < limit);
+    return signature != NULL;
+}
+
+TEST(cluster_info_is_signed_with_every_token_for_it)
+{
+    T_INT(post(TOKENS, SIGNING_TOKEN("bbbbbb", "false")), 201);
+    T_INT(post(TOKENS, SIGNING_TOKEN("aaaaaa", "true")), 201);
+    T_TRUE(is_signed("aaaaaa", true));
+    T_TRUE(!is_signed("bbbbbb", false));
+    T_INT(put(TOKENS "/bootstrap-token-bbbbbb", SIGNING_TOKEN("bbbbbb", "true")), 200);
+    T_TRUE(is_signed("bbbbbb", true));
+    T_INT(merge(CLUSTER_INFO, "{\"data\":{\"kubeconfig\":\"changed\",\"mine\":\"stays\"}}"), 200);
+    T_TRUE(is_signed("aaaaaa", true));
+    T_INT(delete (TOKENS "/bootstrap-token-aaaaaa", NULL), 200);
+    T_TRUE(!is_signed("aaaaaa", false));
+    T_STR(text("data.mine"), "stays");
+}
+
 TEST(the_world_ends)
 {
     controllers_free(controllers);
@@ -193,6 +230,7 @@ int main(void)
     RUN(what_is_not_signed);
     RUN(a_wrong_subject_is_refused_by_the_signer);
     RUN(expired_tokens_go);
+    RUN(cluster_info_is_signed_with_every_token_for_it);
     RUN(the_world_ends);
     return DONE();
 }
