@@ -142,3 +142,29 @@ char *time_human_duration(int64_t usec, char out[TIME_TEXT_SIZE])
         snprintf(out, TIME_TEXT_SIZE, "%dy", (int)(d / 365));
     return out;
 }
+
+bool time_parse_duration(const char *text, int64_t *ret_seconds)
+{
+    static const struct {
+        char name;
+        int64_t seconds;
+    } units[] = {{'h', 3600}, {'m', 60}, {'s', 1}};
+    int64_t total = 0;
+    size_t unit = 0;
+    if (!*text)
+        return false;
+    while (*text) {
+        int64_t n = 0;
+        const char *begin = text;
+        for (; isdigit((unsigned char)*text) && n < INT32_MAX; text++)
+            n = 10 * n + (*text - '0');
+        while (unit < sizeof(units) / sizeof(*units) && units[unit].name != *text)
+            unit++;
+        if (text == begin || unit == sizeof(units) / sizeof(*units))
+            return false;
+        total += n * units[unit++].seconds;
+        text++;
+    }
+    *ret_seconds = total;
+    return true;
+}

@@ -14,6 +14,7 @@
 
 #define DAY_SECONDS 86400
 #define SKEW_SECONDS_MIN 300
+#define SHORT_SECONDS (8 * 3600) /* lives shorter than that begin now, as upstream's: little would be left */
 
 void cert_must(bool ok, const char *what)
 {
@@ -113,7 +114,10 @@ void cert_set_random_serial(X509 *cert)
 void cert_set_validity(X509 *cert, time_t now, time_t until)
 {
     time_t before = (until - now) / 100;
-    before = before < SKEW_SECONDS_MIN ? SKEW_SECONDS_MIN : before < DAY_SECONDS ? before : DAY_SECONDS;
+    if (until - now < SHORT_SECONDS)
+        before = 0;
+    else
+        before = before < SKEW_SECONDS_MIN ? SKEW_SECONDS_MIN : before < DAY_SECONDS ? before : DAY_SECONDS;
     cert_must(ASN1_TIME_set(X509_getm_notBefore(cert), now - before) && ASN1_TIME_set(X509_getm_notAfter(cert), until),
               "validity");
 }

@@ -146,6 +146,7 @@ static int start_plane(struct cluster *c, struct err *err)
                                                .ips = c->nodes[0].ips,
                                                .listen_ip = c->nodes[0].ip,
                                                .netns_fd = c->nodes[0].netns_fd,
+                                               .signing_seconds = CSR_SECONDS_DEFAULT,
                                                .lb_pool = c->lb_pool};
     return controlplane_start(&c->plane, c->loop, &config, err);
 }

@@ -61,6 +61,12 @@ static void fail(struct member *m, const struct err *why)
 
 /* --- being a node --- */
 
+static void reconnect(void *arg)
+{
+    struct member *m = arg;
+    client_https_reconnect(m->client);
+}
+
 static void keep_certificates(struct member *m)
 {
     char ip[FAMILIES_MAX][IP_TEXT_SIZE];
@@ -71,7 +77,9 @@ static void keep_certificates(struct member *m)
                                            .spec = {.common_name = m->user, .organization = "system:nodes"},
                                            .cert = m->paths.cert,
                                            .key = m->paths.key,
-                                           .tls = m->tls};
+                                           .tls = m->tls,
+                                           .renewed = reconnect,
+                                           .renewed_arg = m};
     const struct certificate_config serving = {
         .signer = CSR_SIGNER_NODE_SERVING,
         .auth = "server auth",

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "cli/commands.h"
@@ -19,13 +20,18 @@
 #define DEFAULT_FAMILIES "IPv4"
 #define CONTROL_PLANE "node-role.kubernetes.io/control-plane"
 
+#define SIGNING_MIN_SECONDS 20 /* for trying it out: renewal takes a second or two, and a tenth is left for it */
+#define SIGNING_MAX_SECONDS (10 * 365 * 86400)
+
 struct server_options {
-    const char *ip_families, *node_name, *node_ip, *lb_pool, *data_dir, *kubeconfig, *log_level;
+    const char *ip_families, *node_name, *node_ip, *lb_pool, *data_dir, *kubeconfig, *signing_duration, *log_level;
     bool no_agent, no_ingress;
     struct node_options node;
 };
-static const struct server_options defaults = {
-    .data_dir = DATA_DIR_DEFAULT, .log_level = "info", .node = NODE_OPTIONS_DEFAULT(EVICTION_HARD_DEFAULT, "auto")};
+static const struct server_options defaults = {.data_dir = DATA_DIR_DEFAULT,
+                                               .signing_duration = "8760h",
+                                               .log_level = "info",
+                                               .node = NODE_OPTIONS_DEFAULT(EVICTION_HARD_DEFAULT, "auto")};
 
 struct head {
     const struct server_options *options;
@@ -34,6 +40,7 @@ struct head {
     struct machine_place place;
     char *data_dir, *kubeconfig, *url, *user, *cert, *key;
     struct lb_pool *lb_pool;
+    int64_t signing_seconds;
     struct node_policy policy;
     struct controlplane plane;
     struct client *client; /* of our node */
@@ -69,6 +76,7 @@ static int start(struct head *h, struct err *err)
                                                .listen_ip =
                                                    strchr(h->place.ips, ':') ? "::" : "0.0.0.0", /* "::" takes both */
                                                .netns_fd = -1,
+                                               .signing_seconds = h->signing_seconds,
                                                .lb_pool = h->lb_pool};
     if (controlplane_start(&h->plane, &h->loop, &config, err) < 0 ||
         kubeconfig_write(h->kubeconfig, h->url, &h->plane.pki, err) < 0)
@@ -116,6 +124,10 @@ static int prepare(struct head *h, int *ret_lock, struct err *err)
     const struct place_wish wish = {.node_ips = o->node_ip};
     char host[HOST_TEXT_SIZE];
     place_init(&h->place, o->node_name);
+    if (!time_parse_duration(o->signing_duration, &h->signing_seconds) || h->signing_seconds < SIGNING_MIN_SECONDS ||
+        h->signing_seconds > SIGNING_MAX_SECONDS)
+        return err_set(err, 0, "--cluster-signing-duration is a time like 8760h or 720h30m, from %d s to ten years",
+                       SIGNING_MIN_SECONDS);
     if (daemon_check(o->log_level, err) < 0 || node_options_read(&o->node, &h->policy, err) < 0 ||
         dir_make(o->data_dir, 0755, err) < 0 || (o->lb_pool && !(h->lb_pool = lb_pool_new(o->lb_pool, err))))
         return -1;
@@ -184,6 +196,8 @@ static const struct opt opts[] = {
     NODE_OPTIONS(struct server_options),
     OPTION("data-dir", "DIR", OPT_STR, data_dir, "where the cluster keeps its data (" DATA_DIR_DEFAULT ")"),
     OPTION("kubeconfig", "FILE", OPT_STR, kubeconfig, "file to put the way to the cluster in (DIR/kubeconfig)"),
+    OPTION("cluster-signing-duration", "TIME", OPT_STR, signing_duration,
+           "how long the certificates of nodes and users are good (8760h)"),
     OPTION("log-level", "LEVEL", OPT_STR, log_level, "debug, info, warn or error (info)"),
     {0},
 };

@@ -58,7 +58,7 @@ int controlplane_start(struct controlplane *p, uv_loop_t *loop, const struct con
     *p = (struct controlplane){0};
     if (start_server(p, loop, config, err) < 0)
         return -1;
-    p->authority = (struct csr_authority){p->pki.ca_cert, p->pki.ca_key};
+    p->authority = (struct csr_authority){p->pki.ca_cert, p->pki.ca_key, config->signing_seconds};
     p->manager = server_local_client(p->server, "system:kube-controller-manager", component_groups);
     p->controllers = controllers_new(p->manager);
     for (const struct controller_def *const *def = all_controllers; *def; def++)

@@ -13,6 +13,7 @@ struct controlplane_config {
     const char *node_name, *ips;       /* of the node that it runs on; the API's endpoints carry the first one */
     const char *listen_ip;             /* port is API_PORT */
     int netns_fd;                      /* where it listens; -1: here */
+    int64_t signing_seconds;           /* for which certificates of nodes and users are signed at most */
     struct lb_pool *lb_pool;           /* borrowed; NULL: load balancers get the nodes' addresses */
 };
 

@@ -320,6 +320,24 @@ static void https_watch_stop(struct client_watch *w)
 
 /* --- life --- */
 
+/* One end may stop or begin others, so they are taken one by one; what is begun meanwhile has the new certificate. */
+void client_https_reconnect(struct client *base)
+{
+    struct https *c = container_of(base, struct https, base);
+    struct list old;
+    list_init(&old);
+    LIST_EACH(it, &c->watches) {
+        list_remove(it);
+        list_append(&old, it);
+    }
+    while (!list_empty(&old)) {
+        struct client_watch *w = container_of(old.next, struct client_watch, link);
+        http_call_cancel(TAKE(w->call));
+        end_watch(w, 0);
+        watch_free(w);
+    }
+}
+
 static void https_free(struct client *base)
 {
     struct https *c = container_of(base, struct https, base);

@@ -14,3 +14,5 @@ struct client_https_config {
     SSL_CTX *tls;            /* with the client's certificate; borrowed; NULL: plain HTTP, for tests */
 };
 struct client *client_https_new(uv_loop_t *loop, const struct client_https_config *config);
+/* tls has another certificate: watches end, with code 0, and those who watch begin again from where they were. */
+void client_https_reconnect(struct client *c);

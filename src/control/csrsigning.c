@@ -13,8 +13,7 @@
 #include "kinds/kind.h"
 
 #define PEM_MAX 65536
-#define SECONDS_MAX (365 * 86400) /* as upstream's --cluster-signing-duration */
-#define USAGES_MAX 8              /* csr_check() lets three different ones pass */
+#define USAGES_MAX 8 /* csr_check() lets three different ones pass */
 
 static bool is_ours(const char *signer)
 {
@@ -41,13 +40,15 @@ static char *sign(struct controller *c, const json_t *csr, const struct cert_req
     struct keypair ca;
     size_t n = 0, i;
     const json_t *usage;
-    int64_t now = controller_now_usec(c) / 1000000, seconds = jint(csr, "spec.expirationSeconds", SECONDS_MAX);
+    const struct csr_authority *authority = controller_config(c);
+    int64_t now = controller_now_usec(c) / 1000000, most = authority->seconds;
+    int64_t seconds = jint(csr, "spec.expirationSeconds", most);
     json_array_foreach(jget(csr, "spec.usages"), i, usage)
         if (n < USAGES_MAX)
             usages[n++] = json_string_value(usage);
-    if (!load_ca(controller_config(c), &ca))
+    if (!load_ca(authority, &ca))
         return NULL;
-    char *pem = cert_request_sign(r, &ca, usages, now, now + (seconds < SECONDS_MAX ? seconds : SECONDS_MAX));
+    char *pem = cert_request_sign(r, &ca, usages, now, now + (seconds < most ? seconds : most));
     keypair_done(&ca);
     return pem;
 }

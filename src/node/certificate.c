@@ -20,7 +20,10 @@
 #define POLL_MS 300 /* until it is signed; a person may have to approve it, so this grows */
 #define POLL_MAX_MS 30000
 #define CHECK_MS 3600000 /* timers do not count the time that a machine sleeps: look at the clock now and then */
-#define RENEW_PART 0.8   /* of its life */
+#define RENEW_MIN                                                                                                      \
+    0.7 /* of its life; somewhere between the two, so that nodes that joined together do not ask together */
+#define RENEW_MAX 0.9
+#define DAY_SECONDS 86400.0
 #define NAMES_MAX 8
 
 struct certificate {
@@ -30,12 +33,13 @@ struct certificate {
     uv_timer_t timer;
     EVP_PKEY *new_key; /* of the request that is out */
     char *request;     /* its name; "" until the API has answered; NULL: none is out */
+    double renew_part;
     int pause_ms;
     bool waiting; /* for an answer */
     bool closing;
     bool used; /* the pair on the disk was given out */
-    void (*ready)(void *arg);
-    void *ready_arg;
+    void (*ready)(void *arg), (*renewed)(void *arg);
+    void *ready_arg, *renewed_arg;
 };
 
 /* --- the pair on the disk --- */
@@ -49,16 +53,14 @@ static bool load(const char *cert_path, const char *key_path, struct keypair *re
     return cert && key && keypair_parse(ret, cert, key);
 }
 
-/* False when it should be renewed. */
-static bool is_fresh(const X509 *cert, time_t now)
+/* Seconds of its life that are over, and that it has in all. */
+static void read_life(const X509 *cert, double *ret_over, double *ret_all)
 {
-    int begin_days, begin_seconds, days, seconds;
-    ASN1_TIME *t = ASN1_TIME_set(NULL, now);
-    bool fresh = t && ASN1_TIME_diff(&begin_days, &begin_seconds, X509_get0_notBefore(cert), t) &&
-                 ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(cert), X509_get0_notAfter(cert)) &&
-                 begin_days * 86400.0 + begin_seconds < RENEW_PART * (days * 86400.0 + seconds);
-    ASN1_TIME_free(t);
-    return fresh;
+    int over_days = 0, over_seconds = 0, days = 0, seconds = 0;
+    (void)ASN1_TIME_diff(&over_days, &over_seconds, X509_get0_notBefore(cert), NULL);
+    (void)ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(cert), X509_get0_notAfter(cert));
+    *ret_over = over_days * DAY_SECONDS + over_seconds;
+    *ret_all = days * DAY_SECONDS + seconds;
 }
 
 bool certificate_is_there(const char *cert, const char *key)
@@ -69,12 +71,16 @@ bool certificate_is_there(const char *cert, const char *key)
     return there;
 }
 
-static bool has_fresh_pair(const struct certificate *c)
+/* Until the pair on the disk should be renewed, which is at once when there is none. */
+static int ms_left(const struct certificate *c)
 {
     struct keypair pair;
-    bool fresh = load(c->cert, c->key, &pair) && is_fresh(pair.cert, time(NULL));
+    double over = 0, all = 0;
+    if (load(c->cert, c->key, &pair))
+        read_life(pair.cert, &over, &all);
     keypair_done(&pair);
-    return fresh;
+    double left = 1000 * (c->renew_part * all - over);
+    return left <= 0 ? 0 : left < CHECK_MS ? (int)left + 1 : CHECK_MS;
 }
 
 static void use(struct certificate *c)
@@ -129,6 +135,11 @@ static bool answered(struct certificate *c)
     return !c->closing;
 }
 
+static double choose_part(void)
+{
+    return RENEW_MIN + (RENEW_MAX - RENEW_MIN) * rand_below(1000) / 1000;
+}
+
 static void take(struct certificate *c, const char *coded)
 {
     struct err err = {.msg = "the answer is no certificate"};
@@ -144,8 +155,14 @@ static void take(struct certificate *c, const char *coded)
     log_info("certificate %s from %s", c->cert, c->signer);
     forget_request(c);
     c->pause_ms = POLL_MS;
-    turn_in(c, CHECK_MS);
+    c->renew_part = choose_part();
+    int left = ms_left(c);
+    if (left == 0)
+        log_warn("certificate %s is old already: the clocks of this machine and of the server?", c->cert);
+    turn_in(c, left ? left : POLL_MAX_MS);
     use(c);
+    if (c->renewed)
+        c->renewed(c->renewed_arg);
 }
 
 static void on_state(void *arg, int code, const json_t *body)
@@ -200,16 +217,17 @@ static void ask(struct certificate *c)
 static void turn(uv_timer_t *t)
 {
     struct certificate *c = t->data;
+    int left = c->request ? 0 : ms_left(c);
     if (c->request) {
         c->waiting = true;
         client_get(c->client, &kind_certificatesigningrequest, NULL, c->request, on_state, c);
-    } else if (!has_fresh_pair(c)) {
+    } else if (left == 0) {
         ask(c);
     } else {
-        turn_in(c, CHECK_MS);
-        if (!c->used)
-            use(c);
+        turn_in(c, left);
     }
+    if (!c->used && certificate_is_there(c->cert, c->key)) /* also what is being renewed */
+        use(c);
 }
 
 /* --- life --- */
@@ -226,6 +244,9 @@ struct certificate *certificate_new(struct client *client, const struct certific
                               .cert = xstrdup(config->cert),
                               .key = xstrdup(config->key),
                               .tls = config->tls,
+                              .renewed = config->renewed,
+                              .renewed_arg = config->renewed_arg,
+                              .renew_part = choose_part(),
                               .pause_ms = POLL_MS,
                               .ready = ready,
                               .ready_arg = arg};

@@ -13,6 +13,9 @@ struct certificate_config {
     struct cert_spec spec;     /* subject and names */
     const char *cert, *key;    /* files */
     SSL_CTX *tls;              /* gets every new pair; borrowed; may be NULL */
+    void (*renewed)(
+        void *arg); /* tls has a pair that the cluster has just signed; may be NULL; may not free anything */
+    void *renewed_arg;
 };
 /* Copies the config. ready (may be NULL) is called once, from the loop, when there is a pair. */
 struct certificate *certificate_new(struct client *c, const struct certificate_config *config, void (*ready)(void *arg),

@@ -111,6 +111,21 @@ TEST(safe_encoding_is_upstreams)
     T_STR(out, "567");
 }
 
+TEST(durations_as_go_writes_them)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds; /* -1: none */
+    } cases[] = {{"8760h", 31536000}, {"1h30m", 5400}, {"90s", 90},  {"1h0m1s", 3601},       {"0s", 0},  {"", -1},
+                 {"5", -1},           {"h", -1},       {"1m1h", -1}, {"1h1h", -1},           {"1d", -1}, {"-1h", -1},
+                 {"1.5h", -1},        {"1 h", -1},     {"s1", -1},   {"99999999999999h", -1}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t seconds = -1;
+        T_INT(time_parse_duration(cases[i].text, &seconds), cases[i].seconds >= 0);
+        T_INT(seconds, cases[i].seconds);
+    }
+}
+
 int main(void)
 {
     RUN(buffers_stop_at_their_maximum);
@@ -120,5 +135,6 @@ int main(void)
     RUN(splitting_keeps_empty_parts);
     RUN(times);
     RUN(safe_encoding_is_upstreams);
+    RUN(durations_as_go_writes_them);
     return DONE();
 }

@@ -14,7 +14,7 @@ static void start_controllers(void)
 {
     static const char *const groups[] = {"system:authenticated", NULL};
     static struct csr_authority authority;
-    authority = (struct csr_authority){world.pki.ca_cert, world.pki.ca_key};
+    authority = (struct csr_authority){world.pki.ca_cert, world.pki.ca_key, CSR_SECONDS_DEFAULT};
     manager = server_local_client(world.server, "system:kube-controller-manager", groups);
     controllers = controllers_new(manager);
     controllers_add(controllers, &csrapproving_controller);

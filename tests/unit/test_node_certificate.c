@@ -14,13 +14,13 @@
 static struct controllers *controllers;
 static struct client *manager, *newcomer;
 static char *cert_path, *key_path;
+static struct csr_authority authority;
 
 static void start(void)
 {
     static const char *const groups[] = {"system:authenticated", NULL}, *const joining[] = {"system:bootstrappers",
                                                                                             NULL};
-    static struct csr_authority authority;
-    authority = (struct csr_authority){world.pki.ca_cert, world.pki.ca_key};
+    authority = (struct csr_authority){world.pki.ca_cert, world.pki.ca_key, CSR_SECONDS_DEFAULT};
     manager = server_local_client(world.server, "system:kube-controller-manager", groups);
     newcomer = server_local_client(world.server, "system:bootstrap:abcdef", joining);
     controllers = controllers_new(manager);
@@ -36,18 +36,33 @@ static void on_ready(void *arg)
     *(bool *)arg = true;
 }
 
-/* Runs one keeper until it has a pair. */
-static void keep(SSL_CTX *tls)
+struct countdown {
+    int left;
+    bool over;
+};
+
+static void on_renewed(void *arg)
 {
+    struct countdown *c = arg;
+    c->over = --c->left <= 0;
+}
+
+/* Runs one keeper until it has a pair, or (renewed) so many new ones. */
+static void keep(SSL_CTX *tls, int renewed)
+{
+    struct countdown count = {renewed, renewed == 0};
     const struct certificate_config config = {.signer = CSR_SIGNER_NODE_CLIENT,
                                               .auth = "client auth",
                                               .spec = {.common_name = "system:node:n1", .organization = "system:nodes"},
                                               .cert = cert_path,
                                               .key = key_path,
-                                              .tls = tls};
+                                              .tls = tls,
+                                              .renewed = on_renewed,
+                                              .renewed_arg = &count};
     bool ready = false;
     struct certificate *c = certificate_new(newcomer, &config, on_ready, &ready);
     run_until(&ready);
+    run_until(&count.over);
     certificate_free(c);
 }
 
@@ -62,7 +77,7 @@ TEST(it_is_asked_for_and_used)
     struct err err;
     SSL_CTX *tls = tls_client_ctx(NULL, NULL, world.pki.ca_cert, &err);
     T_TRUE(!certificate_is_there(cert_path, key_path));
-    keep(tls);
+    keep(tls, 1);
     T_TRUE(certificate_is_there(cert_path, key_path));
     T_INT(count_requests(), 1);
     T_INT(ask_as(tls, "GET", "/api/v1/nodes", NULL, NULL, NULL), 200);
@@ -73,7 +88,7 @@ TEST(it_is_asked_for_and_used)
 
 TEST(what_is_there_is_kept)
 {
-    keep(NULL);
+    keep(NULL, 0);
     T_INT(count_requests(), 1);
 }
 
@@ -87,7 +102,7 @@ TEST(near_its_end_it_is_renewed)
     T_INT(file_write_atomic(cert_path, cert, strlen(cert), 0644, &err), 0);
     T_INT(file_write_atomic(key_path, key, strlen(key), 0600, &err), 0);
     T_TRUE(certificate_is_there(cert_path, key_path));
-    keep(NULL);
+    keep(NULL, 1);
     T_INT(count_requests(), 2);
     _cleanup_free_ char *new_cert = file_read(cert_path, 65536, NULL, &err),
                         *new_key = file_read(key_path, 65536, NULL, &err);
@@ -95,6 +110,19 @@ TEST(near_its_end_it_is_renewed)
     T_TRUE(X509_cmp(now.cert, old.cert) != 0);
     keypair_done(&old);
     keypair_done(&now);
+}
+
+/* Whoever asks with what the TLS context has now is known, long after the first pair has ended. */
+TEST(it_is_renewed_again_and_again)
+{
+    struct err err;
+    SSL_CTX *tls = tls_client_ctx(cert_path, key_path, world.pki.ca_cert, &err);
+    T_INT(unlink(cert_path), 0);
+    authority.seconds = 3;
+    keep(tls, 3); /* 3 s less than three tenths of three lives: the first is over */
+    T_INT(ask_as(tls, "GET", "/api/v1/nodes", NULL, NULL, NULL), 200);
+    T_TRUE(count_requests() >= 5);
+    SSL_CTX_free(tls);
 }
 
 TEST(the_world_ends)
@@ -114,6 +142,7 @@ int main(void)
     RUN(it_is_asked_for_and_used);
     RUN(what_is_there_is_kept);
     RUN(near_its_end_it_is_renewed);
+    RUN(it_is_renewed_again_and_again);
     RUN(the_world_ends);
     return DONE();
 }
