@@ -39,12 +39,12 @@ static void stop_program(pid_t pid)
     }
 }
 
-/* Only a directory that a cluster has used. */
+/* Only a directory that a cluster or an agent has used. */
 static int purge(const char *data_dir)
 {
     struct err err;
-    _cleanup_free_ char *db = xasprintf("%s/state.db", data_dir);
-    if (access(db, F_OK) < 0 || tree_remove(data_dir, &err) == 0)
+    _cleanup_free_ char *db = xasprintf("%s/state.db", data_dir), *agent = xasprintf("%s/agent", data_dir);
+    if ((access(db, F_OK) < 0 && access(agent, F_OK) < 0) || tree_remove(data_dir, &err) == 0)
         return 0;
     fprintf(stderr, "c8s down: %s\n", err.msg);
     return 1;
@@ -122,7 +122,7 @@ static const struct opt no_opts[] = {{0}};
 const struct command command_down = {
     .name = "down",
     .arguments = "",
-    .summary = "Stops the local cluster and removes every trace of it but its data.",
+    .summary = "Stops what runs here (up, server or agent) and removes every trace of it but its data.",
     .opts = down_opts,
     .run = down,
     .defaults = &defaults,

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -283,3 +284,51 @@ def test_a_machine_is_switched_off(machines, kubectl, tmp_path):
     eventually(lambda: ready(kubectl) == ["machine1", "machine2"], "both are Ready")
     assert kubectl.json("get", "pod", "there")["status"]["phase"] == "Failed"
     kubectl("delete", "pod", "there")
+
+
+def network(machine):
+    """What there is in the machine's network, but for what the kernel makes by itself."""
+    shown = [run("ip", "-n", machine.name, *words.split()).stdout for words in ("-o link", "-o addr", "rule", "route show table all", "neigh show nud permanent")]
+    shown.append(run("ip", "netns", "exec", machine.name, "nft", "list", "ruleset").stdout)
+    text = re.sub(r" *valid_lft.*| qlen \d+| state \S+| tentative", "", "".join(shown))
+    return sorted(line for line in text.splitlines() if "proto kernel" not in line)
+
+
+def served_serial(machine):
+    out = subprocess.run(["openssl", "s_client", "-connect", f"{machine.ip}:10250"], input="", text=True, capture_output=True, timeout=20, check=False).stdout
+    return run("openssl", "x509", "-noout", "-serial", input=out).stdout
+
+
+def test_a_machine_comes_stays_longer_than_its_certificates_and_goes(machines, kubectl):
+    """Nothing of it is left, on itself or on the others."""
+    server, agent = machines
+    server.kill()
+    server.start("server", "--lb-pool", POOL, "--cluster-signing-duration", "30s")
+    third = Machine(server.data.parent, 3)
+    try:
+        run(C8S, "image", "import", IMAGES / "nginx.tar", "--data-dir", third.data)
+        before = network(third), network(agent)
+        token = eventually(lambda: server.run(C8S, "token", "create").stdout.strip(), "a token")
+        third.start("agent", "--server", f"https://{server.ip}:6443", "--token", token, "--lb-pool", POOL)
+        certificates = [third.data / "agent" / name for name in ("client.crt", "serving.crt")]
+        eventually(lambda: "machine3" in ready(kubectl) and all(c.exists() for c in certificates), "it is Ready")
+        first = [c.read_text() for c in certificates]
+        kubectl("run", "there", "--image=nginx", "--image-pull-policy=IfNotPresent", "--overrides", json.dumps({"spec": {"nodeName": third.name}}))
+        eventually(lambda: condition(kubectl.json("get", "pod", "there"), "Ready") == "True", "a pod on it")
+        eventually(lambda: all(c.read_text() != old for c, old in zip(certificates, first)), "both are renewed")
+        assert served_serial(third) == run("openssl", "x509", "-noout", "-serial", "-in", certificates[1]).stdout
+        assert kubectl("exec", "there", "--", "hostname").strip() == "there"
+        server.kill()
+        server.start("server", "--lb-pool", POOL)
+        eventually(lambda: kubectl("label", "pod", "there", "seen=yes", "--overwrite") and "machine3" in ready(kubectl), "known by the new one")
+
+        kubectl("drain", third.name, "--force", "--ignore-daemonsets")
+        kubectl("delete", "node", third.name)
+        eventually(lambda: third.ip not in str(network(agent)), "the others forget it")
+        assert "machine3" not in ready(kubectl), "it does not come back by itself"
+        third.kill()
+        third.run(C8S, "down", "--purge")
+        assert not third.data.exists() and not list(third.rundir.iterdir())
+        assert network(third) == before[0] and network(agent) == before[1]
+    finally:
+        third.remove()
