@@ -64,6 +64,7 @@ fuzz:
 deps:
 	@tools/deps build run test
 
+#: sudo make install  the program, its manual and its systemd units, under /usr/local
 install: all
 	@meson install -C $(BUILD)
 

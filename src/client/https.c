@@ -22,6 +22,7 @@
 #define TIMEOUT_MS 30000
 /* A watch only listens: without asking it would never notice that its server is gone without a word. */
 #define SILENCE_MS 10000
+#define TELL_AGAIN_MS 300000 /* while the server is away */
 
 struct https {
     struct client base;
@@ -30,6 +31,8 @@ struct https {
     SSL_CTX *tls;
     struct list exchanges, watches;
     size_t n_running;
+    bool away;        /* the last that was heard */
+    uint64_t told_at; /* uv_now() of the last word about it */
 };
 
 /* One request and its answer. */
@@ -84,6 +87,20 @@ static struct http_call *start_call(struct https *c, const char *method, const c
         .silence_ms = SILENCE_MS,
     };
     return http_call_start(c->base.loop, &spec, h, arg);
+}
+
+/* All who ask meet the same trouble, so it is told here, once, and not by each of them. why NULL: it answers. */
+static void heard(struct https *c, const struct err *why)
+{
+    uint64_t now = uv_now(c->base.loop);
+    const char *name = c->server_name ? c->server_name : c->ip;
+    if (why && (!c->away || now - c->told_at > TELL_AGAIN_MS)) {
+        log_warn("https://%s:%d: %s", name, c->port, why->msg);
+        c->told_at = now;
+    } else if (!why && c->away) {
+        log_info("https://%s:%d answers again", name, c->port);
+    }
+    c->away = why != NULL;
 }
 
 /* --- requests --- */
@@ -148,8 +165,7 @@ static void exchange_done(void *arg, const struct err *why)
     c->n_running--;
     list_remove(&e->link);
     json_t *doc = why || e->answer.overflowed ? NULL : jparse(buf_str(&e->answer), e->answer.len, &bad);
-    if (why)
-        log_debug("%s %s: %s", e->method, e->target, why->msg);
+    heard(c, why);
     run_waiting(c); /* before the caller is told: it may free the client */
     deliver(e, doc ? e->code : 0, doc);
     json_decref(doc);
@@ -288,6 +304,8 @@ static void watch_done(void *arg, const struct err *why)
 {
     struct client_watch *w = arg;
     w->call = NULL;
+    if (why)
+        heard(w->client, why);
     end_watch(w, why ? 0 : w->code);
     watch_free(w);
 }

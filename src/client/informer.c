@@ -324,9 +324,9 @@ static void become_synced(struct informer *i)
 
 static void list_failed(struct informer *i, int code)
 {
-    if (!i->complained)
-        log_warn("list %s: %s%d, trying again", i->kind->plural, code ? "answer " : "no answer ", code);
-    i->complained = true;
+    if (code && !i->complained) /* that there is no answer, the transport tells */
+        log_warn("list %s: answer %d, trying again", i->kind->plural, code);
+    i->complained |= code != 0;
     i->rv = 0;
     retry_later(i);
 }

@@ -159,9 +159,11 @@ def test_the_server_is_away(machines, kubectl):
     server.kill()
     for m in machines:
         assert m.curl(f"http://{ip}/")
+    eventually(lambda: f"https://{server.ip}:6443: " in agent.log.read_text(), "the agent says so")
     assert agent.dig("web.default.svc.cluster.local") == ip
     server.start("server", "--lb-pool", POOL)
     eventually(lambda: ready(kubectl) == ["machine1", "machine2"], "both are back")
+    eventually(lambda: f"https://{server.ip}:6443 answers again" in agent.log.read_text(), "the agent says that, too")
     kubectl("scale", "deployment", "web", "--replicas=4")
     after = {p["metadata"]["name"]: p["status"]["containerStatuses"][0]["containerID"] for p in kubectl.ready_pods("app=web", 4)}
     assert before.items() <= after.items()
@@ -255,6 +257,13 @@ def test_an_agent_needs_its_token_once(machines, kubectl):
     server, agent = machines
     before = {p["metadata"]["name"]: p["status"]["containerStatuses"][0]["containerID"] for p in kubectl.pods("app=web")}
     agent.kill(signal.SIGTERM)
+    ca, logged = agent.data / "agent" / "ca.crt", len(agent.log.read_text())
+    right = ca.read_text()
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null", "-out", ca, "-subj", "/CN=kubernetes")
+    agent.start("agent", "--server", f"https://{server.ip}:6443", "--lb-pool", POOL)
+    eventually(lambda: "certificate" in agent.log.read_text()[logged:], "another cluster is there than it knows")
+    agent.kill(signal.SIGTERM)
+    ca.write_text(right)
     agent.start("agent", "--server", f"https://{server.ip}:6443", "--lb-pool", POOL)
     kubectl("scale", "deployment", "web", "--replicas=6")
     after = {p["metadata"]["name"]: p["status"]["containerStatuses"][0]["containerID"] for p in kubectl.ready_pods("app=web", 6)}
