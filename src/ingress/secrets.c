@@ -10,9 +10,9 @@
 #include "json/json.h"
 #include "kinds/kind.h"
 
-/* Each is a connection to the server on machines that joined, and one of its watches (watch_http.h): whoever may write
- * Ingresses must not use those up. */
-#define SECRETS_MAX 512
+/* On machines that joined each is a connection to the server and one of its 10,000 watches (watch_http.h), which whoever
+ * may write Ingresses must not use up: with forty machines they would. */
+#define SECRETS_MAX 256
 
 struct followed {
     struct informer *informer;
