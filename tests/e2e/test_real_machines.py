@@ -341,3 +341,18 @@ def test_a_machine_comes_stays_longer_than_its_certificates_and_goes(machines, k
         assert network(third) == before[0] and network(agent) == before[1]
     finally:
         third.remove()
+
+
+def test_a_server_without_a_node_tells_where_ingresses_are_served(machines, kubectl):
+    server, agent = machines
+    server.kill()
+    server.start("server", "--lb-pool", POOL, "--no-agent")
+    eventually(lambda: kubectl("create", "ingress", "alone", "--rule=alone.example/*=web:80,tls=nowhere"), "the server is back")
+    eventually(lambda: shown(kubectl, "alone") == [agent.ip], "the agent's address")
+    eventually(lambda: https(agent, "alone.example").returncode == 0, "which serves it")
+    told = eventually(lambda: kubectl.json("get", "events", "--field-selector=reason=BadTLSSecret")["items"], "what is wrong with it")
+    assert [e["source"]["component"] for e in told if e["involvedObject"]["name"] == "alone"] == ["ingress-controller"], "told once"
+    kubectl("delete", "ingress", "alone")
+    server.kill()
+    server.start("server", "--lb-pool", POOL)
+    eventually(lambda: ready(kubectl) == ["machine1", "machine2"], "both are Ready")

@@ -301,7 +301,7 @@ static SSL_CTX *client_ctx(const char *identity, const char *ca)
     return ctx;
 }
 
-static SSL_CTX *server_tls, *client_tls, *anonymous_tls, *foreign_tls, *wrong_ca_tls, *no_ca_tls;
+static SSL_CTX *server_tls, *client_tls, *anonymous_tls, *foreign_tls, *wrong_ca_tls, *no_ca_tls, *slow_tls, *fast_tls;
 
 static void make_certificates(void)
 {
@@ -324,6 +324,10 @@ static void make_certificates(void)
     foreign_tls = client_ctx("foreign", "ca");
     wrong_ca_tls = client_ctx(NULL, "other-ca");
     no_ca_tls = client_ctx(NULL, NULL);
+    slow_tls = client_ctx(NULL, "ca");
+    fast_tls = client_ctx(NULL, "ca");
+    X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(slow_tls), time(NULL) - 86400);
+    X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(fast_tls), time(NULL) + 86400);
     T_TRUE(!tls_server_ctx("/nowhere", "/nowhere", NULL, &err));
     T_TRUE(strstr(err.msg, "/nowhere"));
     identity_done(&ca);
@@ -342,7 +346,7 @@ static void remove_certificates(void)
         unlink(key);
     }
     rmdir(directory);
-    SSL_CTX *all[] = {server_tls, client_tls, anonymous_tls, foreign_tls, wrong_ca_tls, no_ca_tls};
+    SSL_CTX *all[] = {server_tls, client_tls, anonymous_tls, foreign_tls, wrong_ca_tls, no_ca_tls, slow_tls, fast_tls};
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         SSL_CTX_free(all[i]);
 }
@@ -427,6 +431,8 @@ TEST(certificates)
         {foreign_tls, "200 [X-Ip=127.0.0.1] body nobody; "},
         {no_ca_tls, "200 [X-Ip=127.0.0.1] body nobody; "},
         {wrong_ca_tls, "error TLS: unable to get local issuer certificate; "},
+        {slow_tls, "error TLS: certificate is not yet valid (the clocks of the two machines?); "},
+        {fast_tls, "error TLS: certificate has expired (the clocks of the two machines?); "},
         {NULL, NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
