@@ -1,5 +1,5 @@
-/* How a machine becomes a node: by a bootstrap token the cluster knows it, by a signature with the same token, or by the
- * hash of the CA, it knows the cluster; what it gets is the CA, a client certificate of its own, and which address
+/* How a machine becomes a node: by a bootstrap token the cluster knows it, by a signature with the same token, or by
+ * the hash of the CA, it knows the cluster; what it gets is the CA, a client certificate of its own, and which address
  * families the cluster has. Goes on trying until all are there. */
 #pragma once
 #include <uv.h>
@@ -23,7 +23,7 @@ struct join_paths { /* files */
 struct join;
 struct join_config {
     const struct join_server *server;
-    const char *token, *ca_hash;      /* NULL where they are not needed any more */
+    const char *token, *ca_hash; /* NULL where they are not needed any more */
     const char *node_name;
     const struct join_paths *paths;
 };

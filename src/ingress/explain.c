@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "ingress/plan.h"
+#include "ingress/secrets.h"
 #include "json/json.h"
 
 #define TEXT_SIZE 1000
@@ -50,8 +51,9 @@ static const char *class_controller(void *arg, const char *name)
 static const json_t *find_secret(void *arg, const char *ns, const char *name)
 {
     const struct ingress_question *q = arg;
+    const json_t *secret = named(q->secrets, name);
     (void)ns; /* there are Secrets of one namespace */
-    return named(q->secrets, name);
+    return streq(jstr_or(secret, "type", ""), SECRETS_TYPE) ? secret : NULL;
 }
 
 /* --- one Ingress --- */

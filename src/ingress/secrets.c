@@ -10,8 +10,8 @@
 #include "json/json.h"
 #include "kinds/kind.h"
 
-/* On machines that joined each is a connection to the server and one of its 10,000 watches (watch_http.h), which whoever
- * may write Ingresses must not use up: with forty machines they would. */
+/* On machines that joined each is a connection to the server and one of its 10,000 watches (watch_http.h), which
+ * whoever may write Ingresses must not use up: with forty machines they would. */
 #define SECRETS_MAX 256
 
 struct followed {

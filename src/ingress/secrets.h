@@ -3,6 +3,8 @@
 #pragma once
 #include "client/informer.h"
 
+#define SECRETS_TYPE "kubernetes.io/tls"
+
 struct secrets;
 /* changed: one of them has, or is known by now; it may not free anything. */
 struct secrets *secrets_new(struct client *c, void (*changed)(void *arg), void *arg);

@@ -30,7 +30,7 @@ static const struct {
      "note Ingress i: IngressClass nginx leaves it to another program (k8s.io/ingress-nginx)\n"},
     {INGRESS(",'tls':[{'hosts':['a.test'],'secretName':'gone'}]", "'number':80"),
      "ok Ingress i: a.test/x leads here\n"
-     "NO Ingress i: Secret \"gone\": there is none; the default certificate is used\n"},
+     "NO Ingress i: Secret \"gone\": there is none of type kubernetes.io/tls; the default certificate is used\n"},
     {"[{'metadata':{'name':'i','namespace':'d'},'spec':{'defaultBackend':{'service':{'name':'web','port':{'number':80}}"
      "}}}]",
      "ok Ingress i: what no other rule is for leads here\nNO Ingress i has no address yet: it is not served so far\n"},
