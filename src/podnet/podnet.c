@@ -190,13 +190,24 @@ static void print_addresses(const struct ips *ips, char *out, size_t size)
     snprintf(out, size, "%s", ips_format(ips, text));
 }
 
+/* Both ends are there. The node's alone is what a namespace of an earlier life has left, which the kernel takes away
+ * some time after its last process and pin are gone. */
+static bool is_connected(struct podnet *p, const char *name, int pod_fd)
+{
+    struct err ignored;
+    struct rtnl *pod = rtnl_index(p->rtnl, name) ? rtnl_open(pod_fd, &ignored) : NULL;
+    bool connected = pod && rtnl_index(pod, POD_IFNAME);
+    rtnl_close(pod);
+    return connected;
+}
+
 int podnet_add(struct podnet *p, const char *key, int pod_fd, char *ret_ips, size_t size, struct err *err)
 {
     char name[IF_NAMESIZE];
     struct err ignored;
     veth_name(key, name);
     uint32_t offset = find_owner(p, name);
-    bool connected = offset && rtnl_index(p->rtnl, name);
+    bool connected = offset && is_connected(p, name, pod_fd);
     if (!offset)
         offset = find_free(p);
     if (!offset)
@@ -205,13 +216,14 @@ int podnet_add(struct podnet *p, const char *key, int pod_fd, char *ret_ips, siz
     print_addresses(&ips, ret_ips, size);
     if (connected)
         return 0;
-    if (prepare_pod(p, pod_fd, err) < 0 || rtnl_add_veth(p->rtnl, name, POD_IFNAME, pod_fd, p->mtu, err) < 0 ||
-        wire_node_end(p, name, &ips, err) < 0 || wire_pod_end(p, pod_fd, &ips, err) < 0) {
+    if (rtnl_del_link(p->rtnl, name, err) < 0 || prepare_pod(p, pod_fd, err) < 0 ||
+        rtnl_add_veth(p->rtnl, name, POD_IFNAME, pod_fd, p->mtu, err) < 0 || wire_node_end(p, name, &ips, err) < 0 ||
+        wire_pod_end(p, pod_fd, &ips, err) < 0) {
         (void)rtnl_del_link(p->rtnl, name, &ignored);
         return err_wrap(err, "connect pod %s", key);
     }
+    p->used += !p->owner[offset][0];
     memcpy(p->owner[offset], name, sizeof(name));
-    p->used++;
     return 0;
 }
 

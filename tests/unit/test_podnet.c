@@ -261,6 +261,30 @@ TEST(pods_reach_pods_nodes_and_host_untranslated)
     }
 }
 
+/* A node is switched off and on: the namespace of before may still be there, as the kernel takes its time, and with it
+ * an interface of the same name. */
+TEST(a_pod_that_returns_is_connected_anew)
+{
+    struct err err = {0};
+    char before[IPS_TEXT_SIZE] = "", now[IPS_TEXT_SIZE] = "", seen[IP_TEXT_SIZE];
+    struct ip ip;
+    int fds[] = {namespace_at("old"), namespace_at("new")};
+    for (int i = 0; i < 2; i++) {
+        struct podnet *p = podnet_new(-1, "10.244.9.0/24", 0, &err);
+        char *ips = i ? now : before;
+        T_TRUE(p && podnet_add(p, "pod", fds[i], ips, IPS_TEXT_SIZE, &err) == 0);
+        T_TRUE(podnet_add(p, "pod", fds[i], ips, IPS_TEXT_SIZE, &err) == 0);
+        podnet_free(p);
+    }
+    T_STR(now, before);
+    close(fds[0]);
+    netns_remove(TMP "/old");
+    T_TRUE(ip_parse(now, &ip) && reaches(-1, fds[1], &ip, seen));
+    close(fds[1]);
+    netns_remove(TMP "/new");
+    T_INT(sysctl_set(-1, "ipv4/ip_forward", "0", &err), 0);
+}
+
 TEST(ranges_that_are_none_are_refused)
 {
     static const char *const bad[] = {"10.244.0.0",    "10.0.0.0/8",
@@ -368,6 +392,7 @@ int main(void)
         return 1;
     }
     RUN(pods_reach_pods_nodes_and_host_untranslated);
+    RUN(a_pod_that_returns_is_connected_anew);
     RUN(ranges_that_are_none_are_refused);
     RUN(a_network_in_use_is_refused);
     RUN(networks_are_known_by_addresses_and_by_routes);
