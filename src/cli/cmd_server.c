@@ -107,7 +107,7 @@ static char *settle_families(const struct head *h, struct err *err)
     struct addresses addresses;
     _cleanup_free_ char *path = xasprintf("%s/families", h->data_dir), *db = xasprintf("%s/state.db", h->data_dir);
     _cleanup_free_ char *kept = file_read(path, FAMILIES_TEXT_MAX, NULL, &none);
-    const char *had = access(db, F_OK) < 0 ? NULL : str_or(kept, DEFAULT_FAMILIES);
+    const char *had = access(db, F_OK) < 0 ? NULL : kept; /* NULL too: restored from a backup, which does not say */
     const char *wanted = str_or(h->options->ip_families, str_or(had, DEFAULT_FAMILIES));
     if (!addresses_init(&addresses, wanted))
         err_set(err, 0, "--ip-families takes IPv4, IPv6, IPv4,IPv6 or IPv6,IPv4");
