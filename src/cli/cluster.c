@@ -52,6 +52,7 @@ struct cluster {
     struct client *viewer; /* in-process: what the nodes share */
     struct model *model;
     struct model_feed *feed;
+    struct netpol_feed *policies;
     struct dns_follow *dns_follow;
     struct ingress *ingress;
     struct informer *node_informer;
@@ -156,6 +157,7 @@ static void start_readers(struct cluster *c)
     c->viewer = server_local_client(c->plane.server, "system:kube-proxy", system_nodes);
     c->model = model_new();
     c->feed = model_feed_new(c->viewer, c->model);
+    c->policies = netpol_feed_new(c->viewer);
 }
 
 /* Borrows from both. */
@@ -175,6 +177,7 @@ static struct node_config config_of(const struct cluster *c, const struct member
         .key = m->key,
         .client_ca = c->plane.pki.ca_cert,
         .lb_pool = c->lb_pool,
+        .policies = c->policies,
         .policy = &c->policy,
     };
 }
@@ -315,6 +318,7 @@ static void power_off(uv_work_t *work)
     struct power_off *p = work->data;
     p->result = agent_teardown(p->cluster->data_dir, RUN_DIR, p->member->name, &p->err);
     proxy_teardown(p->member->netns_fd);
+    netpol_teardown(p->member->netns_fd);
 }
 
 static void powered_off(uv_work_t *work, int status)
@@ -437,6 +441,7 @@ void cluster_stop(struct cluster *c)
         stop_member(&c->nodes[i]);
     ingress_free(c->ingress);
     dns_follow_free(c->dns_follow);
+    netpol_feed_free(c->policies);
     model_feed_free(c->feed);
     model_free(c->model);
     controlplane_stop_controllers(&c->plane);
@@ -463,7 +468,7 @@ int cluster_teardown(const struct cluster_config *config, struct err *err)
         if (agent_teardown(config->data_dir, RUN_DIR, nodes[i].name, err) < 0)
             result = err_wrap(err, "node %s", nodes[i].name);
     ingress_teardown(RUN_DIR);
-    lan_down(&lan); /* the proxies' tables go with the namespaces */
+    lan_down(&lan); /* the nodes' tables of rules go with the namespaces */
     _cleanup_free_ char *ca = xasprintf("%s/pki/ca.crt", config->data_dir);
     kubeconfig_remove(config->kubeconfig, &(struct pki){.ca_cert = ca});
     return result;

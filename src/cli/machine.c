@@ -66,6 +66,7 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
 {
     static const char *const no_taints[] = {NULL};
     const struct machine_place *place = config->place;
+    m->policies = netpol_feed_new(client);
     const struct node_config node = {.name = place->name,
                                      .ips = place->ips,
                                      .ifname = place->ifname,
@@ -78,6 +79,7 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
                                      .key = config->key,
                                      .client_ca = config->client_ca,
                                      .lb_pool = config->lb_pool,
+                                     .policies = m->policies,
                                      .policy = config->policy};
     const struct podways_place here = {place->name, place->ips, place->ifname, -1};
     m->client = client;
@@ -135,6 +137,7 @@ void machine_stop(struct machine *m)
     peers_free(m->peers);
     podways_free(m->podways);
     node_stop(&m->node);
+    netpol_feed_free(m->policies);
     model_feed_free(m->feed);
     model_free(m->model);
     *m = (struct machine){0};
@@ -150,6 +153,7 @@ int machine_teardown(const char *data_dir, const char *name, struct err *err)
     int result = agent_teardown(data_dir, RUN_DIR, name, err);
     ingress_teardown(RUN_DIR);
     proxy_teardown(-1);
+    netpol_teardown(-1);
     tunnel_down(-1);
     peers_teardown();
     struct rtnl *r = rtnl_open(-1, &ignored);

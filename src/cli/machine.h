@@ -11,6 +11,7 @@ struct machine {
     struct client *client;
     struct model *model;
     struct model_feed *feed;
+    struct netpol_feed *policies;
     struct dns_follow *dns_follow;
     struct informer *nodes;
     struct peers *peers;

@@ -27,6 +27,33 @@ static int find_pod_mtu(const struct node *n, enum ways_mode mode, struct err *e
     return mtu;
 }
 
+static bool is_guarded(void *arg, const char *uid)
+{
+    struct node *n = arg;
+    return netpol_guards(n->netpol, uid);
+}
+
+static void on_guarded(void *arg)
+{
+    struct node *n = arg;
+    if (n->agent)
+        agent_network_changed(n->agent);
+}
+
+/* Before the agent, which starts no pod without. */
+static int start_policies(struct node *n, struct err *err)
+{
+    const struct netpol_config config = {.netns_fd = n->netns_fd,
+                                         .node_name = n->name,
+                                         .cluster_cidr = n->addresses->pods,
+                                         .dns_ips = n->addresses->dns,
+                                         .turn = &n->turn,
+                                         .guarded = on_guarded,
+                                         .arg = n};
+    n->netpol = netpol_new(n->policies, &config, n->loop, err);
+    return n->netpol ? 0 : -1;
+}
+
 static int start_agent(struct node *n, const struct node_config *config, struct err *err)
 {
     int pod_mtu = find_pod_mtu(n, config->policy->pod_network, err);
@@ -50,6 +77,8 @@ static int start_agent(struct node *n, const struct node_config *config, struct 
         .client_ca = config->client_ca,
         .port = KUBELET_PORT,
         .model = n->model,
+        .guarded = is_guarded,
+        .guarded_arg = n,
         .policy = config->policy->agent,
     };
     const struct dns_config dns = {.netns_fd = n->netns_fd,
@@ -76,9 +105,10 @@ int node_start(struct node *n, uv_loop_t *loop, struct client *c, struct model *
                        .addresses = config->addresses,
                        .netns_fd = config->netns_fd,
                        .lb_pool = config->lb_pool,
+                       .policies = config->policies,
                        .policy = config->policy};
     turn_init(&n->turn);
-    return start_agent(n, config, err);
+    return start_policies(n, err) < 0 ? -1 : start_agent(n, config, err);
 }
 
 /* What all tables of the node hold is acknowledged. */
@@ -206,6 +236,7 @@ void node_nodes_known(struct node *n, struct informer *nodes)
 void node_lose(struct node *n, bool all)
 {
     agent_free(TAKE(n->agent));
+    netpol_free(TAKE(n->netpol));
     stop_proxies(n);
     acknowledger_free(TAKE(n->acknowledger));
     if (all)
@@ -216,7 +247,7 @@ void node_lose(struct node *n, bool all)
 
 int node_regain(struct node *n, const struct node_config *config, struct err *err)
 {
-    if (start_agent(n, config, err) < 0)
+    if (start_policies(n, err) < 0 || start_agent(n, config, err) < 0)
         return -1;
     node_services_known(n);
     if (n->lb)
@@ -227,6 +258,7 @@ int node_regain(struct node *n, const struct node_config *config, struct err *er
 void node_stop(struct node *n)
 {
     agent_free(n->agent);
+    netpol_free(n->netpol);
     dns_free(n->dns);
     lb_free(n->lb);
     stop_proxies(n);

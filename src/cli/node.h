@@ -1,5 +1,5 @@
-/* What runs on every node, over whatever client leads to the API: the agent, DNS, the Service proxy and the announcer
- * of load balancers. */
+/* What runs on every node, over whatever client leads to the API: the agent, DNS, the Service proxy, the rules of
+ * policies and the announcer of load balancers. */
 #pragma once
 #include <uv.h>
 
@@ -7,6 +7,7 @@
 #include "client/informer.h"
 #include "cli/nodeoptions.h"
 #include "lb/pool.h"
+#include "netpol/netpol.h"
 #include "nft/turn.h"
 #include "node/agent.h"
 #include "service/model.h"
@@ -19,6 +20,7 @@ struct node_config {
     const char *data_dir;
     const char *cert, *key, *client_ca; /* as in agent.h */
     const struct lb_pool *lb_pool;      /* borrowed; NULL: nothing is announced */
+    struct netpol_feed *policies;       /* borrowed */
     const struct node_policy *policy;   /* borrowed as long as the node is there */
 };
 
@@ -31,6 +33,8 @@ struct node {
     int netns_fd;
     const struct lb_pool *lb_pool;
     const struct node_policy *policy;
+    struct netpol_feed *policies;
+    struct netpol *netpol;
     struct agent *agent;
     struct dns *dns;
     struct table { /* of Service rules, of one family */

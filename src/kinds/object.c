@@ -141,6 +141,20 @@ const char *object_label(const struct object *o, const char *key)
     return NULL;
 }
 
+bool object_labels_equal(const struct object *a, const struct object *b)
+{
+    const char *x = a->labels, *y = b->labels;
+    while (*x && streq(x, y)) { /* a key, then its value */
+        x += strlen(x) + 1;
+        y += strlen(y) + 1;
+        if (!streq(x, y))
+            return false;
+        x += strlen(x) + 1;
+        y += strlen(y) + 1;
+    }
+    return !*x && !*y;
+}
+
 const char *object_field(const struct object *o, size_t field)
 {
     const char *at = o->fields;

@@ -48,6 +48,7 @@ static inline void object_unref_indirect(struct object **o)
 /* What selectors compare, without parsing. NULL: it has no such label. `field` counts in the kind's field_labels. */
 const char *object_label(const struct object *o, const char *key);
 const char *object_field(const struct object *o, size_t field);
+bool object_labels_equal(const struct object *a, const struct object *b);
 
 /* Whether object_as() has something to do: it was written as another version of its kind. */
 bool object_is_other_version(const struct object *o, const struct kind *version);

@@ -3,6 +3,9 @@
 #include "nft/context.h"
 
 #include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <malloc.h>
 #include <nftables/libnftables.h>
 #include <pthread.h>
@@ -105,4 +108,24 @@ char *nft_context_list(struct nft_context *c, const char *command, struct err *e
     char *text = list_once(command, err);
     pthread_mutex_unlock(&nft_lock);
     return text;
+}
+
+/* One question to the kernel, where a context would read all that there is. */
+bool nft_has_table(int netns_fd, int family, const char *name)
+{
+    char buf[4096] __attribute__((aligned(8)));
+    NETNS_SCOPE(netns_fd);
+    struct mnl_socket *nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+    nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;
+    nlh->nlmsg_flags = NLM_F_REQUEST;
+    struct nfgenmsg *nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
+    nfg->nfgen_family = (uint8_t)family;
+    mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, name);
+    bool found = nl && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
+                 mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) >= 0 && mnl_socket_recvfrom(nl, buf, sizeof(buf)) > 0 &&
+                 nlh->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE);
+    if (nl)
+        mnl_socket_close(nl);
+    return found;
 }

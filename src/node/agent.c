@@ -318,6 +318,8 @@ static void copy_config(struct agent *a, const struct agent_config *config)
     a->labels = copy_texts(config->node_labels);
     a->taints = copy_texts(config->node_taints);
     a->model = config->model;
+    a->guarded = config->guarded;
+    a->guarded_arg = config->guarded_arg;
     node_paths_init(&a->paths, config->data_dir, config->run_dir, config->node_name);
 }
 
@@ -379,6 +381,11 @@ struct agent *agent_new(uv_loop_t *loop, struct client *c, const struct agent_co
     a->pressure = pressure_new(a, &config->policy.eviction);
     follow(a);
     return a;
+}
+
+void agent_network_changed(struct agent *a)
+{
+    agent_kick_all(a);
 }
 
 static void agent_destroy(struct agent *a)

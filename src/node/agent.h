@@ -36,11 +36,16 @@ struct agent_config {
     int port;       /* 10250 */
     struct agent_policy policy;
     struct model *model; /* for Service environment variables; borrowed */
+    /* Are the rules for the pod's network in force? Its first process waits for that; agent_network_changed() has them
+     * asked again. NULL: there are none. */
+    bool (*guarded)(void *arg, const char *uid);
+    void *guarded_arg;
 };
 
 /* Registers the node, finds the containers of an earlier life, then follows the pods of this node. */
 struct agent *agent_new(uv_loop_t *loop, struct client *c, const struct agent_config *config, struct err *err);
 SSL_CTX *agent_tls(struct agent *a); /* of its HTTPS port; borrowed */
+void agent_network_changed(struct agent *a);
 /* The machine is about to be switched off: ends all pods, which are Failed then, and calls done; new ones are refused.
  * Containers that do not end in time keep running. */
 void agent_shut_down(struct agent *a, void (*done)(void *arg), void *arg);

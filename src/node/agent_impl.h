@@ -37,7 +37,9 @@ struct agent {
     int64_t milli_cpu, memory_bytes, storage_bytes; /* of the machine */
     int oom_score_adj_min;                          /* lower ones are refused to us */
     bool apparmor;
-    struct podnet *podnet; /* NULL until the node has its pod range */
+    struct podnet *podnet;                       /* NULL until the node has its pod range */
+    bool (*guarded)(void *arg, const char *uid); /* as in agent.h */
+    void *guarded_arg;
     struct informer *pod_informer, *node_informer;
     struct events *events;
     struct pulls *pulls;

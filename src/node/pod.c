@@ -370,7 +370,7 @@ static bool take_step(struct pod *p, const json_t *doc, const struct plan *plan)
     case PLAN_START:
         if (c->f.state == CONTAINER_EXITED)
             pod_check_sandbox(p); /* its end may have been that of what holds them all */
-        if (p->sandbox == SANDBOX_READY && pod_has_refs(p, doc))
+        if (p->sandbox == SANDBOX_READY && pod_has_refs(p, doc) && pod_is_guarded(p, doc))
             pod_start_container(p, doc, c);
         break;
     case PLAN_STOP:

@@ -130,6 +130,8 @@ void pod_sandbox_was_lost(struct pod *p);
 /* podstart.c: steps, as jobs. */
 void pod_make_sandbox(struct pod *p, const json_t *doc);
 void pod_remove_sandbox(struct pod *p, const json_t *doc);
+/* Nothing runs in it before the rules for its network are in force. False: the pod is kicked when that may be. */
+bool pod_is_guarded(struct pod *p, const json_t *doc);
 void pod_start_container(struct pod *p, const json_t *doc, struct container *c);
 void pod_refresh_volumes(struct pod *p, const json_t *doc);
 

@@ -345,6 +345,15 @@ static void launch_fill(struct launch *l, struct pod *p, const json_t *doc, cons
     l->facts.pod_ips = l->pod_ips;
 }
 
+bool pod_is_guarded(struct pod *p, const json_t *doc)
+{
+    const struct agent *a = p->agent;
+    if (pod_host_network(doc) || !a->guarded || a->guarded(a->guarded_arg, p->uid))
+        return true;
+    pod_kick_after(p, NETWORK_WAIT_MS); /* we are told earlier */
+    return false;
+}
+
 void pod_start_container(struct pod *p, const json_t *doc, struct container *c)
 {
     const char *image = jstr_or(find_container(doc, c->f.name), "image", "");

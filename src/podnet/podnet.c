@@ -44,7 +44,7 @@ static struct cidr single(const struct ip *ip)
     return (struct cidr){.ip = *ip, .prefix = ip_bits(ip->family)};
 }
 
-static void veth_name(const char *key, char name[IF_NAMESIZE])
+void podnet_link_name(const char *key, char name[IF_NAMESIZE])
 {
     snprintf(name, IF_NAMESIZE, VETH_PREFIX "%08x", (unsigned)hash_bytes(key, strlen(key)));
 }
@@ -205,7 +205,7 @@ int podnet_add(struct podnet *p, const char *key, int pod_fd, char *ret_ips, siz
 {
     char name[IF_NAMESIZE];
     struct err ignored;
-    veth_name(key, name);
+    podnet_link_name(key, name);
     uint32_t offset = find_owner(p, name);
     bool connected = offset && is_connected(p, name, pod_fd);
     if (!offset)
@@ -230,7 +230,7 @@ int podnet_add(struct podnet *p, const char *key, int pod_fd, char *ret_ips, siz
 int podnet_del(struct podnet *p, const char *key, struct err *err)
 {
     char name[IF_NAMESIZE];
-    veth_name(key, name);
+    podnet_link_name(key, name);
     if (rtnl_del_link(p->rtnl, name, err) < 0) /* its routes go with it */
         return -1;
     uint32_t offset = find_owner(p, name);

@@ -3,6 +3,7 @@
  * bridge that needs br_netfilter, which costs every packet). Pods get addresses of the node's range; .1 is the gateway
  * on every veth. */
 #pragma once
+#include <net/if.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -19,3 +20,5 @@ void podnet_free(struct podnet *p); /* pods stay connected */
  * returns the same addresses. */
 int podnet_add(struct podnet *p, const char *key, int pod_fd, char *ret_ips, size_t size, struct err *err);
 int podnet_del(struct podnet *p, const char *key, struct err *err);
+/* What the node's end of the pod's link is called, before there is one, too. */
+void podnet_link_name(const char *key, char name[IF_NAMESIZE]);

@@ -36,10 +36,11 @@ static bool is_own_pod(const struct asked *q)
     return !pod || is_on_node(pod, q->node);
 }
 
-static bool selects_own_pods(const struct asked *q)
+/* Enforcing NetworkPolicies takes everybody's labels and addresses; where there are none, a node knows its own pods. */
+static bool sees_pods(const struct asked *q)
 {
     const char *node = str_after(q->action->fields, "spec.nodeName=");
-    return node && streq(node, q->node);
+    return (node && streq(node, q->node)) || store_count(q->server->store, &kind_networkpolicy, NULL) > 0;
 }
 
 /* Creating has no name in the path. */
@@ -218,11 +219,12 @@ static const struct row {
 } rows[] = {
     {READ, "", "services endpoints nodes namespaces", NULL},
     {READ, "discovery.k8s.io", "endpointslices", NULL},
+    {READ, "networking.k8s.io", "networkpolicies", NULL},
     {"create", "", "nodes", NULL},
     {"update patch", "", "nodes nodes/status", is_self},
     {"get update", "", "nodes/rules", is_self},
     {"get delete", "", "pods", is_own_pod},
-    {"list watch", "", "pods", selects_own_pods},
+    {"list watch", "", "pods", sees_pods},
     {"update patch", "", "pods/status", is_own_pod},
     {"create", "", "pods/eviction", is_own_pod},
     {READ, "", "secrets configmaps persistentvolumeclaims", is_needed},

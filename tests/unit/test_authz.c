@@ -218,6 +218,11 @@ TEST(a_node_sees_what_its_pods_need)
           201);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         check("system:node:n1", nodes, cases[i].method, cases[i].target, cases[i].want);
+    T_INT(post("/apis/networking.k8s.io/v1/namespaces/default/networkpolicies",
+               "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"podSelector\":{}}}"),
+          201);
+    check("system:node:n1", nodes, "GET", "/apis/networking.k8s.io/v1/networkpolicies?watch=1", "allowed");
+    check("system:node:n1", nodes, "GET", "/api/v1/pods?watch=1", "allowed"); /* to enforce it */
 }
 
 /* --- reviews --- */
