@@ -179,13 +179,15 @@ static bool number_in(const char *list, uint16_t port)
 
 static bool ip_in(const char *list, const struct ip *ip)
 {
-    _cleanup_free_ char *copy = xstrndup(list, strcspn(list, "}"));
-    for (char *c = strtok(copy, ", "); c; c = strtok(NULL, ", ")) {
-        char *dash = strchr(c, '-');
+    size_t len = strcspn(list, "}");
+    _cleanup_free_ char *copy = xstrndup(list, len && list[len - 1] == ' ' ? len - 1 : len);
+    _cleanup_free_ char **parts = str_split(copy, ',', NULL);
+    for (char **c = parts; *c; c++) {
+        char *from = *c + strspn(*c, " "), *dash = strchr(from, '-');
         struct ip first, last;
         if (dash)
             *dash = '\0';
-        if (ip_parse(c, &first) && ip_parse(dash ? dash + 1 : c, &last) && ip_compare(&first, ip) <= 0 &&
+        if (ip_parse(from, &first) && ip_parse(dash ? dash + 1 : from, &last) && ip_compare(&first, ip) <= 0 &&
             ip_compare(ip, &last) <= 0)
             return true;
     }
