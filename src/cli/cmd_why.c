@@ -12,12 +12,14 @@
 #include "base/netns.h"
 #include "base/str.h"
 #include "cli/access.h"
+#include "cli/addresses.h"
 #include "cli/cluster.h"
 #include "cli/commands.h"
 #include "cli/runstate.h"
 #include "cli/settings.h"
 #include "ingress/explain.h"
 #include "kinds/kind.h"
+#include "netpol/explain.h"
 #include "server/pki.h"
 #include "service/why.h"
 
@@ -26,13 +28,13 @@
 #define OUT_MAX (1 << 20)
 
 struct why_options {
-    const char *kubeconfig;
+    const char *kubeconfig, *from;
 };
 static const struct why_options defaults = {0};
 
 /* --- the API --- */
 
-enum { SERVICES, SLICES, PODS, NODES, EVENTS, INGRESSES, CLASSES, SECRETS, N_LISTS };
+enum { SERVICES, SLICES, PODS, NODES, EVENTS, INGRESSES, CLASSES, SECRETS, POLICIES, NAMESPACES, FROM_PODS, N_LISTS };
 
 static const struct {
     const struct kind *kind;
@@ -40,7 +42,8 @@ static const struct {
 } lists[N_LISTS] = {
     [SERVICES] = {&kind_service, true},     [SLICES] = {&kind_endpointslice}, [PODS] = {&kind_pod},
     [NODES] = {&kind_node, true},           [EVENTS] = {&kind_event},         [INGRESSES] = {&kind_ingress},
-    [CLASSES] = {&kind_ingressclass, true}, [SECRETS] = {&kind_secret},
+    [CLASSES] = {&kind_ingressclass, true}, [SECRETS] = {&kind_secret},       [POLICIES] = {&kind_networkpolicy, true},
+    [NAMESPACES] = {&kind_namespace, true}, [FROM_PODS] = {&kind_pod},
 };
 
 struct fetch {
@@ -71,7 +74,9 @@ static void on_too_late(uv_timer_t *t)
     uv_stop(t->loop);
 }
 
-static int fetch_lists(struct fetch *f, const struct access *access, const char *ns, struct err *err)
+/* from_ns: of the pod that asks; "" for none. */
+static int fetch_lists(struct fetch *f, const struct access *access, const char *ns, const char *from_ns,
+                       struct err *err)
 {
     struct fetch_one ones[N_LISTS];
     uv_timer_t patience;
@@ -79,10 +84,11 @@ static int fetch_lists(struct fetch *f, const struct access *access, const char 
     uv_timer_init(&f->loop, &patience);
     uv_timer_start(&patience, on_too_late, FETCH_MS, 0);
     f->client = access_client(access, &f->loop);
-    f->n_open = N_LISTS;
-    for (int i = 0; i < N_LISTS; i++) {
+    f->n_open = *from_ns ? N_LISTS : FROM_PODS;
+    for (int i = 0; i < f->n_open; i++) {
         const struct kind *kind = lists[i].kind;
-        _cleanup_free_ char *path = kind_path(kind, lists[i].everywhere ? NULL : ns, NULL, NULL);
+        const char *where = lists[i].everywhere ? NULL : i == FROM_PODS ? from_ns : ns;
+        _cleanup_free_ char *path = kind_path(kind, where, NULL, NULL);
         ones[i] = (struct fetch_one){f, &f->lists[i]};
         f->client->ops->request(f->client, "GET", path, NULL, NULL, on_list, &ones[i]);
     }
@@ -156,22 +162,62 @@ static enum why_answer listens(void *arg, const char *node, const struct ip *ip,
 
 /* --- the command --- */
 
-static const json_t *find_service(const struct fetch *f, const char *ns, const char *name)
+/* NAME[.NAMESPACE], in two; the caller frees `name`. */
+struct target {
+    char *name;
+    const char *ns;
+};
+
+static struct target read_target(const char *text)
+{
+    struct target t = {text ? xstrdup(text) : NULL, text ? "default" : ""};
+    char *dot = text ? strchr(t.name, '.') : NULL;
+    if (dot) {
+        *dot = '\0';
+        t.ns = dot + 1;
+    }
+    return t;
+}
+
+static const json_t *find(const json_t *list, const char *ns, const char *name)
 {
     size_t i;
     json_t *doc;
-    json_array_foreach(f->lists[SERVICES], i, doc) {
+    json_array_foreach(list, i, doc) {
         if (streq(jstr_or(doc, "metadata.namespace", ""), ns) && streq(jstr_or(doc, "metadata.name", ""), name))
             return doc;
     }
     return NULL;
 }
 
-static int explain(const char *name, const char *ns, const struct fetch *f, struct here *here)
+/* What other rooms have to say. */
+static json_t *ask_others(const struct fetch *f, const json_t *service, const json_t *from)
 {
-    const struct ingress_question ingress = {find_service(f, ns, name), f->lists[INGRESSES], f->lists[CLASSES],
-                                             f->lists[SECRETS]};
-    _cleanup_json_ json_t *findings = ingress_explain(&ingress);
+    struct addresses addresses;
+    const struct ingress_question ingress = {service, f->lists[INGRESSES], f->lists[CLASSES], f->lists[SECRETS]};
+    json_t *findings = ingress_explain(&ingress);
+    addresses_init(&addresses, "IPv4");
+    const struct netpol_question policies = {.service = service,
+                                             .slices = f->lists[SLICES],
+                                             .pods = f->lists[PODS],
+                                             .policies = f->lists[POLICIES],
+                                             .namespaces = f->lists[NAMESPACES],
+                                             .from = from,
+                                             .cluster_dns = addresses.dns};
+    _cleanup_json_ json_t *more = netpol_explain(&policies);
+    json_array_extend(findings, more);
+    return findings;
+}
+
+static int explain(const struct target *target, const struct target *from, const struct fetch *f, struct here *here)
+{
+    const char *name = target->name, *ns = target->ns;
+    const json_t *client = from->name ? find(f->lists[FROM_PODS], from->ns, from->name) : NULL;
+    if (from->name && !client) {
+        fprintf(stderr, "c8s why: there is no pod %s in namespace %s\n", from->name, from->ns);
+        return 1;
+    }
+    _cleanup_json_ json_t *findings = ask_others(f, find(f->lists[SERVICES], ns, name), client);
     const struct why w = {.ns = ns,
                           .name = name,
                           .services = f->lists[SERVICES],
@@ -209,30 +255,31 @@ static int find_cluster(const struct why_options *o, const json_t *state, struct
 
 static int run(const void *options, char **args)
 {
+    const struct why_options *o = options;
     struct fetch f = {0};
     struct access access = {0};
     struct here here;
     struct err err;
     _cleanup_json_ json_t *state = runstate_is_running() ? runstate_load() : NULL;
-    _cleanup_free_ char *name = xstrdup(args[0]);
-    char *dot = strchr(name, '.');
+    struct target target = read_target(args[0]), from = read_target(o->from);
     int code = 1;
-    if (dot)
-        *dot++ = '\0';
-    if (find_cluster(options, state, &access, &here, &err) < 0 ||
-        fetch_lists(&f, &access, str_or(dot, "default"), &err) < 0)
+    if (find_cluster(o, state, &access, &here, &err) < 0 || fetch_lists(&f, &access, target.ns, from.ns, &err) < 0)
         fprintf(stderr, "c8s why: %s\n", err.msg);
     else
-        code = explain(name, str_or(dot, "default"), &f, &here);
+        code = explain(&target, &from, &f, &here);
     for (int i = 0; i < N_LISTS; i++)
         json_decref(f.lists[i]);
     access_done(&access);
+    free(target.name);
+    free(from.name);
     return code;
 }
 
 static const struct opt opts[] = {
     {"kubeconfig", "FILE", OPT_STR, offsetof(struct why_options, kubeconfig), 0, 0,
      "the way to another cluster than the one that runs here"},
+    {"from", "POD[.NAMESPACE]", OPT_STR, offsetof(struct why_options, from), 0, 0,
+     "the pod that asks: whether NetworkPolicies keep it from the Service"},
     {0},
 };
 const struct command command_why = {.name = "why",

@@ -30,7 +30,7 @@ static bool has_peer(const struct world *w, const struct netpolicy *p, const str
 }
 
 /* Names of ports are those of the pod that is reached. */
-static bool has_port(const struct netpolicy_rule *r, const struct flow *f)
+bool judge_has_port(const struct netpolicy_rule *r, const struct flow *f)
 {
     for (size_t i = 0; f->to && i < r->n_names; i++)
         for (size_t j = 0; j < f->to->n_ports; j++) {
@@ -52,7 +52,7 @@ size_t judge_policies(const struct world *w, enum direction d, const struct flow
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < policies[i]->n_rules[d] && !*ret_allowed; j++) {
             const struct netpolicy_rule *r = &policies[i]->rules[d][j];
-            *ret_allowed = has_port(r, f) && has_peer(w, policies[i], r, other, other_ip);
+            *ret_allowed = judge_has_port(r, f) && has_peer(w, policies[i], r, other, other_ip);
         }
     return n;
 }

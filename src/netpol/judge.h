@@ -13,5 +13,7 @@ struct flow {
  * whether one of them allows the flow (true as well when there are none). */
 size_t judge_policies(const struct world *w, enum direction d, const struct flow *f, bool *ret_allowed,
                       const struct netpolicy **policies);
+/* Does the rule mean the port that the flow goes to, by number or by name? */
+bool judge_has_port(const struct netpolicy_rule *r, const struct flow *f);
 /* In both directions. */
 bool judge(const struct world *w, const struct flow *f);
