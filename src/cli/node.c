@@ -30,7 +30,7 @@ static int find_pod_mtu(const struct node *n, enum ways_mode mode, struct err *e
 static bool is_guarded(void *arg, const char *uid)
 {
     struct node *n = arg;
-    return netpol_guards(n->netpol, uid);
+    return !n->netpol || netpol_guards(n->netpol, uid);
 }
 
 static void on_guarded(void *arg)
@@ -41,17 +41,20 @@ static void on_guarded(void *arg)
 }
 
 /* Before the agent, which starts no pod without. */
-static int start_policies(struct node *n, struct err *err)
+static void start_policies(struct node *n)
 {
+    struct err err;
     const struct netpol_config config = {.netns_fd = n->netns_fd,
                                          .node_name = n->name,
                                          .cluster_cidr = n->addresses->pods,
                                          .dns_ips = n->addresses->dns,
+                                         .guard = n->guard,
                                          .turn = &n->turn,
                                          .guarded = on_guarded,
                                          .arg = n};
-    n->netpol = netpol_new(n->policies, &config, n->loop, err);
-    return n->netpol ? 0 : -1;
+    n->netpol = netpol_new(n->policies, &config, n->loop, &err);
+    if (!n->netpol)
+        log_error("node %s: NetworkPolicies are not enforced: %s", n->name, err.msg);
 }
 
 static int start_agent(struct node *n, const struct node_config *config, struct err *err)
@@ -108,7 +111,10 @@ int node_start(struct node *n, uv_loop_t *loop, struct client *c, struct model *
                        .policies = config->policies,
                        .policy = config->policy};
     turn_init(&n->turn);
-    return start_policies(n, err) < 0 ? -1 : start_agent(n, config, err);
+    struct err no_nftables; /* told by those who need it */
+    n->guard = guard_new(n->loop, n->netns_fd, &no_nftables);
+    start_policies(n);
+    return start_agent(n, config, err);
 }
 
 /* What all tables of the node hold is acknowledged. */
@@ -149,6 +155,7 @@ static void start_proxies(struct node *n)
                                            .dns_ip = ip_format(&dns.ip[i], dns_ip),
                                            .applied = on_rules_applied,
                                            .applied_arg = t,
+                                           .guard = n->guard,
                                            .turn = &n->turn};
         struct err err;
         *t = (struct table){.node = n};
@@ -247,7 +254,8 @@ void node_lose(struct node *n, bool all)
 
 int node_regain(struct node *n, const struct node_config *config, struct err *err)
 {
-    if (start_policies(n, err) < 0 || start_agent(n, config, err) < 0)
+    start_policies(n);
+    if (start_agent(n, config, err) < 0)
         return -1;
     node_services_known(n);
     if (n->lb)
@@ -262,6 +270,7 @@ void node_stop(struct node *n)
     dns_free(n->dns);
     lb_free(n->lb);
     stop_proxies(n);
+    guard_unref(n->guard);
     acknowledger_free(n->acknowledger);
     free(n->name);
     free(n->ips);

@@ -1,6 +1,6 @@
 /* See netpol.h. What changed within one turn of the loop becomes one transaction; it runs on a worker thread while the
  * next changes gather. After a failure the kernel's state is unknown, so the next attempt writes everything. As long as
- * there is nothing to write, there is neither a context of nftables nor a guard. */
+ * there is nothing to write, there is no context of nftables, and nobody listens for the table. */
 #define LOG_AREA "netpol"
 #include "netpol/netpol.h"
 
@@ -38,6 +38,7 @@ struct netpol {
     struct enforcement *rules;
     struct nft_context *nft; /* NULL: there is nothing to write */
     struct guard *guard;
+    struct guard_watch watch; /* while there is a table */
     struct turn own_turn;
     struct turn_ticket ticket;
     struct job *job;  /* in flight; at most one */
@@ -73,7 +74,7 @@ static void destroy_when_idle(struct netpol *n)
 {
     if (!n->closing || n->job || !n->timer_closed)
         return;
-    guard_free(n->guard);
+    guard_unref(n->guard);
     nft_context_free(n->nft);
     enforcement_free(n->rules);
     if (n->netns_fd >= 0)
@@ -105,16 +106,20 @@ static void on_touched(void *arg)
 
 static int open_kernel(struct netpol *n, struct err *err)
 {
-    if (!n->nft && !(n->nft = nft_context_new(n->netns_fd, err)))
+    if (n->nft)
+        return 0;
+    n->nft = nft_context_new(n->netns_fd, err);
+    if (!n->nft)
         return -1;
-    if (!n->guard)
-        n->guard = guard_new(n->timer.loop, n->netns_fd, NFPROTO_INET, TABLE_NAME, on_touched, n, err);
-    return n->guard ? 0 : -1;
+    guard_watch(n->guard, &n->watch);
+    return 0;
 }
 
 static void close_kernel(struct netpol *n)
 {
-    guard_free(TAKE(n->guard));
+    if (!n->nft)
+        return;
+    guard_unwatch(&n->watch);
     nft_context_free(TAKE(n->nft));
 }
 
@@ -148,8 +153,8 @@ static void take_in(struct netpol *n, const struct job *j)
         log_info("node %s: policies applied again", n->node_name);
     n->retry_ms = 0;
     n->applied = j->take;
-    if (j->interfered && !j->full) /* what it was is not known; not twice in a row for somebody who goes on */
-        on_touched(n);
+    if (j->interfered) /* not twice in a row for somebody who goes on */
+        guard_suspect(n->guard, j->full ? &n->watch : NULL);
     if (!enforcement_has_table(n->rules))
         close_kernel(n);
     if (n->changed)
@@ -259,12 +264,17 @@ struct netpol *netpol_new(struct netpol_feed *f, const struct netpol_config *con
     site_of(config, &site);
     if (!site.pods.n)
         return (void)err_set(err, 0, "policies: bad range of pods %s", config->cluster_cidr), NULL;
+    struct guard *guard = config->guard ? guard_ref(config->guard) : guard_new(loop, config->netns_fd, err);
+    if (!guard)
+        return NULL;
     struct netpol *n = NEW(struct netpol);
     n->config = *config;
     site.node_name = n->node_name = xstrdup(config->node_name);
     n->netns_fd = config->netns_fd < 0 ? -1 : fcntl(config->netns_fd, F_DUPFD_CLOEXEC, 3);
     n->feed = f;
     n->rules = enforcement_new(&site);
+    n->guard = guard;
+    n->watch = (struct guard_watch){.family = NFPROTO_INET, .table = TABLE_NAME, .touched = on_touched, .arg = n};
     n->rewrite = nft_has_table(n->netns_fd, NFPROTO_INET, TABLE_NAME); /* of an earlier life */
     turn_init(&n->own_turn);
     turn_join(&n->ticket, config->turn ? config->turn : &n->own_turn, on_turn, n);
@@ -290,6 +300,7 @@ void netpol_free(struct netpol *n)
         return;
     n->closing = true;
     turn_end(&n->ticket);
+    guard_unwatch(&n->watch);
     netpol_feed_leave(&n->reader);
     uv_close((uv_handle_t *)&n->timer, on_timer_closed);
 }

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "netpol/feed.h"
+#include "nft/guard.h"
 #include "nft/turn.h"
 
 struct netpol;
@@ -13,7 +14,8 @@ struct netpol_config {
     const char *node_name;
     const char *cluster_cidr;   /* ranges of pods, of each family */
     const char *dns_ips;        /* where the node itself answers as the cluster's DNS; NULL: nowhere */
-    struct turn *turn;          /* as in proxy.h; NULL: nobody else writes */
+    struct guard *guard;        /* of the namespace; NULL: one of its own */
+    struct turn *turn;          /* of all who write tables there; outlives this; NULL: nobody else does */
     void (*guarded)(void *arg); /* a pod that netpol_guards() has denied may be asked for again; may be NULL */
     void *arg;
 };

@@ -17,12 +17,10 @@
 #define NOTIFICATION_SIZE 65536
 
 struct guard {
+    int refs;
     uv_poll_t poll;
     struct mnl_socket *listener, *asker;
-    int family;
-    char *table;
-    guard_fn *touched;
-    void *arg;
+    struct list watches;
     uint32_t generation; /* when listening stopped */
 };
 
@@ -43,12 +41,30 @@ bool guard_concerns(const struct nlmsghdr *nlh, int family, const char *table)
     return false;
 }
 
-static bool any_concerns(const struct guard *g, const char *bytes, int len)
+static bool any_concerns(const struct guard_watch *w, const char *bytes, int len)
 {
     for (const struct nlmsghdr *nlh = (const void *)bytes; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
-        if (guard_concerns(nlh, g->family, g->table))
+        if (guard_concerns(nlh, w->family, w->table))
             return true;
     return false;
+}
+
+static void tell_concerned(struct guard *g, const char *bytes, int len)
+{
+    LIST_EACH(it, &g->watches) {
+        const struct guard_watch *w = container_of(it, struct guard_watch, link);
+        if (any_concerns(w, bytes, len))
+            w->touched(w->arg);
+    }
+}
+
+void guard_suspect(struct guard *g, const struct guard_watch *but)
+{
+    LIST_EACH(it, &g->watches) {
+        const struct guard_watch *w = container_of(it, struct guard_watch, link);
+        if (w != but)
+            w->touched(w->arg);
+    }
 }
 
 /* A full socket (ENOBUFS) has lost notifications: who knows whose. */
@@ -56,15 +72,27 @@ static void on_notified(uv_poll_t *poll, int status, int events)
 {
     struct guard *g = poll->data;
     static char buf[NOTIFICATION_SIZE] __attribute__((aligned(8)));
-    bool touched = false;
     ssize_t n;
     (void)status;
     (void)events;
     while ((n = recv(mnl_socket_get_fd(g->listener), buf, sizeof(buf), MSG_DONTWAIT)) > 0 ||
-           (n < 0 && (errno == ENOBUFS || errno == EINTR)))
-        touched |= n < 0 ? errno == ENOBUFS : any_concerns(g, buf, (int)n);
-    if (touched)
-        g->touched(g->arg);
+           (n < 0 && (errno == ENOBUFS || errno == EINTR))) {
+        if (n > 0)
+            tell_concerned(g, buf, (int)n);
+        else if (errno == ENOBUFS)
+            guard_suspect(g, NULL);
+    }
+}
+
+void guard_watch(struct guard *g, struct guard_watch *w)
+{
+    list_append(&g->watches, &w->link);
+}
+
+void guard_unwatch(struct guard_watch *w)
+{
+    if (w->link.next)
+        list_remove(&w->link);
 }
 
 /* --- the generation --- */
@@ -123,7 +151,6 @@ static void close_sockets(struct guard *g)
         mnl_socket_close(g->listener);
     if (g->asker)
         mnl_socket_close(g->asker);
-    free(g->table);
     free(g);
 }
 
@@ -138,14 +165,11 @@ static int open_sockets(struct guard *g, int netns_fd, struct err *err)
     return 0;
 }
 
-struct guard *guard_new(uv_loop_t *loop, int netns_fd, int family, const char *table, guard_fn *touched, void *arg,
-                        struct err *err)
+struct guard *guard_new(uv_loop_t *loop, int netns_fd, struct err *err)
 {
     struct guard *g = NEW(struct guard);
-    g->family = family; /* NFPROTO_IPV4 and _IPV6 are the same numbers */
-    g->table = xstrdup(table);
-    g->touched = touched;
-    g->arg = arg;
+    g->refs = 1;
+    list_init(&g->watches);
     if (open_sockets(g, netns_fd, err) < 0 || uv_poll_init(loop, &g->poll, mnl_socket_get_fd(g->listener)) < 0) {
         close_sockets(g);
         return NULL;
@@ -157,13 +181,19 @@ struct guard *guard_new(uv_loop_t *loop, int netns_fd, int family, const char *t
     return g;
 }
 
+struct guard *guard_ref(struct guard *g)
+{
+    g->refs++;
+    return g;
+}
+
 static void on_closed(uv_handle_t *h)
 {
     close_sockets(h->data);
 }
 
-void guard_free(struct guard *g)
+void guard_unref(struct guard *g)
 {
-    if (g)
+    if (g && --g->refs == 0)
         uv_close((uv_handle_t *)&g->poll, on_closed);
 }

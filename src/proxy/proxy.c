@@ -35,6 +35,7 @@ struct proxy {
     struct ip *port_ips; /* of site */
     struct kernel *kernel;
     struct guard *guard;
+    struct guard_watch watch;
     struct ruleset *rules;
     struct model *model;
     struct model_reader *reader;
@@ -81,7 +82,7 @@ static void destroy_when_idle(struct proxy *p)
 {
     if (!p->closing || p->job || !p->timer_closed)
         return;
-    guard_free(p->guard);
+    guard_unref(p->guard);
     rechecks_done(&p->owed);
     ruleset_free(p->rules);
     kernel_free(p->kernel);
@@ -161,8 +162,8 @@ static void job_done(uv_work_t *work, int status)
             log_info("node %s: rules applied again", p->node_name);
         p->retry_ms = 0;
         tell_applied(p, j->revision);
-        if (j->interfered && !j->full) /* what it was is not known; not twice in a row for somebody who goes on */
-            on_touched(p);
+        if (j->interfered) /* not twice in a row for somebody who goes on */
+            guard_suspect(p->guard, j->full ? &p->watch : NULL);
         on_model_changed(p); /* whatever came meanwhile; an empty turn costs nothing */
     }
     job_free(j);
@@ -256,13 +257,16 @@ struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_con
 {
     struct proxy *p = NEW(struct proxy);
     if (parse_config(p, config, err) < 0 || !(p->kernel = kernel_new(config->netns_fd, p->site.family, err)) ||
-        !(p->guard = guard_new(loop, config->netns_fd, p->site.family, TABLE, on_touched, p, err))) {
+        !(p->guard = config->guard ? guard_ref(config->guard) : guard_new(loop, config->netns_fd, err))) {
         kernel_free(p->kernel);
         free(p->port_ips);
         free(p->node_name);
         free(p);
         return NULL;
     }
+    /* NFPROTO_IPV4 and _IPV6 are the same numbers. */
+    p->watch = (struct guard_watch){.family = p->site.family, .table = TABLE, .touched = on_touched, .arg = p};
+    guard_watch(p->guard, &p->watch);
     p->rules = ruleset_new(&p->site);
     const struct health_config health = {.netns_fd = config->netns_fd,
                                          .node_name = p->node_name,
@@ -298,6 +302,7 @@ void proxy_free(struct proxy *p)
         return;
     p->closing = true;
     turn_end(&p->ticket);
+    guard_unwatch(&p->watch);
     model_reader_free(p->reader);
     health_free(p->health);
     uv_close((uv_handle_t *)&p->timer, on_timer_closed);

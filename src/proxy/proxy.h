@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "nft/guard.h"
 #include "nft/turn.h"
 #include "service/model.h"
 
@@ -20,7 +21,8 @@ struct proxy_config {
     const char *dns_ip; /* answered on the node itself: left alone, and kept out of conntrack */
     void (*applied)(void *arg, uint64_t revision); /* the kernel follows the model up to here; may be NULL */
     void *applied_arg;
-    struct turn *turn; /* of all who write tables in the namespace; outlives the proxy; NULL: nobody else does */
+    struct guard *guard; /* of the namespace; NULL: one of its own */
+    struct turn *turn;   /* of all who write tables in the namespace; outlives the proxy; NULL: nobody else does */
 };
 /* Replaces what an earlier life left in the table by what the model holds then (so: once it is synced), and follows it.
  */
