@@ -169,6 +169,29 @@ def test_the_server_is_away(machines, kubectl):
     assert before.items() <= after.items()
 
 
+def test_policies_hold_on_every_machine(machines, kubectl):
+    """A machine reaches its own pods, for their probes; the other one is judged by its address."""
+    pods = {p["spec"]["nodeName"]: p["status"]["podIP"] for p in kubectl.pods("app=web")}
+
+    def reaches(m, node):
+        return m.run("curl", "-sS", "--max-time", "1", f"http://{pods[node]}/", check=False).returncode == 0
+
+    kubectl("apply", "-f", "-", input="""
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shut}
+spec: {podSelector: {matchLabels: {app: web}}}
+""")
+    for m, other in (machines, machines[::-1]):
+        eventually(lambda: "default/web-" in m.run("nft", "list", "table", "inet", "c8s-policy", check=False).stdout,
+                   f"{m.name} enforces it")
+        assert not reaches(other, m.name)
+        assert eventually(lambda: reaches(m, m.name))
+    kubectl("delete", "networkpolicy", "shut")
+    for m, other in (machines, machines[::-1]):
+        eventually(lambda: reaches(other, m.name), "nothing is left of it")
+
+
 def test_why_is_answered_on_every_machine(machines, kubectl):
     server, agent = machines
     for m, options in (server, ()), (agent, ("--kubeconfig", server.data / "kubeconfig")):
