@@ -278,7 +278,7 @@ static int run(const void *options, char **args)
 static const struct opt opts[] = {
     {"kubeconfig", "FILE", OPT_STR, offsetof(struct why_options, kubeconfig), 0, 0,
      "the way to another cluster than the one that runs here"},
-    {"from", "POD[.NAMESPACE]", OPT_STR, offsetof(struct why_options, from), 0, 0,
+    {"from", "POD", OPT_STR, offsetof(struct why_options, from), 0, 0,
      "the pod that asks: whether NetworkPolicies keep it from the Service"},
     {0},
 };
