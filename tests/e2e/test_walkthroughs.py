@@ -1,4 +1,5 @@
-"""What tutorials on Services say, word by word, on one node: connecting applications, exposing a deployment, DNS."""
+"""What tutorials on Services say, word by word, on one node: connecting applications, exposing a deployment, DNS; and on
+NetworkPolicies."""
 import base64
 import json
 import re
@@ -196,3 +197,38 @@ def test_reaching_an_app(default_empty, tmp_path):
             "--protocol", "TCP")
     ip = kubectl.json("get", "service", "python-web-svc")["spec"]["clusterIP"]
     eventually(lambda: curl(f"http://{ip}", NODE).startswith("Served by"), "expose makes the same Service")
+
+
+def test_declare_network_policy(default_empty):
+    """kubernetes.io/docs/tasks/administer-cluster/declare-network-policy"""
+    kubectl = default_empty
+
+    def rules():
+        return on_node(NODE, "nft", "list", "table", "inet", "c8s-policy", check=False).stdout
+
+    kubectl("create", "deployment", "nginx", "--image=nginx")
+    kubectl("expose", "deployment", "nginx", "--port=80")
+    kubectl.ready_pods("app=nginx", 1)
+
+    def wget(answers, *options):
+        """From a busybox that is gone afterwards; its first packet comes right after its start. Debian's wget knows no --timeout."""
+        terminal = kubectl.terminal("run", "busybox", "--rm", "-ti", "--image=busybox:latest", "--image-pull-policy=IfNotPresent",
+                                    "--restart=Never", *options, "--", "/bin/sh")
+        terminal.expect(r"[#$] ")
+        once = "timeout 1 wget --spider nginx"
+        terminal.type(f"until {once}; do :; done; echo code=$?\n" if answers else f"{once}; echo code=$?\n")
+        terminal.expect("code=0" if answers else "code=143")
+        terminal.type("exit\n")
+        terminal.close()
+        eventually(lambda: "busybox" not in kubectl("get", "pods", "-o", "name"), "busybox is gone")
+
+    assert rules() == ""
+    wget(True)
+    assert kubectl("apply", "-f", EXAMPLES / "nginx-policy.yaml") == "networkpolicy.networking.k8s.io/access-nginx created\n"
+    assert "access=true" in kubectl("describe", "networkpolicy", "access-nginx")
+    eventually(lambda: "default/access-nginx" in rules(), "the policy is in force")
+    wget(False)
+    wget(True, "--labels=access=true")
+    kubectl("delete", "networkpolicy", "access-nginx")
+    eventually(lambda: rules() == "", "nothing is left of it")
+    wget(True)
