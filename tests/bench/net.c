@@ -23,6 +23,7 @@
 #include "json/json.h"
 #include "podnet/podnet.h"
 #include "proxy/proxy.h"
+#include "net_policies.h"
 
 #define NODE_IP "172.28.128.10"
 #define PORT 8080      /* answers each byte with one, closes when the client does */
@@ -397,6 +398,11 @@ static void build_place(void)
     podnet_free(net);
 }
 
+static double direct_connections(void)
+{
+    return connections(pod_ips[SERVER], PORT);
+}
+
 int main(int argc, char **argv)
 {
     static const int sizes[] = {1, 1000, 10000};
@@ -411,6 +417,7 @@ int main(int argc, char **argv)
     printf("Percentages are of going straight to the pod, measured in turns.\n");
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
         bench_services(sizes[i]);
+    bench_policies(pod_ips, direct_connections);
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
         bench_iptables(sizes[i]);
     kill(server, SIGKILL);
