@@ -203,13 +203,13 @@ static void start_job(struct netpol *n)
     enforcement_take(n->rules, &j->commands);
     j->take = enforcement_takes(n->rules);
     n->rewrite = n->changed = false;
-    bool failed = j->commands.len && open_kernel(n, &err) < 0;
-    if (!failed && j->commands.len && uv_queue_work(n->timer.loop, &j->work, run_job, job_done) == 0) {
+    if (j->commands.len && open_kernel(n, &err) == 0) {
         n->job = j;
+        uv_queue_work(n->timer.loop, &j->work, run_job, job_done);
         return;
     }
     turn_end(&n->ticket);
-    if (failed)
+    if (j->commands.len)
         back_off(n, &err);
     else
         take_in(n, j);

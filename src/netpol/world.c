@@ -54,12 +54,13 @@ struct world_pod *world_pod_new(struct object *o)
 {
     _cleanup_json_ json_t *doc = object_json(o);
     const char *phase = jstr_or(doc, "status.phase", "");
-    if (jbool(doc, "spec.hostNetwork", false) || streq(phase, "Succeeded") || streq(phase, "Failed"))
+    if (jbool(doc, "spec.hostNetwork", false))
         return NULL;
     struct world_pod *p = NEW(struct world_pod);
     p->object = object_ref(o);
     p->node = xstrdup(jstr_or(doc, "spec.nodeName", ""));
-    add_ips(p, jget(doc, "status"));
+    if (!streq(phase, "Succeeded") && !streq(phase, "Failed"))
+        add_ips(p, jget(doc, "status"));
     add_ports(p, jget(doc, "spec.containers"), false);
     add_ports(p, jget(doc, "spec.initContainers"), true);
     return p;

@@ -9,12 +9,12 @@ struct pod_port {
     enum svc_protocol protocol;
     uint16_t number;
 };
-/* What concerns us of a pod. Those in the node's own network and those that have ended are not here: no policy is about
- * them, and no selector means them. */
+/* What concerns us of a pod. Those in the node's own network are not here: no policy is about them, and no selector
+ * means them. */
 struct world_pod {
     struct object *object; /* name and labels */
     char *node;            /* "" */
-    struct ips ips;        /* n 0: none yet */
+    struct ips ips;        /* n 0: none yet, or no longer: another pod may have those of one that has ended */
     struct pod_port *ports;
     size_t n_ports;
 };
