@@ -191,11 +191,6 @@ static int start_node(struct cluster *c, struct member *m, struct err *err)
     return node_start(&m->node, c->loop, m->client, c->model, &config, err);
 }
 
-static bool node_is_ready(const json_t *node)
-{
-    return streq_or_null(jstr(jfind(jget(node, "status.conditions"), "type", "Ready"), "status"), "True");
-}
-
 /* Calls `ready` once, at the change that makes the last of our nodes Ready. */
 static void check_ready(void *arg, struct object *old, struct object *obj)
 {
@@ -254,6 +249,14 @@ static void configure_dns(void *arg, struct settings *settings)
             dns_configure(c->nodes[i].node.dns, settings);
 }
 
+static void on_network(void *arg, const char *node_name, const struct agent_network *network)
+{
+    struct cluster *c = arg;
+    for (int i = 0; i < c->n_nodes; i++)
+        if (streq(c->nodes[i].name, node_name))
+            node_set_network(&c->nodes[i].node, network);
+}
+
 static void watch_nodes(struct cluster *c)
 {
     struct podways_place places[CLUSTER_NODES_MAX + 1];
@@ -261,7 +264,8 @@ static void watch_nodes(struct cluster *c)
         places[i] = (struct podways_place){c->nodes[i].name, c->nodes[i].ips, NODE_IFNAME, c->nodes[i].netns_fd};
     places[c->n_nodes] = (struct podways_place){"", c->addresses.host, "", -1};
     c->node_informer = informer_new(c->viewer, &kind_node, NULL);
-    c->podways = podways_new(c->node_informer, c->policy.pod_network, places, (size_t)c->n_nodes + 1);
+    const struct podways_config ways = {c->policy.pod_network, places, (size_t)c->n_nodes + 1, on_network, c};
+    c->podways = podways_new(c->loop, c->node_informer, &ways);
     informer_on_change(c->node_informer, check_ready, c);
     informer_start(c->node_informer);
     model_feed_on_synced(c->feed, services_are_known, c);

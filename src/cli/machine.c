@@ -61,6 +61,13 @@ static void services_are_known(void *arg)
     informer_on_synced(m->nodes, nodes_are_known, m);
 }
 
+static void on_network(void *arg, const char *node_name, const struct agent_network *network)
+{
+    struct machine *m = arg;
+    (void)node_name;
+    node_set_network(&m->node, network);
+}
+
 int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, const struct machine_config *config,
                   struct err *err)
 {
@@ -82,6 +89,7 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
                                      .policies = m->policies,
                                      .policy = config->policy};
     const struct podways_place here = {place->name, place->ips, place->ifname, -1};
+    const struct podways_config ways = {config->policy->pod_network, &here, 1, on_network, m};
     m->client = client;
     m->place = place;
     m->serves_ingress = config->serves_ingress;
@@ -90,7 +98,7 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
     m->feed = model_feed_new(client, m->model);
     m->nodes = informer_new(client, &kind_node, NULL);
     m->peers = peers_new(m->nodes, place->addresses.pods);
-    m->podways = podways_new(m->nodes, config->policy->pod_network, &here, 1);
+    m->podways = podways_new(loop, m->nodes, &ways);
     if (node_start(&m->node, loop, client, m->model, &node, err) < 0)
         return -1;
     informer_start(m->nodes);

@@ -93,6 +93,8 @@ static int start_agent(struct node *n, const struct node_config *config, struct 
     if (!n->dns)
         n->dns = dns_new(n->loop, n->model, &dns, err);
     n->agent = n->dns ? agent_new(n->loop, n->client, &agent, err) : NULL;
+    if (n->agent && n->network.reason)
+        agent_set_network(n->agent, &n->network);
     return n->agent ? 0 : err_wrap(err, "node %s", n->name);
 }
 
@@ -240,6 +242,21 @@ void node_nodes_known(struct node *n, struct informer *nodes)
         log_error("node %s announces no load balancers: %s", n->name, err.msg);
 }
 
+static void forget_network(struct node *n)
+{
+    free((char *)n->network.reason);
+    free((char *)n->network.message);
+    n->network = (struct agent_network){0};
+}
+
+void node_set_network(struct node *n, const struct agent_network *network)
+{
+    forget_network(n);
+    n->network = (struct agent_network){network->unavailable, xstrdup(network->reason), xstrdup(network->message)};
+    if (n->agent)
+        agent_set_network(n->agent, network);
+}
+
 void node_lose(struct node *n, bool all)
 {
     agent_free(TAKE(n->agent));
@@ -276,5 +293,6 @@ void node_stop(struct node *n)
     free(n->ips);
     free(n->ifname);
     json_decref(n->object);
+    forget_network(n);
     *n = (struct node){0};
 }

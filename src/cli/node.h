@@ -49,6 +49,7 @@ struct node {
     json_t *object;                    /* the Node, as the API has it; NULL: not known yet */
     struct acknowledger *acknowledger; /* says when the rules are those of an ending pod */
     struct lb *lb;
+    struct agent_network network; /* our copies; reason NULL: nothing is known */
 };
 
 /* After a failure it must be stopped as well. */
@@ -63,5 +64,7 @@ void node_nodes_known(struct node *n, struct informer *nodes);
 void node_lose(struct node *n, bool all);
 /* Has the API again; what was started by node_start() and node_services_known() is started anew. */
 int node_regain(struct node *n, const struct node_config *config, struct err *err);
+/* What is known of the way to other nodes, for the Node object. Copies. */
+void node_set_network(struct node *n, const struct agent_network *network);
 /* Containers, addresses and rules stay. */
 void node_stop(struct node *n);

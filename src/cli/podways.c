@@ -6,19 +6,24 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "cli/waywatch.h"
 #include "json/json.h"
 #include "podnet/rtnl.h"
 #include "podnet/tunnel.h"
 
 struct place {
+    struct podways *podways;
     char *node_name, *ifname;
     struct ips ips;
     int netns_fd;
+    struct waywatch *watch; /* NULL: it has no tunnel */
+    struct ip watched;      /* its address in the tunnel, as the watch knows it */
 };
 
 struct podways {
+    uv_loop_t *loop;
     struct informer *nodes;
-    enum ways_mode mode;
+    struct podways_config config; /* places: see below */
     size_t n;
     struct place places[];
 };
@@ -32,6 +37,11 @@ char *node_internal_ips(const json_t *node)
         if (streq(jstr_or(address, "type", ""), "InternalIP"))
             buf_addf(&text, "%s%s", text.len ? "," : "", jstr_or(address, "address", ""));
     return text.len ? buf_take(&text) : xstrdup("");
+}
+
+bool node_is_ready(const json_t *node)
+{
+    return streq(jstr_or(jfind(jget(node, "status.conditions"), "type", "Ready"), "status", ""), "True");
 }
 
 /* Nothing in it that is not known yet. */
@@ -78,16 +88,77 @@ static struct links links_of(int netns_fd)
 static enum ways_mode make_tunnel(const struct podways *p, const struct place *place, const struct ways_node *own)
 {
     struct err err;
-    if (p->mode == WAYS_DIRECT || !*place->node_name || !own->pods.n) /* its addresses are not known yet */
+    if (p->config.mode == WAYS_DIRECT || !*place->node_name || !own->pods.n) /* its addresses are not known yet */
         return WAYS_DIRECT;
     if (tunnel_up(place->netns_fd, place->ifname, own, &err) == 0)
-        return p->mode;
+        return p->config.mode;
     log_error("tunnel to nodes on other segments: %s", err.msg);
     return WAYS_DIRECT;
 }
 
-static void settle(const struct podways *p, const struct place *place)
+/* --- whether they work --- */
+
+static void settle(struct place *place);
+
+static void on_lost(void *arg)
 {
+    settle(arg);
+}
+
+static void watch_from(struct place *place, const struct ways_node *own)
+{
+    const struct podways *p = place->podways;
+    const struct waywatch_config config = {.loop = p->loop,
+                                           .nodes = p->nodes,
+                                           .node_name = place->node_name,
+                                           .netns_fd = place->netns_fd,
+                                           .node_ip = own->ips.ip[0],
+                                           .tunnel_ip = cidr_nth(&own->pods.cidr[0], 1),
+                                           .told = p->config.told,
+                                           .told_arg = p->config.arg,
+                                           .lost = on_lost,
+                                           .lost_arg = place};
+    if (place->watch && ip_equal(&config.tunnel_ip, &place->watched))
+        return;
+    waywatch_free(place->watch);
+    place->watch = waywatch_new(&config);
+    place->watched = config.tunnel_ip;
+}
+
+static bool is_tunnelled(const struct ways *ways, const struct cidr *pods)
+{
+    for (size_t i = 0; i < ways->n; i++)
+        if (ways->rows[i].type == WAY_ROUTE && ways->rows[i].tunnel && ip_equal(&ways->rows[i].dst.ip, &pods->ip))
+            return true;
+    return false;
+}
+
+static void watch(struct place *place, const struct ways_node *own, const struct ways *ways)
+{
+    const struct podways *p = place->podways;
+    if (!own->pods.n)
+        return;
+    struct probe_peer *peers = xcalloc(informer_count(p->nodes) + 1, sizeof(*peers));
+    size_t n = 0;
+    void *cursor = NULL;
+    for (struct object *o; (o = informer_next(p->nodes, NULL, &cursor));) {
+        _cleanup_json_ json_t *doc = object_json(o);
+        const struct ways_node node = read_node(doc);
+        const struct cidr *pods = cidrs_of(&node.pods, own->pods.cidr[0].ip.family);
+        const struct ip *ip = ips_of(&node.ips, own->ips.ip[0].family);
+        if (pods && ip && !streq(o->name, place->node_name) && is_tunnelled(ways, pods))
+            peers[n++] = (struct probe_peer){o->name, *ip, cidr_nth(pods, 1), node_is_ready(doc)};
+    }
+    watch_from(place, own);
+    waywatch_set(place->watch, peers, n);
+    free(peers);
+}
+
+/* --- all of it --- */
+
+static void settle(struct place *place)
+{
+    const struct podways *p = place->podways;
     struct ways_node *others = xcalloc(informer_count(p->nodes) + 1, sizeof(*others)), own = {0};
     struct links links = links_of(place->netns_fd);
     struct ways ways;
@@ -102,6 +173,8 @@ static void settle(const struct podways *p, const struct place *place)
     ways_plan(make_tunnel(p, place, &own), &own, links.nets, links.n, others, n, &ways);
     if (ways_apply(place->netns_fd, &ways, &err) < 0)
         log_warn("ways to other nodes' pods: %s", err.msg);
+    if (*place->node_name)
+        watch(place, &own, &ways);
     ways_done(&ways);
     free(links.nets);
     free(others);
@@ -109,16 +182,16 @@ static void settle(const struct podways *p, const struct place *place)
 
 static void settle_all(void *arg)
 {
-    const struct podways *p = arg;
+    struct podways *p = arg;
     for (size_t i = 0; i < p->n; i++)
-        settle(p, &p->places[i]);
+        settle(&p->places[i]);
 }
 
 static bool is_same(const json_t *a, const json_t *b)
 {
     _cleanup_free_ char *ips_a = node_internal_ips(a), *ips_b = node_internal_ips(b),
                         *pods_a = jjoin(jget(a, "spec.podCIDRs")), *pods_b = jjoin(jget(b, "spec.podCIDRs"));
-    return streq(ips_a, ips_b) && streq(pods_a, pods_b);
+    return streq(ips_a, ips_b) && streq(pods_a, pods_b) && node_is_ready(a) == node_is_ready(b);
 }
 
 static void node_changed(void *arg, struct object *old, struct object *obj)
@@ -129,18 +202,21 @@ static void node_changed(void *arg, struct object *old, struct object *obj)
         settle_all(arg);
 }
 
-struct podways *podways_new(struct informer *nodes, enum ways_mode mode, const struct podways_place *places, size_t n)
+struct podways *podways_new(uv_loop_t *loop, struct informer *nodes, const struct podways_config *config)
 {
-    struct podways *p = xcalloc(1, sizeof(*p) + n * sizeof(p->places[0]));
+    struct podways *p = xcalloc(1, sizeof(*p) + config->n * sizeof(p->places[0]));
+    p->loop = loop;
     p->nodes = nodes;
-    p->mode = mode;
-    p->n = n;
-    for (size_t i = 0; i < n; i++) {
+    p->config = *config;
+    p->n = config->n;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct podways_place *from = &config->places[i];
         struct place *to = &p->places[i];
-        to->node_name = xstrdup(places[i].node_name);
-        to->ifname = xstrdup(places[i].ifname);
-        to->netns_fd = places[i].netns_fd;
-        ips_parse(places[i].ips, &to->ips);
+        to->podways = p;
+        to->node_name = xstrdup(from->node_name);
+        to->ifname = xstrdup(from->ifname);
+        to->netns_fd = from->netns_fd;
+        ips_parse(from->ips, &to->ips);
     }
     informer_on_change(nodes, node_changed, p);
     informer_on_synced(nodes, settle_all, p);
@@ -154,6 +230,7 @@ void podways_free(struct podways *p)
     for (size_t i = 0; i < p->n; i++) {
         free(p->places[i].node_name);
         free(p->places[i].ifname);
+        waywatch_free(p->places[i].watch);
     }
     free(p);
 }

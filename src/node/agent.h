@@ -49,6 +49,12 @@ void agent_network_changed(struct agent *a);
 /* The machine is about to be switched off: ends all pods, which are Failed then, and calls done; new ones are refused.
  * Containers that do not end in time keep running. */
 void agent_shut_down(struct agent *a, void (*done)(void *arg), void *arg);
+/* What the node says of the way to other nodes' pods, as condition NetworkUnavailable. Copies. */
+struct agent_network {
+    bool unavailable;
+    const char *reason, *message; /* as in kinds/nodenetwork.h */
+};
+void agent_set_network(struct agent *a, const struct agent_network *n);
 /* Leaves the containers running. */
 void agent_free(struct agent *a);
 /* Kills every container and takes away what belongs to it (mounts, cgroups, namespaces), without asking the API; for

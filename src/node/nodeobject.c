@@ -12,6 +12,7 @@
 #include "base/ip.h"
 #include "base/str.h"
 #include "kinds/binding.h"
+#include "kinds/nodenetwork.h"
 #include "node/eviction.h"
 #include "node/paths.h"
 
@@ -118,11 +119,24 @@ static void add_condition(json_t *list, const char *type, const struct state *s,
                                     "reason", s->reason, "message", s->message));
 }
 
+static void add_network(json_t *list, const struct agent_network *network, const json_t *old, const char *now)
+{
+    json_t *before = jfind(jget(old, "conditions"), "type", NODE_NETWORK);
+    bool ours = str_after(jstr_or(before, "reason", ""), NODE_NETWORK_REASON);
+    if (!network && ours)
+        json_array_append(list, before);
+    if (!network || (!ours && streq(network->reason, NODE_NETWORK_NOT_NEEDED)))
+        return;
+    const struct state s = {network->unavailable ? "True" : "False", network->reason, network->message};
+    add_condition(list, NODE_NETWORK, &s, old, now);
+}
+
 static json_t *build_conditions(const struct node_facts *f, const json_t *old, const char *now)
 {
     json_t *list = json_array();
     const struct state ready = {"True", "KubeletReady", "kubelet is posting ready status"};
     const struct state not_ready = {"False", "KubeletNotReady", f->not_ready};
+    add_network(list, f->network, old, now);
     for (size_t i = 0; i < PRESSURE_N; i++)
         add_condition(list, pressures[i].type, f->pressures & 1U << i ? &pressures[i].with : &pressures[i].without, old,
                       now);

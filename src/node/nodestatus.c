@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "kinds/nodenetwork.h"
 #include "node/agent_impl.h"
 
 #define LEASE_RENEW_MS 10000 /* kubelet: a quarter of the duration */
@@ -22,7 +23,8 @@ struct nodestatus {
     struct machine machine;
     uv_timer_t *lease_timer, *status_timer;
     bool registered, status_out, status_again, lease_known;
-    json_t *old; /* status sent last */
+    json_t *old;                  /* status sent last */
+    struct agent_network network; /* our copies; NULL: nothing has been said */
     int refs;
 };
 
@@ -32,6 +34,13 @@ static struct nodestatus *hold(struct nodestatus *n)
     return n;
 }
 
+static void forget_network(struct nodestatus *n)
+{
+    free((char *)n->network.reason);
+    free((char *)n->network.message);
+    n->network = (struct agent_network){0};
+}
+
 static bool release(struct nodestatus *n)
 {
     bool alive = n->agent != NULL;
@@ -39,6 +48,7 @@ static bool release(struct nodestatus *n)
         return alive;
     machine_done(&n->machine);
     json_decref(n->old);
+    forget_network(n);
     free(n);
     return false;
 }
@@ -46,6 +56,7 @@ static bool release(struct nodestatus *n)
 static void write_status(struct nodestatus *n);
 static void register_node(struct nodestatus *n);
 
+/* Borrows from n. */
 static struct node_facts facts_of(const struct nodestatus *n)
 {
     const struct agent *a = n->agent;
@@ -58,6 +69,7 @@ static struct node_facts facts_of(const struct nodestatus *n)
                                .machine = &n->machine,
                                .port = a->port,
                                .pressures = pressure_held(a),
+                               .network = n->network.reason ? &n->network : NULL,
                                .not_ready = a->shutdown ? "node is shutting down"
                                             : a->podnet
                                                 ? NULL
@@ -158,6 +170,26 @@ void nodestatus_changed(struct nodestatus *n)
 {
     if (n->registered)
         write_status(n);
+}
+
+/* --- the way to other nodes --- */
+
+void agent_set_network(struct agent *a, const struct agent_network *network)
+{
+    struct nodestatus *n = a->nodestatus;
+    const struct agent_network before = n->network;
+    if (before.unavailable == network->unavailable && streq_or_null(before.reason, network->reason) &&
+        streq_or_null(before.message, network->message))
+        return;
+    bool is_bad = node_network_is_trouble(network->reason);
+    if (is_bad || node_network_is_trouble(str_or(before.reason, ""))) {
+        nodestatus_event(a, is_bad ? "Warning" : "Normal", network->reason, network->message);
+        log_write(is_bad ? LOG_WARN : LOG_INFO, LOG_AREA, "node %s: %s", a->name, network->message);
+    }
+    forget_network(n);
+    n->network = (struct agent_network){network->unavailable, xstrdup(network->reason), xstrdup(network->message)};
+    if (!streq(network->reason, NODE_NETWORK_NOT_NEEDED) || jfind(jget(n->old, "conditions"), "type", NODE_NETWORK))
+        nodestatus_changed(n);
 }
 
 /* --- registration --- */

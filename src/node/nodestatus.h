@@ -1,6 +1,7 @@
 /* What a Node object says about this machine. Pure but for reading the machine. */
 #pragma once
 #include "json/json.h"
+#include "node/agent.h"
 
 struct machine {
     char *os_image, *kernel, *architecture, *machine_id, *boot_id, *system_uuid;
@@ -15,9 +16,10 @@ struct node_facts {
     const char *const *taints; /* "key=value:effect", or "key-"; NULL-terminated */
     const struct machine *machine;
     int port;
-    const char *not_ready; /* why; NULL: it is */
-    unsigned pressures;    /* as in eviction.h */
-    const char *volumes;   /* where it keeps volumes, for control/localpath.c; NULL: it offers no place */
+    const char *not_ready;               /* why; NULL: it is */
+    unsigned pressures;                  /* as in eviction.h */
+    const struct agent_network *network; /* NULL: nothing is known; what was said before stays */
+    const char *volumes;                 /* where it keeps volumes, for control/localpath.c; NULL: it offers no place */
 };
 /* The whole object for registration. New reference. */
 json_t *node_object(const struct node_facts *f);

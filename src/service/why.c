@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "kinds/nodenetwork.h"
 #include "service/why_report.h"
 
 #define ASKED_MAX 5   /* endpoints: enough to see what is wrong */
@@ -250,6 +251,15 @@ static enum why_answer has_rules(struct report *r, const char *node)
     return all;
 }
 
+static bool has_endpoint_on(const struct svc *s, const char *node)
+{
+    for (const struct svc_port *p = s->ports; p < s->ports + s->n_ports; p++)
+        for (size_t i = 0; i < p->n_endpoints; i++)
+            if (streq(p->endpoints[i].node, node))
+                return true;
+    return false;
+}
+
 static void explain_nodes(struct report *r)
 {
     size_t i, n_ruled = 0;
@@ -259,6 +269,8 @@ static void explain_nodes(struct report *r)
         enum why_answer rules = r->w->has_rule && r->svc->proxied ? has_rules(r, name) : WHY_UNKNOWN;
         if (!node_is_ready(node))
             SAY_NOTE(r, "node %s is not Ready", name);
+        if (node_network_trouble(node) && has_endpoint_on(r->svc, name))
+            SAY_NO(r, "endpoints on node %s are not reached from everywhere: %s", name, node_network_trouble(node));
         if (rules == WHY_NO)
             SAY_NO(r, "node %s has not all rules for it", name);
         n_ruled += rules == WHY_YES;

@@ -200,6 +200,49 @@ def test_large_packets_fit(machines, kubectl):
         assert int(kubectl(*python(near, TAKE_BULK, address))) == 8 << 20
 
 
+def network(kubectl, machine):
+    """What the node says of its tunnel."""
+    node = kubectl.json("get", "node", machine.name)
+    found = [c for c in node["status"]["conditions"] if c["type"] == "NetworkUnavailable"][0]
+    tainted = any(t["key"] == "node.kubernetes.io/network-unavailable" for t in node["spec"].get("taints", []))
+    return found["status"], found["reason"], found["message"], tainted
+
+
+def test_a_broken_tunnel_is_told(machines, kubectl):
+    """A firewall between the segments: the smaller part of the cluster gets no more pods, and everybody who asks is told why."""
+    near, also_near, far = machines
+    well = ("False", "TunnelWorks", "packets of every size come through the tunnel", False)
+    eventually(lambda: all(network(kubectl, m) == well for m in machines), "all is well")
+    run("nft", "add chain ip strict block { type filter hook forward priority -1; ip daddr 172.29.5.0/24 udp dport 8472 drop; }")
+    firewall = f"UDP 8472 from %s to {far.name} does not arrive: a firewall?"
+    eventually(lambda: network(kubectl, far) == ("True", "TunnelBlocked", "; ".join(firewall % m.name for m in (near, also_near)), True),
+               "the far node is cut off")
+    for m in (near, also_near):
+        eventually(lambda: network(kubectl, m) == ("False", "TunnelBlocked", firewall % m.name, False), "the others go on")
+    told = near.run(C8S, "why", "web", check=False).stdout
+    assert f"NO    endpoints on node {far.name} are not reached from everywhere: {firewall % near.name}" in told
+    events = kubectl.json("get", "events", "--field-selector", f"involvedObject.name={far.name},reason=TunnelBlocked")["items"]
+    assert events and events[0]["type"] == "Warning"
+    run("nft", "delete chain ip strict block")
+    eventually(lambda: all(network(kubectl, m) == well for m in machines), "all is well again")
+
+
+def test_a_path_that_swallows_large_packets_is_told(machines, kubectl):
+    near, _, far = machines
+    run("nft", "add chain ip strict swallow { type filter hook forward priority -1; ip daddr 172.29.5.0/24 meta length > 1300 drop; }")
+    large = f"large packets in the tunnel from {near.name} to {far.name} do not arrive, small ones do: does a link on the way take less"
+    eventually(lambda: network(kubectl, near)[:2] == ("False", "TunnelMTUTooSmall") and large in network(kubectl, near)[2], "it is told")
+    run("nft", "delete chain ip strict swallow")
+    eventually(lambda: network(kubectl, near)[1] == "TunnelWorks", "all is well again")
+
+
+def test_a_tunnel_that_is_deleted_comes_back(machines, kubectl):
+    far = machines[2]
+    run("ip", "-n", far.name, "link", "del", "c8s-vxlan")
+    for p in by_machine(kubectl).values():
+        assert eventually(lambda: p["metadata"]["name"] in far.curl(f"http://{p['status']['podIP']}/"), "the far node reaches all again")
+
+
 def test_a_machine_that_leaves_takes_its_ways_along(machines, kubectl):
     near, leaving, far = machines
     gone = kubectl("get", "node", leaving.name, "-o", "jsonpath={.spec.podCIDR}")

@@ -261,6 +261,33 @@ TEST(the_node_says_what_it_is)
     json_decref(node);
 }
 
+static json_t *with_network(const struct agent_network *network, const json_t *old, int64_t now)
+{
+    struct machine m = {(char *)"", (char *)"", (char *)"", (char *)"", (char *)"", (char *)"", 2000, 1 << 30, 1 << 30};
+    struct node_facts f = {.name = "n1", .ips = "", .runtime_version = "", .machine = &m, .network = network};
+    return node_status(&f, old, now);
+}
+
+TEST(the_node_says_how_its_tunnel_is)
+{
+    const struct agent_network bad = {true, "TunnelBlocked", "UDP"}, none = {false, "TunnelNotNeeded", "none"};
+    _cleanup_json_ json_t *unknown = with_network(NULL, NULL, NOW), *first = with_network(&bad, NULL, NOW);
+    _cleanup_json_ json_t *kept = with_network(NULL, first, LATE), *needless = with_network(&none, unknown, LATE);
+    _cleanup_json_ json_t *over = with_network(&none, first, LATE),
+                          *others = json_loads(
+                              "{\"conditions\": [{\"type\": \"NetworkUnavailable\", \"reason\": \"RouteCreated\"}]}", 0,
+                              NULL);
+    _cleanup_json_ json_t *beside = with_network(&none, others, LATE);
+    T_STR(condition(unknown, "NetworkUnavailable", "status"), NULL);
+    T_STR(condition(first, "NetworkUnavailable", "status"), "True");
+    T_STR(condition(first, "NetworkUnavailable", "reason"), "TunnelBlocked");
+    T_STR(condition(kept, "NetworkUnavailable", "status"), "True"); /* a restarted agent does not know yet */
+    T_STR(condition(needless, "NetworkUnavailable", "status"), NULL);
+    T_STR(condition(over, "NetworkUnavailable", "status"), "False");
+    T_STR(condition(over, "NetworkUnavailable", "lastTransitionTime"), "2026-11-20T10:01:00Z");
+    T_STR(condition(beside, "NetworkUnavailable", "status"), NULL); /* a network plug-in's own word stays */
+}
+
 int main(void)
 {
     RUN(a_running_container);
@@ -272,5 +299,6 @@ int main(void)
     RUN(a_pod_that_was_ended_says_so_of_all_its_containers);
     RUN(containers_come_by_name_and_init_containers_in_their_order);
     RUN(the_node_says_what_it_is);
+    RUN(the_node_says_how_its_tunnel_is);
     return DONE();
 }

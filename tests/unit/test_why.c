@@ -243,6 +243,32 @@ TEST(what_nodes_say)
     buf_done(&first);
 }
 
+/* Of the nodes whose tunnel is in trouble only those matter behind which an endpoint lies. */
+TEST(what_the_tunnel_says)
+{
+#define NODE(name, reason)                                                                                             \
+    "{'metadata':{'name':'" name "'},'status':{'conditions':[{'type':'Ready','status':'True'},"                        \
+    "{'type':'NetworkUnavailable','status':'False','reason':'" reason "','message':'said of " name "'}]}}"
+    struct buf out = BUF_INIT(1 << 16), first = BUF_INIT(1 << 16);
+    _cleanup_json_ json_t *services = t_doc(SERVICE(CLUSTER_IP)), *pods = t_doc("[" POD("a", "", READY) "]");
+    _cleanup_json_ json_t *slices = t_doc(SLICE(ENDPOINT)), *well = t_doc("[" NODE("n1", "TunnelWorks") "]");
+    _cleanup_json_ json_t *bad = t_doc("[" NODE("n1", "TunnelBlocked") "," NODE("n2", "TunnelBlocked") "]");
+    struct why w = {.ns = "d",
+                    .name = "web",
+                    .services = services,
+                    .slices = slices,
+                    .pods = pods,
+                    .nodes = well,
+                    .domain = "cluster.local"};
+    T_INT(why_explain(&w, &out, &first), 0);
+    w.nodes = bad;
+    buf_clear(&out);
+    T_INT(why_explain(&w, &out, &first), 1);
+    T_TRUE(strstr(buf_str(&out), "  NO    endpoints on node n1 are not reached from everywhere: said of n1\n"));
+    buf_done(&out);
+    buf_done(&first);
+}
+
 int main(void)
 {
     RUN(what_a_person_would_find);
@@ -250,5 +276,6 @@ int main(void)
     RUN(target_ports);
     RUN(aliases);
     RUN(what_nodes_say);
+    RUN(what_the_tunnel_says);
     return DONE();
 }

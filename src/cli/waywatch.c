@@ -1,0 +1,92 @@
+/* See waywatch.h. */
+#include "cli/waywatch.h"
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "cli/podways.h"
+#include "json/json.h"
+#include "kinds/nodenetwork.h"
+#include "podnet/trouble.h"
+
+struct waywatch {
+    struct waywatch_config config;
+    struct probe *probe;
+};
+
+/* --- what is said --- */
+
+static struct trouble_peer describe(const struct waywatch *w, const json_t *node)
+{
+    const char *name = jstr_or(node, "metadata.name", "");
+    return (struct trouble_peer){.name = name,
+                                 .created = jstr_or(node, "metadata.creationTimestamp", ""),
+                                 .ready = node_is_ready(node),
+                                 .tunnelled = probe_has(w->probe, name),
+                                 .in = probe_in(w->probe, name),
+                                 .out = probe_out(w->probe, name)};
+}
+
+static void tell(const struct waywatch *w, const struct agent_network *network)
+{
+    w->config.told(w->config.told_arg, w->config.node_name, network);
+}
+
+static void judge(void *arg)
+{
+    const struct waywatch *w = arg;
+    const struct informer *nodes = w->config.nodes;
+    struct trouble_peer *peers = xcalloc(informer_count(nodes) + 1, sizeof(*peers));
+    struct trouble_peer own = {.name = w->config.node_name, .created = ""};
+    json_t *docs = json_array();
+    struct trouble t;
+    size_t n = 0;
+    void *cursor = NULL;
+    for (struct object *o; (o = informer_next(nodes, NULL, &cursor));) {
+        json_t *doc = object_json(o);
+        json_array_append_new(docs, doc); /* until the end: names and times are borrowed */
+        *(streq(o->name, w->config.node_name) ? &own : &peers[n++]) = describe(w, doc);
+    }
+    if (trouble_describe(&own, peers, n, &t))
+        tell(w, &(struct agent_network){t.cut_off, t.reason, t.message});
+    json_decref(docs);
+    free(peers);
+}
+
+void waywatch_set(struct waywatch *w, const struct probe_peer *peers, size_t n)
+{
+    static const struct agent_network not_needed = {false, NODE_NETWORK_NOT_NEEDED, "no node is behind a tunnel"};
+    probe_set_peers(w->probe, peers, n);
+    if (n)
+        judge(w);
+    else
+        tell(w, &not_needed);
+}
+
+/* --- life --- */
+
+static void on_lost(void *arg)
+{
+    const struct waywatch *w = arg;
+    w->config.lost(w->config.lost_arg);
+}
+
+struct waywatch *waywatch_new(const struct waywatch_config *config)
+{
+    struct waywatch *w = NEW(struct waywatch);
+    const struct probe_config probe = {.netns_fd = config->netns_fd,
+                                       .node_ip = config->node_ip,
+                                       .tunnel_ip = config->tunnel_ip,
+                                       .changed = judge,
+                                       .lost = on_lost,
+                                       .arg = w};
+    *w = (struct waywatch){.config = *config, .probe = probe_new(config->loop, &probe)};
+    return w;
+}
+
+void waywatch_free(struct waywatch *w)
+{
+    if (!w)
+        return;
+    probe_free(w->probe);
+    free(w);
+}
