@@ -156,7 +156,7 @@ static void start_readers(struct cluster *c)
 {
     c->viewer = server_local_client(c->plane.server, "system:kube-proxy", system_nodes);
     c->model = model_new();
-    c->feed = model_feed_new(c->viewer, c->model);
+    c->feed = model_feed_new(c->viewer, c->model, NULL);
     c->policies = netpol_feed_new(c->viewer);
 }
 
@@ -269,7 +269,7 @@ static void watch_nodes(struct cluster *c)
     informer_on_change(c->node_informer, check_ready, c);
     informer_start(c->node_informer);
     model_feed_on_synced(c->feed, services_are_known, c);
-    c->dns_follow = dns_follow_new(c->viewer, configure_dns, c);
+    c->dns_follow = dns_follow_new(c->viewer, NULL, configure_dns, c);
 }
 
 struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *config, void (*ready)(void *arg), void *arg,
@@ -350,7 +350,7 @@ static int plug_in(struct cluster *c, struct member *m, struct err *err)
         return -1;
     if (m->state == STOPPED) { /* its DNS is a new one: all hear again what is configured */
         dns_follow_free(c->dns_follow);
-        c->dns_follow = dns_follow_new(c->viewer, configure_dns, c);
+        c->dns_follow = dns_follow_new(c->viewer, NULL, configure_dns, c);
     }
     m->state = RUNS;
     return 0;

@@ -40,7 +40,7 @@ struct member {
     struct join_server server;
     struct machine_place place;
     struct join_paths paths;
-    char *user, *data_dir, *serving_cert, *serving_key;
+    char *user, *data_dir, *serving_cert, *serving_key, *memory;
     struct lb_pool *lb_pool;
     struct node_policy policy;
     struct join *join;
@@ -115,6 +115,7 @@ static int become_node(struct member *m, struct err *err)
     const struct machine_config machine = {.place = &m->place,
                                            .data_dir = m->data_dir,
                                            .client_ca = m->paths.ca,
+                                           .memory = m->memory,
                                            .labels = no_labels,
                                            .lb_pool = m->lb_pool,
                                            .serves_ingress = !m->options->no_ingress,
@@ -151,7 +152,8 @@ static int make_paths(struct member *m, struct err *err)
                                    xasprintf("%s/client.key", dir), xasprintf("%s/families", dir)};
     m->serving_cert = xasprintf("%s/serving.crt", dir);
     m->serving_key = xasprintf("%s/serving.key", dir);
-    return dir_make(dir, 0700, err);
+    m->memory = xasprintf("%s/known", dir);
+    return dir_make(dir, 0700, err) < 0 ? -1 : dir_make(m->memory, 0700, err);
 }
 
 static int check_secrets(const struct agent_options *o, struct err *err)
@@ -208,8 +210,8 @@ static void serve(struct member *m)
 
 static void member_done(struct member *m)
 {
-    char *const texts[] = {m->server.name, m->paths.ca, m->paths.cert,   m->paths.key,  m->paths.families,
-                           m->user,        m->data_dir, m->serving_cert, m->serving_key};
+    char *const texts[] = {m->server.name, m->paths.ca, m->paths.cert,   m->paths.key,   m->paths.families,
+                           m->user,        m->data_dir, m->serving_cert, m->serving_key, m->memory};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
     place_done(&m->place);

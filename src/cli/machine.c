@@ -1,9 +1,11 @@
 /* See machine.h. */
 #include "cli/machine.h"
 
+#define LOG_AREA "machine"
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/ip.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "cli/commands.h"
 #include "cli/settings.h"
@@ -17,6 +19,7 @@
 #include "proxy/proxy.h"
 
 #define SYSTEMCTL_TIMEOUT_MS 2000
+#define PATIENCE_MS 2000 /* a server that is there has answered by then */
 
 /* --- running --- */
 
@@ -54,9 +57,40 @@ static void configure_dns(void *arg, struct settings *settings)
     dns_configure(m->node.dns, settings);
 }
 
+/* --- a start without the server --- */
+
+static void on_patience_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void end_patience(struct machine *m)
+{
+    if (m->patience)
+        uv_close((uv_handle_t *)TAKE(m->patience), on_patience_closed);
+}
+
+/* What was known last is better than nothing, for names; the kernel still has the rules of then. */
+static void on_patience_over(uv_timer_t *t)
+{
+    struct machine *m = t->data;
+    log_warn("the server does not answer: DNS goes on with what was known last");
+    dns_set_complete(m->node.dns);
+    end_patience(m);
+}
+
+static void be_patient(struct machine *m)
+{
+    m->patience = NEW(uv_timer_t);
+    uv_timer_init(m->node.loop, m->patience);
+    m->patience->data = m;
+    uv_timer_start(m->patience, on_patience_over, PATIENCE_MS, 0);
+}
+
 static void services_are_known(void *arg)
 {
     struct machine *m = arg;
+    end_patience(m);
     node_services_known(&m->node);
     informer_on_synced(m->nodes, nodes_are_known, m);
 }
@@ -95,7 +129,7 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
     m->serves_ingress = config->serves_ingress;
     m->ingress_client = config->ingress_client;
     m->model = model_new();
-    m->feed = model_feed_new(client, m->model);
+    m->feed = model_feed_new(client, m->model, config->memory);
     m->nodes = informer_new(client, &kind_node, NULL);
     m->peers = peers_new(m->nodes, place->addresses.pods);
     m->podways = podways_new(loop, m->nodes, &ways);
@@ -103,7 +137,9 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
         return -1;
     informer_start(m->nodes);
     model_feed_on_synced(m->feed, services_are_known, m);
-    m->dns_follow = dns_follow_new(client, configure_dns, m);
+    m->dns_follow = dns_follow_new(client, config->memory, configure_dns, m);
+    if (model_feed_recalled(m->feed))
+        be_patient(m);
     return 0;
 }
 
@@ -139,6 +175,7 @@ void machine_stop(struct machine *m)
 {
     if (!m->model)
         return;
+    end_patience(m);
     ingress_free(m->ingress);
     dns_follow_free(m->dns_follow);
     informer_free(m->nodes);

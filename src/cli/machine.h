@@ -21,10 +21,12 @@ struct machine {
     bool serves_ingress;
     struct client *ingress_client;
     struct ingress *ingress;
+    uv_timer_t *patience; /* with a server that does not answer; NULL: it has, or there is nothing to go by instead */
 };
 struct machine_config {
     const struct machine_place *place;
     const char *data_dir, *cert, *key, *client_ca;
+    const char *memory; /* a folder for what is to be known while the server is away; NULL: it is here */
     const char *const *labels;
     const struct lb_pool *lb_pool;
     bool serves_ingress;

@@ -70,8 +70,13 @@ static void node_changed(void *arg, struct object *old, struct object *obj)
 {
     struct peers *p = arg;
     _cleanup_json_ json_t *before = old ? object_json(old) : NULL, *now = obj ? object_json(obj) : NULL;
-    if (!is_same(before, now))
+    if (informer_synced(p->nodes) && !is_same(before, now)) /* before that, what an earlier life knew is kept */
         masquerade(p);
+}
+
+static void nodes_known(void *arg)
+{
+    masquerade(arg);
 }
 
 struct peers *peers_new(struct informer *nodes, const char *cluster_cidrs)
@@ -80,6 +85,7 @@ struct peers *peers_new(struct informer *nodes, const char *cluster_cidrs)
     p->nodes = nodes;
     cidrs_parse(cluster_cidrs, &p->pods);
     informer_on_change(nodes, node_changed, p);
+    informer_on_synced(nodes, nodes_known, p);
     return p;
 }
 

@@ -29,7 +29,7 @@ struct teller *teller_new(uv_loop_t *loop, struct controlplane *plane, const str
     struct teller *t = NEW(struct teller);
     *t = (struct teller){.loop = loop, .client = plane->manager, .dns = addresses->primary_dns};
     t->model = model_new();
-    t->feed = model_feed_new(t->client, t->model);
+    t->feed = model_feed_new(t->client, t->model, NULL);
     t->nodes = informer_new(t->client, &kind_node, NULL);
     informer_start(t->nodes);
     model_feed_on_synced(t->feed, services_are_known, t);

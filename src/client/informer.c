@@ -4,6 +4,7 @@
 #include "client/informer.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -206,6 +207,12 @@ static void tell(struct informer *i, struct object *old, struct object *obj)
         i->handlers[n].fn(i->handlers[n].arg, old, obj);
 }
 
+/* A server that was set back to an earlier state gives numbers of versions again. */
+static bool is_same(const struct object *a, const struct object *b)
+{
+    return a->rv == b->rv && a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
 static void store(struct informer *i, struct object *obj)
 {
     _cleanup_free_ char *key = object_key(obj);
@@ -215,7 +222,7 @@ static void store(struct informer *i, struct object *obj)
         map_put(&i->entries, key, e);
     }
     e->listed = i->lists;
-    if (e->obj && e->obj->rv == obj->rv)
+    if (e->obj && is_same(e->obj, obj))
         return;
     _cleanup_object_ struct object *old = e->obj;
     e->obj = object_ref(obj);
@@ -371,6 +378,11 @@ void informer_start(struct informer *i)
     list_again(i);
 }
 
+void informer_recall(struct informer *i, struct object *o)
+{
+    store(i, o);
+}
+
 static void closed(uv_handle_t *h)
 {
     free(h->data);
@@ -441,6 +453,11 @@ bool informer_synced(const struct informer *i)
 const struct kind *informer_kind(const struct informer *i)
 {
     return i->kind;
+}
+
+uv_loop_t *informer_loop(const struct informer *i)
+{
+    return i->retry.loop;
 }
 
 uint64_t informer_rv(const struct informer *i)

@@ -24,8 +24,12 @@ void informer_on_synced(struct informer *i, void (*fn)(void *arg), void *arg);
 /* Called whenever the copy has caught up with something: after each event's handlers, each bookmark, each list. */
 void informer_on_progress(struct informer *i, void (*fn)(void *arg), void *arg);
 void informer_start(struct informer *i);
+/* What an earlier life knew (recall.h): told as an addition, and kept if the first list has it as well. Before start.
+ */
+void informer_recall(struct informer *i, struct object *o);
 bool informer_synced(const struct informer *i);
 const struct kind *informer_kind(const struct informer *i);
+uv_loop_t *informer_loop(const struct informer *i);
 uint64_t informer_rv(const struct informer *i); /* newest revision seen */
 
 /* Borrowed; NULL when absent. ns "" for cluster-scoped kinds. */

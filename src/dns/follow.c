@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "client/events.h"
 #include "client/informer.h"
+#include "client/recall.h"
 #include "kinds/kind.h"
 
 #define NS "kube-system"
@@ -16,7 +17,8 @@ struct followed {
     const char *name, *key; /* key: the only one that counts; NULL: all do */
     struct dns_follow *follow;
     struct informer *informer;
-    json_t *data; /* NULL: nothing */
+    struct recall *recall; /* NULL: nothing is kept */
+    json_t *data;          /* NULL: nothing */
 };
 
 struct dns_follow {
@@ -66,15 +68,16 @@ static void on_change(void *arg, struct object *old, struct object *obj)
     log_info("DNS configured %s ConfigMap " NS "/%s", obj ? "by" : "without", m->name);
 }
 
-static void follow(struct followed *m, struct client *c)
+static void follow(struct followed *m, struct client *c, const char *memory)
 {
     _cleanup_free_ char *only = xasprintf("fieldSelector=metadata.namespace%%3D" NS "%%2Cmetadata.name%%3D%s", m->name);
     m->informer = informer_new(c, &kind_configmap, only);
     informer_on_change(m->informer, on_change, m);
+    m->recall = memory ? recall_new(m->informer, memory, m->name) : NULL;
     informer_start(m->informer);
 }
 
-struct dns_follow *dns_follow_new(struct client *c, dns_apply_fn *apply, void *arg)
+struct dns_follow *dns_follow_new(struct client *c, const char *memory, dns_apply_fn *apply, void *arg)
 {
     struct dns_follow *f = NEW(struct dns_follow);
     *f = (struct dns_follow){
@@ -83,7 +86,7 @@ struct dns_follow *dns_follow_new(struct client *c, dns_apply_fn *apply, void *a
         .apply = apply,
         .arg = arg};
     for (size_t i = 0; i < ARRAY_LEN(f->maps); i++)
-        follow(&f->maps[i], c);
+        follow(&f->maps[i], c, memory);
     return f;
 }
 
@@ -92,6 +95,7 @@ void dns_follow_free(struct dns_follow *f)
     if (!f)
         return;
     for (size_t i = 0; i < ARRAY_LEN(f->maps); i++) {
+        recall_free(f->maps[i].recall);
         informer_free(f->maps[i].informer);
         json_decref(f->maps[i].data);
     }

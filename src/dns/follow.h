@@ -6,5 +6,6 @@
 
 struct dns_follow;
 typedef void dns_apply_fn(void *arg, struct settings *s);
-struct dns_follow *dns_follow_new(struct client *c, dns_apply_fn *apply, void *arg);
+/* memory: as of model_feed_new(). */
+struct dns_follow *dns_follow_new(struct client *c, const char *memory, dns_apply_fn *apply, void *arg);
 void dns_follow_free(struct dns_follow *f);

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "client/informer.h"
+#include "client/recall.h"
 #include "json/json.h"
 #include "kinds/kind.h"
 
@@ -11,6 +12,7 @@ enum { FEED_SERVICES, FEED_SLICES, FEED_NODES, FEED_NAMESPACES, FEED_N };
 struct model_feed {
     struct model *model;
     struct informer *informers[FEED_N];
+    struct recall *recalls[FEED_N]; /* NULL: nothing is kept */
     size_t n_synced;
     bool slices_changed; /* since the model was told how far they are */
     void (*synced)(void *arg);
@@ -64,7 +66,7 @@ static void on_synced(void *arg)
         f->synced(f->synced_arg);
 }
 
-struct model_feed *model_feed_new(struct client *c, struct model *m)
+struct model_feed *model_feed_new(struct client *c, struct model *m, const char *memory)
 {
     static const struct {
         const struct kind *kind;
@@ -83,6 +85,7 @@ struct model_feed *model_feed_new(struct client *c, struct model *m)
         informer_on_synced(f->informers[i], on_synced, f);
         if (i == FEED_SLICES)
             informer_on_progress(f->informers[i], on_slices_progress, f);
+        f->recalls[i] = memory ? recall_new(f->informers[i], memory, kinds[i].kind->plural) : NULL;
         informer_start(f->informers[i]);
     }
     return f;
@@ -92,9 +95,19 @@ void model_feed_free(struct model_feed *f)
 {
     if (!f)
         return;
-    for (int i = 0; i < FEED_N; i++)
+    for (int i = 0; i < FEED_N; i++) {
+        recall_free(f->recalls[i]);
         informer_free(f->informers[i]);
+    }
     free(f);
+}
+
+bool model_feed_recalled(const struct model_feed *f)
+{
+    for (int i = 0; i < FEED_N; i++)
+        if (!f->recalls[i] || !recall_found(f->recalls[i]))
+            return false;
+    return true;
 }
 
 void model_feed_on_synced(struct model_feed *f, void (*fn)(void *arg), void *arg)

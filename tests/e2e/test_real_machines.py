@@ -7,10 +7,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 
 import pytest
 
 from harness import C8S, IMAGES, KUBECTLS, Kubectl, condition, eventually, run
+from test_node_faults import Client
 
 POOL = "172.29.0.200-172.29.0.210"
 OWN = "198.51.100.1"  # an address that looks like a load balancer's, but is the machine's
@@ -58,9 +60,9 @@ class Machine:
     def curl(self, url):
         return run("ip", "netns", "exec", self.name, "curl", "-sS", "--max-time", "3", url).stdout
 
-    def dig(self, name):
+    def dig(self, name, form="+short"):
         """The address that the machine's cluster DNS knows."""
-        return run("ip", "netns", "exec", self.name, "dig", "+short", "+time=2", "+tries=1", "@10.96.0.10", name, check=False).stdout.strip()
+        return run("ip", "netns", "exec", self.name, "dig", form, "+time=2", "+tries=1", "@10.96.0.10", name, check=False).stdout.strip()
 
     def remove(self):
         self.run(C8S, "down", check=False)
@@ -190,6 +192,76 @@ spec: {podSelector: {matchLabels: {app: web}}}
     kubectl("delete", "networkpolicy", "shut")
     for m, other in (machines, machines[::-1]):
         eventually(lambda: reaches(other, m.name), "nothing is left of it")
+
+
+def containers(kubectl):
+    return {p["metadata"]["name"]: p["status"]["containerStatuses"][0]["containerID"] for p in kubectl.ready_pods("app=web", 4)}
+
+
+def test_an_agent_restarts_while_the_server_is_away(machines, kubectl):
+    """The kernel keeps the rules, a file what was known: Services and names go on, and what is not there is denied, not left open."""
+    server, agent = machines
+    ip, before = kubectl.json("get", "svc", "web")["spec"]["clusterIP"], containers(kubectl)
+    known = agent.data / "agent" / "known"
+    eventually(lambda: len(list(known.glob("*"))) == 6 and '"name":"web"' in (known / "services").read_text(), "it is written down")
+    server.kill()
+    agent.kill()
+    assert agent.curl(f"http://{ip}/")
+    agent.start("agent", "--server", f"https://{server.ip}:6443", "--lb-pool", POOL)
+    eventually(lambda: agent.dig("web.default.svc.cluster.local") == ip, "names are known again")
+    eventually(lambda: "NXDOMAIN" in agent.dig("nothing.default.svc.cluster.local", "+comments"), "what is not there is denied")
+    assert agent.curl(f"http://{ip}/")
+    server.start("server", "--lb-pool", POOL)
+    eventually(lambda: ready(kubectl) == ["machine1", "machine2"], "both are back")
+    assert containers(kubectl) == before
+    kubectl("create", "service", "clusterip", "news", "--tcp=80")
+    eventually(lambda: agent.dig("news.default.svc.cluster.local"), "and news come again")
+    kubectl("delete", "service", "news")
+
+
+def announcers(machines, ip):
+    return [m for m in machines if f" {ip}/32 " in run("ip", "-n", m.name, "-o", "addr", "show", "eth0").stdout]
+
+
+def test_a_machine_dies(machines, kubectl):
+    """Cut off, or its program killed: the others have its load balancers at once, without asking the API, and nothing is doubled when it
+    returns."""
+    server, agent = machines
+    before, ips = containers(kubectl), [f"172.29.0.{n}" for n in range(202, 206)]
+    for n, ip in enumerate(ips):
+        kubectl("expose", "deployment", "web", f"--name=lb-{n}", "--port=80", "--type=LoadBalancer", f"--load-balancer-ip={ip}")
+    eventually(lambda: all(len(announcers(machines, ip)) == 1 for ip in ips), "each address is announced by one")
+    at = {m.name: next(ip for ip in ips if announcers(machines, ip) == [m]) for m in machines}
+    client = Client(at[agent.name])
+    try:
+        eventually(client.settled, "steady connects")
+        began = time.monotonic()
+        run("ip", "link", "set", "seg-2", "down")
+        eventually(lambda: client.failures() and client.settled(), "steady connects again")
+        gap = max(client.failures()) - began
+        print(f"a machine was cut off: connects to its load balancer failed for {gap:.2f} s")
+        assert gap < 10 and ready(kubectl) == ["machine1", "machine2"]  # half a second on a machine that has time; the API takes 40
+        run("ip", "link", "set", "seg-2", "up")
+        eventually(lambda: announcers(machines, at[agent.name]) == [agent], "it has its address again, alone")
+        eventually(client.settled, "steady connects as before")
+    finally:
+        client.end()
+    client = Client(at[server.name])
+    try:
+        eventually(client.settled, "steady connects")
+        server.kill()
+        eventually(lambda: agent in announcers(machines, at[server.name]), "the agent announces it, while there is no API")
+        eventually(client.settled, "steady connects")
+        agent.run("nft", "delete", "table", "ip", "c8s")
+        eventually(lambda: agent.curl(f"http://{at[server.name]}/"), "rules that somebody deletes are written again, from what is known")
+        server.start("server", "--lb-pool", POOL)
+        eventually(lambda: ready(kubectl) == ["machine1", "machine2"], "both are back")
+        eventually(lambda: announcers(machines, at[server.name]) == [server], "it has its address again, alone")
+        eventually(client.settled, "steady connects as before")
+    finally:
+        client.end()
+    assert containers(kubectl) == before
+    kubectl("delete", "service", *(f"lb-{n}" for n in range(len(ips))))
 
 
 def test_why_is_answered_on_every_machine(machines, kubectl):
