@@ -52,9 +52,11 @@ class Machine:
             self.process = subprocess.Popen(self.argv(C8S, *argv, "--node-name", self.name, "--data-dir", self.data),
                                             stdout=log, stderr=log, **kw)
 
+    def pid(self):
+        return json.loads((self.rundir / "state.json").read_text())["pid"]
+
     def kill(self, how=signal.SIGKILL):
-        pid = json.loads((self.rundir / "state.json").read_text())["pid"]
-        os.kill(pid, how)
+        os.kill(self.pid(), how)
         self.process.wait(20)
 
     def curl(self, url):
