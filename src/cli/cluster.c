@@ -75,6 +75,14 @@ void cluster_node_name(int n, char out[32])
         snprintf(out, 32, "k8s-node%d", n);
 }
 
+static struct member *find_member(const struct cluster *c, const char *name)
+{
+    for (int i = 0; i < c->n_nodes; i++)
+        if (streq(c->nodes[i].name, name))
+            return &c->nodes[i];
+    return NULL;
+}
+
 /* The LAN's description for `n` nodes; the rows borrow from nodes. */
 static struct lan describe_lan(const struct addresses *a, const struct member *nodes, int n, struct lan_node *rows)
 {
@@ -251,10 +259,14 @@ static void configure_dns(void *arg, struct settings *settings)
 
 static void on_network(void *arg, const char *node_name, const struct agent_network *network)
 {
-    struct cluster *c = arg;
-    for (int i = 0; i < c->n_nodes; i++)
-        if (streq(c->nodes[i].name, node_name))
-            node_set_network(&c->nodes[i].node, network);
+    struct member *m = find_member(arg, node_name);
+    node_set_network(&m->node, network);
+}
+
+static bool is_heard(void *arg, const char *node_name)
+{
+    const struct member *m = find_member(arg, node_name);
+    return node_is_heard(&m->node);
 }
 
 static void watch_nodes(struct cluster *c)
@@ -264,7 +276,7 @@ static void watch_nodes(struct cluster *c)
         places[i] = (struct podways_place){c->nodes[i].name, c->nodes[i].ips, NODE_IFNAME, c->nodes[i].netns_fd};
     places[c->n_nodes] = (struct podways_place){"", c->addresses.host, "", -1};
     c->node_informer = informer_new(c->viewer, &kind_node, NULL);
-    const struct podways_config ways = {c->policy.pod_network, places, (size_t)c->n_nodes + 1, on_network, c};
+    const struct podways_config ways = {c->policy.pod_network, places, (size_t)c->n_nodes + 1, on_network, is_heard, c};
     c->podways = podways_new(c->loop, c->node_informer, &ways);
     informer_on_change(c->node_informer, check_ready, c);
     informer_start(c->node_informer);
@@ -401,11 +413,8 @@ void cluster_fault(struct cluster *c, enum cluster_fault fault, const char *node
                    void (*done)(void *arg, const struct err *why), void *arg)
 {
     struct err err;
-    struct member *m = c->nodes;
-    while (m < c->nodes + c->n_nodes && !streq(m->name, node))
-        m++;
-    int result =
-        m == c->nodes + c->n_nodes ? err_set(&err, 0, "there is no node %s", node) : check_fault(c, m, fault, &err);
+    struct member *m = find_member(c, node);
+    int result = m ? check_fault(c, m, fault, &err) : err_set(&err, 0, "there is no node %s", node);
     if (result == 0 && (fault == FAULT_STOP || fault == FAULT_CUT))
         result = m->state == CUT ? 0 : cut(c, m, &err);
     if (result == 0 && (fault == FAULT_START || fault == FAULT_HEAL))

@@ -102,6 +102,13 @@ static void on_network(void *arg, const char *node_name, const struct agent_netw
     node_set_network(&m->node, network);
 }
 
+static bool is_heard(void *arg, const char *node_name)
+{
+    const struct machine *m = arg;
+    (void)node_name;
+    return node_is_heard(&m->node);
+}
+
 int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, const struct machine_config *config,
                   struct err *err)
 {
@@ -123,7 +130,7 @@ int machine_start(struct machine *m, uv_loop_t *loop, struct client *client, con
                                      .policies = m->policies,
                                      .policy = config->policy};
     const struct podways_place here = {place->name, place->ips, place->ifname, -1};
-    const struct podways_config ways = {config->policy->pod_network, &here, 1, on_network, m};
+    const struct podways_config ways = {config->policy->pod_network, &here, 1, on_network, is_heard, m};
     m->client = client;
     m->place = place;
     m->serves_ingress = config->serves_ingress;

@@ -257,6 +257,11 @@ void node_set_network(struct node *n, const struct agent_network *network)
         agent_set_network(n->agent, network);
 }
 
+bool node_is_heard(const struct node *n)
+{
+    return n->agent && agent_is_heard(n->agent);
+}
+
 void node_lose(struct node *n, bool all)
 {
     agent_free(TAKE(n->agent));

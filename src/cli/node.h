@@ -66,5 +66,7 @@ void node_lose(struct node *n, bool all);
 int node_regain(struct node *n, const struct node_config *config, struct err *err);
 /* What is known of the way to other nodes, for the Node object. Copies. */
 void node_set_network(struct node *n, const struct agent_network *network);
+/* Its agent runs, and the API hears it. */
+bool node_is_heard(const struct node *n);
 /* Containers, addresses and rules stay. */
 void node_stop(struct node *n);

@@ -115,6 +115,7 @@ static void watch_from(struct place *place, const struct ways_node *own)
                                            .node_ip = own->ips.ip[0],
                                            .tunnel_ip = cidr_nth(&own->pods.cidr[0], 1),
                                            .told = p->config.told,
+                                           .heard = p->config.heard,
                                            .told_arg = p->config.arg,
                                            .lost = on_lost,
                                            .lost_arg = place};

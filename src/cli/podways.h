@@ -19,6 +19,7 @@ struct podways_config {
     size_t n;
     /* What is found out about a node's tunnel. */
     void (*told)(void *arg, const char *node_name, const struct agent_network *network);
+    bool (*heard)(void *arg, const char *node_name); /* does the API hear the node? */
     void *arg;
 };
 struct podways *podways_new(uv_loop_t *loop, struct informer *nodes, const struct podways_config *config);

@@ -14,8 +14,9 @@ struct waywatch_config {
     int netns_fd;
     struct ip node_ip, tunnel_ip; /* our own */
     void (*told)(void *arg, const char *node_name, const struct agent_network *network);
-    void *told_arg;
-    void (*lost)(void *arg); /* somebody has deleted the tunnel's device */
+    bool (*heard)(void *arg, const char *node_name); /* by the API */
+    void *told_arg;                                  /* of both */
+    void (*lost)(void *arg);                         /* somebody has deleted the tunnel's device */
     void *lost_arg;
 };
 struct waywatch *waywatch_new(const struct waywatch_config *config);

@@ -55,6 +55,7 @@ struct agent_network {
     const char *reason, *message; /* as in kinds/nodenetwork.h */
 };
 void agent_set_network(struct agent *a, const struct agent_network *n);
+bool agent_is_heard(const struct agent *a); /* by the API: its last heartbeat arrived there */
 /* Leaves the containers running. */
 void agent_free(struct agent *a);
 /* Kills every container and takes away what belongs to it (mounts, cgroups, namespaces), without asking the API; for

@@ -22,7 +22,7 @@ struct nodestatus {
     struct agent *agent; /* NULL: freed, but a request is still out */
     struct machine machine;
     uv_timer_t *lease_timer, *status_timer;
-    bool registered, status_out, status_again, lease_known;
+    bool registered, status_out, status_again, lease_known, heard;
     json_t *old;                  /* status sent last */
     struct agent_network network; /* our copies; NULL: nothing has been said */
     int refs;
@@ -272,6 +272,7 @@ static void on_lease(void *arg, int code, const json_t *body)
         return;
     bool ok = code == 200 || code == 201 || code == 409;
     n->lease_known = ok;
+    n->heard = ok || code > 0;
     if (!ok && code != 404) /* 404 at first: the patch finds nothing, then it is created */
         log_debug("lease: %d %s", code, jstr_or(body, "message", "no answer"));
     uv_timer_start(n->lease_timer, on_lease_timer, ok ? LEASE_RENEW_MS : RETRY_MS, 0);
@@ -293,6 +294,11 @@ static void renew(struct nodestatus *n)
         json_pack("{ss, ss, s{ss, ss}, sO}", "apiVersion", "coordination.k8s.io/v1", "kind", "Lease", "metadata",
                   "name", a->name, "namespace", LEASE_NAMESPACE, "spec", spec);
     client_create(a->client, &kind_lease, LEASE_NAMESPACE, lease, on_lease, hold(n));
+}
+
+bool agent_is_heard(const struct agent *a)
+{
+    return a->nodestatus->heard;
 }
 
 /* --- life --- */

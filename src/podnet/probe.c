@@ -26,6 +26,7 @@
 struct peer {
     char *name;
     struct ip node_ip, tunnel_ip;
+    bool ready;
     struct reach reach;
     enum reach_fault in, out; /* as last told */
     uint32_t round;
@@ -290,6 +291,7 @@ static void on_timer(uv_timer_t *t)
     if (!p->n_peers)
         return;
     struct peer *peer = &p->peers[p->next++];
+    reach_set_ready(&peer->reach, peer->ready && p->config.heard(p->config.arg), now_of(p));
     send_round(p, peer);
     uv_timer_start(t, on_timer, pause_ms(p), 0);
     look(p, peer);
@@ -315,7 +317,7 @@ void probe_set_peers(struct probe *p, const struct probe_peer *peers, size_t n)
         list[i].name = xstrdup(peers[i].name);
         list[i].node_ip = peers[i].node_ip;
         list[i].tunnel_ip = peers[i].tunnel_ip;
-        reach_set_ready(&list[i].reach, peers[i].ready, now_of(p));
+        list[i].ready = peers[i].ready;
     }
     for (size_t i = 0; i < p->n_peers; i++)
         free(p->peers[i].name);

@@ -16,7 +16,9 @@ struct probe_config {
     struct ip tunnel_ip;        /* … and those in it here */
     int interval_ms;            /* between two rounds for the same peer; 0: two seconds */
     void (*changed)(void *arg); /* what probe_in() or probe_out() says of some peer */
-    void (*lost)(void *arg);    /* the tunnel's device is not the one it was; may be NULL */
+    /* Whether we are on speaking terms with the API: else its word that a silent peer lives may be an old one. */
+    bool (*heard)(void *arg);
+    void (*lost)(void *arg); /* the tunnel's device is not the one it was; may be NULL */
     void *arg;
 };
 struct probe *probe_new(uv_loop_t *loop, const struct probe_config *config);

@@ -52,6 +52,14 @@ static void on_changed(void *arg)
     (void)arg;
 }
 
+static bool api_hears;
+
+static bool on_heard(void *arg)
+{
+    (void)arg;
+    return api_hears;
+}
+
 static void make_tunnel(int i)
 {
     struct cidrs links;
@@ -81,6 +89,7 @@ static void begin(const struct place *p)
 {
     static int numbers[] = {HERE, THERE};
     struct err err = {0};
+    api_hears = true;
     place = p;
     lan = p->lan;
     lan.nodes = p->nodes;
@@ -95,6 +104,7 @@ static void begin(const struct place *p)
                                             .tunnel_ip = cidr_nth(&nodes[i].pods.cidr[0], 1),
                                             .interval_ms = INTERVAL_MS,
                                             .changed = on_changed,
+                                            .heard = on_heard,
                                             .lost = on_lost,
                                             .arg = &numbers[i]};
         probes[i] = probe_new(&loop, &config);
@@ -231,6 +241,11 @@ TEST(who_does_not_live_is_not_judged)
     set_peer(THERE, false);
     await(REACH_NOT_KNOWN, REACH_NOT_KNOWN);
     T_INT(probe_in(probes[HERE], "somebody"), REACH_NOT_KNOWN);
+    set_peer(HERE, true);
+    set_peer(THERE, true);
+    await(REACH_WELL, REACH_WELL);
+    api_hears = false; /* what it says of the others may be old */
+    await(REACH_NOT_KNOWN, REACH_NOT_KNOWN);
     end();
 }
 
