@@ -192,15 +192,26 @@ static bool is_same(const json_t *a, const json_t *b)
 {
     _cleanup_free_ char *ips_a = node_internal_ips(a), *ips_b = node_internal_ips(b),
                         *pods_a = jjoin(jget(a, "spec.podCIDRs")), *pods_b = jjoin(jget(b, "spec.podCIDRs"));
-    return streq(ips_a, ips_b) && streq(pods_a, pods_b) && node_is_ready(a) == node_is_ready(b);
+    return streq(ips_a, ips_b) && streq(pods_a, pods_b);
+}
+
+static void tell_ready(struct podways *p, const char *node, bool ready)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->places[i].watch)
+            waywatch_set_ready(p->places[i].watch, node, ready);
 }
 
 static void node_changed(void *arg, struct object *old, struct object *obj)
 {
-    const struct podways *p = arg;
+    struct podways *p = arg;
     _cleanup_json_ json_t *before = old ? object_json(old) : NULL, *now = obj ? object_json(obj) : NULL;
-    if (informer_synced(p->nodes) && !is_same(before, now)) /* before that, what an earlier life knew is kept */
-        settle_all(arg);
+    if (!informer_synced(p->nodes)) /* before that, what an earlier life knew is kept */
+        return;
+    if (!is_same(before, now))
+        settle_all(p);
+    else if (obj && node_is_ready(before) != node_is_ready(now))
+        tell_ready(p, obj->name, node_is_ready(now));
 }
 
 struct podways *podways_new(uv_loop_t *loop, struct informer *nodes, const struct podways_config *config)

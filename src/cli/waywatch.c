@@ -74,6 +74,13 @@ void waywatch_set(struct waywatch *w, const struct probe_peer *peers, size_t n)
     tell(w, &not_needed);
 }
 
+void waywatch_set_ready(struct waywatch *w, const char *node, bool ready)
+{
+    probe_set_ready(w->probe, node, ready);
+    if (!probe_is_idle(w->probe))
+        judge_soon(w);
+}
+
 /* --- life --- */
 
 static bool is_heard(void *arg)

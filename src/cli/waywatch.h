@@ -23,3 +23,5 @@ struct waywatch *waywatch_new(const struct waywatch_config *config);
 void waywatch_free(struct waywatch *w); /* NULL is fine */
 /* The nodes behind the tunnel, at any change of them or of the others. */
 void waywatch_set(struct waywatch *w, const struct probe_peer *peers, size_t n);
+/* Of any node, behind the tunnel or not. */
+void waywatch_set_ready(struct waywatch *w, const char *node, bool ready);

@@ -299,7 +299,7 @@ static void on_timer(uv_timer_t *t)
 
 /* --- peers --- */
 
-static const struct peer *find_named(const struct probe *p, const char *name)
+static struct peer *find_named(const struct probe *p, const char *name)
 {
     for (size_t i = 0; i < p->n_peers; i++)
         if (streq(p->peers[i].name, name))
@@ -331,6 +331,18 @@ void probe_set_peers(struct probe *p, const struct probe_peer *peers, size_t n)
     } else if (!uv_is_active((uv_handle_t *)&p->timer)) {
         uv_timer_start(&p->timer, on_timer, 0, 0);
     }
+}
+
+void probe_set_ready(struct probe *p, const char *name, bool ready)
+{
+    struct peer *peer = find_named(p, name);
+    if (peer)
+        peer->ready = ready;
+}
+
+bool probe_is_idle(const struct probe *p)
+{
+    return p->n_peers == 0;
 }
 
 bool probe_has(const struct probe *p, const char *name)

@@ -31,6 +31,8 @@ struct probe_peer {
 };
 /* Those that are known already, with the same addresses, go on. Copies. */
 void probe_set_peers(struct probe *p, const struct probe_peer *peers, size_t n);
+void probe_set_ready(struct probe *p, const char *name, bool ready); /* nobody of that name: nothing */
+bool probe_is_idle(const struct probe *p);                           /* it has no peers */
 bool probe_has(const struct probe *p, const char *name);
 /* Nobody of that name: REACH_NOT_KNOWN. */
 enum reach_fault probe_in(const struct probe *p, const char *name);
