@@ -176,9 +176,12 @@ static void on_node(void *arg, struct object *old, struct object *obj)
     struct agent *a = arg;
     struct err err;
     (void)old;
-    if (!obj || a->podnet)
+    if (!obj)
         return;
     _cleanup_json_ json_t *doc = object_json(obj);
+    nodestatus_seen(a->nodestatus, doc);
+    if (a->podnet)
+        return;
     _cleanup_free_ char *cidrs = jjoin(jget(doc, "spec.podCIDRs"));
     if (!*cidrs)
         return;

@@ -92,6 +92,8 @@ void pulls_start(struct pulls *p, const struct pull_what *what);
 struct nodestatus *nodestatus_new(struct agent *a);
 void nodestatus_free(struct nodestatus *n);
 void nodestatus_changed(struct nodestatus *n); /* readiness may have changed: write now */
+/* What the API has; others say that a silent node is not Ready, and the node itself that it is back. */
+void nodestatus_seen(struct nodestatus *n, const json_t *node);
 /* An event about the node. */
 void nodestatus_event(const struct agent *a, const char *type, const char *reason, const char *text);
 

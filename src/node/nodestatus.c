@@ -24,6 +24,7 @@ struct nodestatus {
     uv_timer_t *lease_timer, *status_timer;
     bool registered, status_out, status_again, lease_known, heard;
     json_t *old;                  /* status sent last */
+    json_t *contradicting;        /* what the API has instead; NULL: the same */
     struct agent_network network; /* our copies; NULL: nothing has been said */
     int refs;
 };
@@ -48,6 +49,7 @@ static bool release(struct nodestatus *n)
         return alive;
     machine_done(&n->machine);
     json_decref(n->old);
+    json_decref(n->contradicting);
     forget_network(n);
     free(n);
     return false;
@@ -155,6 +157,10 @@ static void write_status(struct nodestatus *n)
         n->status_again = true;
         return;
     }
+    if (n->contradicting) {
+        json_decref(n->old);
+        n->old = TAKE(n->contradicting);
+    }
     struct node_facts f = facts_of(n);
     json_t *status = node_status(&f, n->old, clock_wall_usec());
     _cleanup_json_ json_t *patch = status_patch(status);
@@ -170,6 +176,33 @@ void nodestatus_changed(struct nodestatus *n)
 {
     if (n->registered)
         write_status(n);
+}
+
+/* Of what we have said, is something said otherwise? */
+static bool contradicts(const json_t *ours, const json_t *theirs)
+{
+    size_t i;
+    json_t *own;
+    json_array_foreach(jget(ours, "conditions"), i, own) {
+        const json_t *other = jfind(jget(theirs, "conditions"), "type", jstr_or(own, "type", ""));
+        if (!streq(jstr_or(other, "status", ""), jstr_or(own, "status", "")))
+            return true;
+    }
+    return false;
+}
+
+/* Not at once: it may be older than what we wrote last. */
+void nodestatus_seen(struct nodestatus *n, const json_t *node)
+{
+    const json_t *status = jget(node, "status");
+    bool contradicted = contradicts(n->old, status), was = n->contradicting;
+    if (!n->registered || n->status_out)
+        return;
+    json_decref(TAKE(n->contradicting));
+    if (contradicted)
+        n->contradicting = json_deep_copy(status);
+    if (contradicted != was)
+        uv_timer_start(n->status_timer, on_status_timer, contradicted ? RETRY_MS : STATUS_REPORT_MS, 0);
 }
 
 /* --- the way to other nodes --- */

@@ -266,6 +266,20 @@ def test_a_machine_dies(machines, kubectl):
     kubectl("delete", "service", *(f"lb-{n}" for n in range(len(ips))))
 
 
+def test_a_node_that_was_called_lost_says_that_it_is_back(machines, kubectl):
+    """What the controller writes when a machine was cut off for 40 s; its agent, which was there all the time, sees it on its return."""
+    name = machines[1].name
+
+    def told():
+        events = kubectl.json("get", "events", "--field-selector", f"involvedObject.name={name},reason=NodeReady")["items"]
+        return sum(e["count"] for e in events)
+    before = told()
+    unknown = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
+    kubectl("patch", "node", name, "--subresource=status", "-p", json.dumps({"status": {"conditions": [unknown]}}))
+    eventually(lambda: ready(kubectl) == ["machine1", "machine2"], "it is Ready again")
+    eventually(lambda: told() > before, "and an Event tells")
+
+
 def test_why_is_answered_on_every_machine(machines, kubectl):
     server, agent = machines
     for m, options in (server, ()), (agent, ("--kubeconfig", server.data / "kubeconfig")):
