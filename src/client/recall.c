@@ -2,8 +2,11 @@
 #define LOG_AREA "recall"
 #include "client/recall.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -62,6 +65,23 @@ static void job_free(struct job *j)
     free(j);
 }
 
+/* Not synced: whoever goes does not wait for the disk, and half a file is found out by its first line. */
+static int replace_file(const char *path, const struct buf *text, struct err *err)
+{
+    _cleanup_free_ char *fresh = xasprintf("%s.new", path);
+    _cleanup_close_ int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, MODE);
+    size_t done = 0;
+    if (fd < 0)
+        return err_set(err, errno, "%s", fresh);
+    while (done < text->len) {
+        ssize_t n = write(fd, text->data + done, text->len - done);
+        if (n < 0)
+            return err_set(err, errno, "%s", fresh);
+        done += (size_t)n;
+    }
+    return rename(fresh, path) < 0 ? err_set(err, errno, "%s", path) : 0;
+}
+
 /* Any thread. */
 static void write_file(struct job *j)
 {
@@ -72,7 +92,7 @@ static void write_file(struct job *j)
         buf_addc(&text, '\n');
     }
     j->failed = text.overflowed ? err_set(&j->err, 0, "%s: more than %d bytes", j->path, SIZE_MAX_BYTES) < 0
-                                : file_write_atomic(j->path, text.data, text.len, MODE, &j->err) < 0;
+                                : replace_file(j->path, &text, &j->err) < 0;
     buf_done(&text);
 }
 
