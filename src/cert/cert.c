@@ -122,6 +122,12 @@ void cert_set_validity(X509 *cert, time_t now, time_t until)
               "validity");
 }
 
+void cert_end_with(X509 *cert, const X509 *ca)
+{
+    if (ASN1_TIME_compare(X509_get0_notAfter(cert), X509_get0_notAfter(ca)) > 0)
+        cert_must(X509_set1_notAfter(cert, X509_get0_notAfter(ca)), "validity");
+}
+
 void keypair_make(struct keypair *ret, const struct cert_spec *spec, const struct keypair *issuer, time_t now)
 {
     EVP_PKEY *key = key_make();
@@ -135,6 +141,7 @@ void keypair_make(struct keypair *ret, const struct cert_spec *spec, const struc
     X509_NAME_free(subject);
     cert_set_random_serial(cert);
     cert_set_validity(cert, now, now + (time_t)spec->days * DAY_SECONDS);
+    cert_end_with(cert, signer);
     add_extensions(cert, signer, spec);
     cert_must(X509_sign(cert, issuer ? issuer->key : key, EVP_sha256()) > 0, "signature");
     *ret = (struct keypair){cert, key};

@@ -12,4 +12,5 @@ void cert_add_extension(X509 *cert, X509 *issuer, int nid, const char *value);
 void cert_set_random_serial(X509 *cert);
 /* Valid from before now, for clients whose clock is behind and for us when ours is set back. */
 void cert_set_validity(X509 *cert, time_t now, time_t until);
+void cert_end_with(X509 *cert, const X509 *ca); /* or before */
 char *cert_take_text(BIO *bio);

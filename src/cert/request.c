@@ -249,6 +249,7 @@ char *cert_request_sign(const struct cert_request *r, const struct keypair *ca, 
                   X509_set_issuer_name(cert, X509_get_subject_name(ca->cert)),
               "certificate");
     cert_set_validity(cert, now, until);
+    cert_end_with(cert, ca->cert);
     cert_set_random_serial(cert);
     char *pem = NULL;
     if (add_usages(cert, ca->cert, usages)) {

@@ -284,6 +284,16 @@ static void watch_nodes(struct cluster *c)
     c->dns_follow = dns_follow_new(c->viewer, NULL, configure_dns, c);
 }
 
+static void on_renewed(void *arg, bool changed)
+{
+    struct cluster *c = arg;
+    struct err err;
+    if (changed && kubeconfig_write(c->kubeconfig, c->url, &c->plane.pki, &err) < 0)
+        log_error("%s", err.msg);
+    for (int i = 0; i < c->n_nodes; i++)
+        controlplane_renew_node(&c->plane, c->nodes[i].name, c->nodes[i].ips, c->nodes[i].node.agent);
+}
+
 struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *config, void (*ready)(void *arg), void *arg,
                               struct err *err)
 {
@@ -313,6 +323,7 @@ struct cluster *cluster_start(uv_loop_t *loop, const struct cluster_config *conf
         cluster_stop(c);
         return NULL;
     }
+    server_on_renewed(c->plane.server, on_renewed, c);
     watch_nodes(c);
     return c;
 }

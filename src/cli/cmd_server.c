@@ -1,4 +1,5 @@
 /* c8s server: the control plane of a cluster of real machines, and this machine as its first node. */
+#define LOG_AREA "server"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "cli/commands.h"
 #include "cli/controlplane.h"
@@ -67,6 +69,15 @@ static int start_node(struct head *h, struct err *err)
     return machine_start(&h->machine, &h->loop, h->client, &config, err);
 }
 
+static void on_renewed(void *arg, bool changed)
+{
+    struct head *h = arg;
+    struct err err;
+    if (changed && kubeconfig_write(h->kubeconfig, h->url, &h->plane.pki, &err) < 0)
+        log_error("%s", err.msg);
+    controlplane_renew_node(&h->plane, h->place.name, h->place.ips, h->machine.node.agent);
+}
+
 static int start(struct head *h, struct err *err)
 {
     const struct controlplane_config config = {.data_dir = h->data_dir,
@@ -81,6 +92,7 @@ static int start(struct head *h, struct err *err)
     if (controlplane_start(&h->plane, &h->loop, &config, err) < 0 ||
         kubeconfig_write(h->kubeconfig, h->url, &h->plane.pki, err) < 0)
         return -1;
+    server_on_renewed(h->plane.server, on_renewed, h);
     if (!h->options->no_agent)
         return start_node(h, err);
     if (!h->options->no_ingress)

@@ -1,11 +1,14 @@
 /* See controlplane.h. */
 #include "cli/controlplane.h"
 
+#define LOG_AREA "cluster"
 #include "base/alloc.h"
+#include "base/log.h"
 #include "cli/settings.h"
 #include "client/controller.h"
 #include "control/control.h"
 #include "lb/lb.h"
+#include "http/http.h"
 #include "proxy/healthz.h"
 #include "sched/sched.h"
 
@@ -94,4 +97,13 @@ void controlplane_stop(struct controlplane *p)
 void controlplane_done(struct controlplane *p)
 {
     pki_done(&p->pki);
+}
+
+void controlplane_renew_node(const struct controlplane *p, const char *name, const char *ips, struct agent *agent)
+{
+    _cleanup_free_ char *cert = NULL, *key = NULL;
+    struct err err;
+    if (agent && (pki_ensure_node(&p->pki, name, ips, &cert, &key, &err) < 0 ||
+                  tls_ctx_use(agent_tls(agent), cert, key, &err) < 0))
+        log_error("node %s: its certificate is not renewed: %s", name, err.msg);
 }

@@ -5,6 +5,7 @@
 #include "cli/addresses.h"
 #include "control/csrsigning.h"
 #include "lb/pool.h"
+#include "node/agent.h"
 #include "server/server.h"
 
 struct controlplane_config {
@@ -31,6 +32,8 @@ extern const char *const system_nodes[]; /* the groups of a node */
 /* After a failure it must be stopped as well. */
 int controlplane_start(struct controlplane *p, uv_loop_t *loop, const struct controlplane_config *config,
                        struct err *err);
+/* The certificate of a node of this program, when it is near its end; agent NULL: it does not run. */
+void controlplane_renew_node(const struct controlplane *p, const char *name, const char *ips, struct agent *agent);
 /* In two steps: readers of the server stop before it does. */
 void controlplane_stop_controllers(struct controlplane *p);
 void controlplane_stop(struct controlplane *p); /* the loop must run until it is empty, then controlplane_done() */

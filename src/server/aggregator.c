@@ -87,6 +87,17 @@ static void remote_new(struct aggregator *a, const char *name, const json_t *spe
     insert(&a->remotes, r);
 }
 
+void aggregator_renewed(struct server *s)
+{
+    const struct pki *p = s->config.pki;
+    LIST_EACH(it, &s->aggregator->remotes) {
+        const struct remote *r = container_of(it, struct remote, link);
+        struct err err;
+        if (r->tls && tls_ctx_use(r->tls, p->front_proxy_cert, p->front_proxy_key, &err) < 0)
+            log_error("APIService %s: %s", r->name, err.msg);
+    }
+}
+
 int remote_address(const struct remote *r, char ret_ip[], struct err *err)
 {
     return service_address(r->of->server, r->service_ns, r->service, ret_ip, err);

@@ -9,6 +9,8 @@ void aggregator_done(struct server *s);
 /* Kinds have come or gone: the APIServices of what is served here follow. */
 void aggregator_sync(struct server *s);
 
+void aggregator_renewed(struct server *s); /* our certificate towards them is another one */
+
 /* Whether this path, "/apis/GROUP/VERSION[/…]", is served by somebody else. */
 bool aggregator_has(const struct server *s, const char *path);
 request_fn aggregator_handle; /* such a request, or one for "/openapi/v3" and such a path: passes it on */

@@ -113,7 +113,9 @@ struct server {
     struct list queue;                    /* what local clients asked for, to be run from the loop; local.c */
     struct list clients;                  /* local clients; local.c */
     uv_idle_t run_queue;
-    uv_timer_t watch_timer, expire_timer, aggregator_timer;
+    uv_timer_t watch_timer, expire_timer, aggregator_timer, renew_timer;
+    void (*renewed)(void *arg, bool changed); /* server_on_renewed() */
+    void *renewed_arg;
     int open_handles;                /* run_queue and the timers: the server is freed with the last */
     struct map in_flight;            /* user -> requests; inflight.c */
     struct map conditions;           /* of webhooks, compiled; webhook_conditions.c */

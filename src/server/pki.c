@@ -65,6 +65,7 @@ static int ensure_ca(const struct pki *p, const char *name, const char *cert_pat
     return 0;
 }
 
+/* 1: it was made. */
 static int ensure_leaf(const struct keypair *ca, const struct cert_spec *spec, const char *cert_path,
                        const char *key_path, struct err *err)
 {
@@ -74,7 +75,7 @@ static int ensure_leaf(const struct keypair *ca, const struct cert_spec *spec, c
         return 0;
     keypair_done(&pair);
     keypair_make(&pair, spec, ca, now);
-    return save(&pair, cert_path, key_path, err);
+    return save(&pair, cert_path, key_path, err) < 0 ? -1 : 1;
 }
 
 /* Never replaced silently either: every token out there would be void. */
@@ -94,7 +95,7 @@ static int ensure_token_key(const struct pki *p, struct err *err)
     return made || !exists(p->sa_pub) ? file_write_atomic(p->sa_pub, public, strlen(public), 0644, err) : 0;
 }
 
-static int ensure_all(struct pki *p, const char *const *names, struct err *err)
+int pki_renew(const struct pki *p, struct err *err)
 {
     _cleanup_keypair_ struct keypair ca = {0}, front_proxy_ca = {0};
     if (dir_make(p->dir, 0700, err) < 0 || ensure_ca(p, "kubernetes", p->ca_cert, p->ca_key, &ca, err) < 0 ||
@@ -106,7 +107,7 @@ static int ensure_all(struct pki *p, const char *const *names, struct err *err)
         const char *cert, *key;
     } leaves[] = {
         {&ca,
-         {.common_name = "kube-apiserver", .names = names, .server = true, .days = LEAF_DAYS},
+         {.common_name = "kube-apiserver", .names = (const char *const *)p->names, .server = true, .days = LEAF_DAYS},
          p->server_cert,
          p->server_key},
         {&ca,
@@ -125,10 +126,34 @@ static int ensure_all(struct pki *p, const char *const *names, struct err *err)
          p->front_proxy_cert,
          p->front_proxy_key},
     };
-    for (size_t i = 0; i < ARRAY_LEN(leaves); i++)
-        if (ensure_leaf(leaves[i].ca, &leaves[i].spec, leaves[i].cert, leaves[i].key, err) < 0)
+    bool made = false;
+    for (size_t i = 0; i < ARRAY_LEN(leaves); i++) {
+        int result = ensure_leaf(leaves[i].ca, &leaves[i].spec, leaves[i].cert, leaves[i].key, err);
+        if (result < 0)
             return -1;
-    return ensure_token_key(p, err);
+        made |= result > 0;
+    }
+    return ensure_token_key(p, err) < 0 ? -1 : made;
+}
+
+static char **copy_names(const char *const *names)
+{
+    size_t n = 0;
+    while (names[n])
+        n++;
+    char **copy = xcalloc(n + 1, sizeof(*copy));
+    for (size_t i = 0; i < n; i++)
+        copy[i] = xstrdup(names[i]);
+    return copy;
+}
+
+int pki_ca_days(const struct pki *p)
+{
+    _cleanup_keypair_ struct keypair ca;
+    int days = 0, seconds = 0;
+    if (load(&ca, p->ca_cert, p->ca_key))
+        (void)ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(ca.cert));
+    return days;
 }
 
 int pki_ensure(struct pki *p, const char *dir, const char *const *names, struct err *err)
@@ -150,7 +175,8 @@ int pki_ensure(struct pki *p, const char *dir, const char *const *names, struct 
         .sa_key = xasprintf("%s/sa.key", dir),
         .sa_pub = xasprintf("%s/sa.pub", dir),
     };
-    if (ensure_all(p, names, err) == 0)
+    p->names = copy_names(names);
+    if (pki_renew(p, err) >= 0)
         return 0;
     pki_done(p);
     return -1;
@@ -175,6 +201,9 @@ void pki_done(struct pki *p)
                            p->sa_pub};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
+    for (char **name = p->names; name && *name; name++)
+        free(*name);
+    free(p->names);
     *p = (struct pki){0};
 }
 

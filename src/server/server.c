@@ -7,6 +7,7 @@
 #include "server/aggregator.h"
 #include "server/customresources.h"
 #include "server/expire.h"
+#include "server/renew.h"
 #include "server/pipeline.h"
 #include "server/admission_policies.h"
 #include "server/quota_ledger.h"
@@ -87,7 +88,8 @@ void server_free(struct server *s)
     rbac_free(TAKE(s->rbac));
     policies_free(TAKE(s->policies));
     uv_handle_t *const handles[] = {(uv_handle_t *)&s->run_queue, (uv_handle_t *)&s->watch_timer,
-                                    (uv_handle_t *)&s->expire_timer, (uv_handle_t *)&s->aggregator_timer};
+                                    (uv_handle_t *)&s->expire_timer, (uv_handle_t *)&s->aggregator_timer,
+                                    (uv_handle_t *)&s->renew_timer};
     s->open_handles = ARRAY_LEN(handles);
     for (size_t i = 0; i < ARRAY_LEN(handles); i++)
         uv_close(handles[i], on_handle_closed);
@@ -167,6 +169,7 @@ struct server *server_new(uv_loop_t *loop, struct store *store, const struct ser
     local_init(s);
     watches_init(s);
     expire_init(s);
+    renew_init(s);
     uv_timer_init(loop, &s->aggregator_timer);
     s->aggregator_timer.data = s;
     customresources_init(s);

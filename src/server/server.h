@@ -24,6 +24,9 @@ struct server_config {
 /* Makes what every cluster has by itself (namespaces, default/kubernetes, kube-system/kube-dns) if it is missing. */
 struct server *server_new(uv_loop_t *loop, struct store *store, const struct server_config *config, struct err *err);
 int server_listen(struct server *s, int netns_fd, const char *ip, int port, int *ret_port, struct err *err);
+/* fn is called twice a day, when the server has looked after its own certificates. changed: some are new, and the
+ * kubeconfig has those of before. */
+void server_on_renewed(struct server *s, void (*fn)(void *arg, bool changed), void *arg);
 void server_free(struct server *s);
 /* In-process client with the rights of this user ("system:kube-controller-manager", groups NULL-terminated). */
 struct client *server_local_client(struct server *s, const char *user, const char *const *groups);

@@ -205,6 +205,41 @@ TEST(a_pair_is_renewed_by_its_time_names_and_issuer)
     keypair_done(&leaf);
 }
 
+TEST(near_its_end_it_is_renewed_and_none_outlives_the_ca)
+{
+    static const struct cert_spec short_ca = {.common_name = "kubernetes", .ca = true, .days = 100};
+    static const struct cert_spec admin = {
+        .common_name = "kubernetes-admin", .organization = "system:masters", .client = true, .days = 29};
+    struct pki p;
+    struct keypair ca, leaf;
+    _cleanup_free_ char *sub = xasprintf("%s-short", dir), *cert_path = xasprintf("%s/ca.crt", sub),
+                        *key_path = xasprintf("%s/ca.key", sub);
+    keypair_make(&ca, &short_ca, NULL, time(NULL));
+    _cleanup_free_ char *cert = keypair_cert_pem(&ca), *key = keypair_key_pem(&ca);
+    T_INT(dir_make(sub, 0700, &err), 0);
+    T_INT(file_write_atomic(cert_path, cert, strlen(cert), 0644, &err), 0);
+    T_INT(file_write_atomic(key_path, key, strlen(key), 0600, &err), 0);
+    T_INT(pki_ensure(&p, sub, names, &err), 0);
+    T_TRUE(pki_ca_days(&p) >= 99 && pki_ca_days(&p) <= 100);
+    leaf = load(p.server_cert, p.server_key);
+    T_INT(ASN1_TIME_compare(X509_get0_notAfter(leaf.cert), X509_get0_notAfter(ca.cert)), 0);
+    keypair_done(&leaf);
+
+    keypair_make(&leaf, &admin, &ca, time(NULL));
+    _cleanup_free_ char *old_cert = keypair_cert_pem(&leaf), *old_key = keypair_key_pem(&leaf);
+    T_INT(file_write_atomic(p.admin_cert, old_cert, strlen(old_cert), 0644, &err), 0);
+    T_INT(file_write_atomic(p.admin_key, old_key, strlen(old_key), 0600, &err), 0);
+    _cleanup_free_ char *server = slurp(p.server_cert);
+    T_INT(pki_renew(&p, &err), 1);
+    T_INT(pki_renew(&p, &err), 0);
+    _cleanup_free_ char *admin_now = slurp(p.admin_cert), *server_now = slurp(p.server_cert);
+    T_TRUE(strcmp(admin_now, old_cert) != 0);
+    T_STR(server_now, server);
+    keypair_done(&leaf);
+    keypair_done(&ca);
+    pki_done(&p);
+}
+
 int main(void)
 {
     char top[] = "/tmp/c8s-test-pki-XXXXXX";
@@ -217,6 +252,7 @@ int main(void)
     RUN(a_broken_ca_is_not_replaced_silently);
     RUN(a_node_serves_and_asks_with_one_pair);
     RUN(a_pair_is_renewed_by_its_time_names_and_issuer);
+    RUN(near_its_end_it_is_renewed_and_none_outlives_the_ca);
     tree_remove(top, &err);
     return DONE();
 }

@@ -1,6 +1,8 @@
 /* server: objects over HTTPS, from the first write to a restart. */
 #include "base/str.h"
 #include "server/jwt.h"
+#include "base/file.h"
+#include "server/renew.h"
 #include "server_world.h"
 
 #define TOKEN(rv, start) "{\"v\":\"meta.k8s.io/v1\",\"rv\":" #rv ",\"start\":\"" start "\"}"
@@ -621,6 +623,28 @@ TEST(a_restart_keeps_everything)
     buf_done(&stream.body);
 }
 
+static void count_renewal(void *arg, bool changed)
+{
+    *(int *)arg += changed ? 100 : 1;
+}
+
+TEST(its_certificates_are_renewed_while_it_runs)
+{
+    struct err err;
+    int seen = 0;
+    struct pki *p = &world.pki;
+    server_on_renewed(world.server, count_renewal, &seen);
+    renew_certificates(world.server);
+    T_INT(seen, 1);
+    X509 *before = X509_dup(SSL_CTX_get0_certificate(world.server->tls));
+    T_INT(file_write_atomic(p->server_cert, "", 0, 0644, &err), 0);
+    renew_certificates(world.server);
+    T_INT(seen, 101);
+    T_TRUE(X509_cmp(before, SSL_CTX_get0_certificate(world.server->tls)) != 0);
+    T_INT(get("/api/v1/nodes"), 200);
+    X509_free(before);
+}
+
 TEST(the_world_ends)
 {
     end_world();
@@ -655,6 +679,7 @@ int main(void)
     RUN(what_the_server_says_about_itself);
     RUN(a_restart_keeps_everything);
     RUN(a_token_that_is_too_old_comes_back_as_one_that_goes_on_anyhow);
+    RUN(its_certificates_are_renewed_while_it_runs);
     RUN(the_world_ends);
     return DONE();
 }
