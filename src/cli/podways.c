@@ -11,6 +11,8 @@
 #include "podnet/rtnl.h"
 #include "podnet/tunnel.h"
 
+#define LEFT_OUT_MAX 3 /* named, for whoever reads it */
+
 struct place {
     struct podways *podways;
     char *node_name, *ifname;
@@ -18,6 +20,7 @@ struct place {
     int netns_fd;
     struct waywatch *watch; /* NULL: it has no tunnel */
     struct ip watched;      /* its address in the tunnel, as the watch knows it */
+    char *missing;          /* what was said last about nodes without a way */
 };
 
 struct podways {
@@ -126,12 +129,28 @@ static void watch_from(struct place *place, const struct ways_node *own)
     place->watched = config.tunnel_ip;
 }
 
-static bool is_tunnelled(const struct ways *ways, const struct cidr *pods)
+/* Nodes that no way of ours leads to. */
+struct left_out {
+    struct buf names;
+    size_t n;
+};
+
+static void note_left_out(struct left_out *l, const char *name, const struct ips *own, const struct cidrs *pods,
+                          const struct ways *ways)
 {
-    for (size_t i = 0; i < ways->n; i++)
-        if (ways->rows[i].type == WAY_ROUTE && ways->rows[i].tunnel && ip_equal(&ways->rows[i].dst.ip, &pods->ip))
-            return true;
-    return false;
+    char text[CIDR_TEXT_SIZE];
+    for (int i = 0; i < pods->n; i++)
+        if (ips_of(own, pods->cidr[i].ip.family) && !ways_to(ways, &pods->cidr[i]) && ++l->n <= LEFT_OUT_MAX)
+            buf_addf(&l->names, "%s%s (%s)", l->n > 1 ? ", " : "", name, cidr_format(&pods->cidr[i], text));
+}
+
+/* The caller frees. */
+static char *describe_left_out(struct left_out *l)
+{
+    return l->n ? xasprintf(
+                      "on no link of ours, and there is no tunnel: routers have to know the way to the pods of %s%s",
+                      buf_str(&l->names), l->n > LEFT_OUT_MAX ? " and others" : "")
+                : xstrdup("");
 }
 
 static void watch(struct place *place, const struct ways_node *own, const struct ways *ways)
@@ -140,6 +159,7 @@ static void watch(struct place *place, const struct ways_node *own, const struct
     if (!own->pods.n)
         return;
     struct probe_peer *peers = xcalloc(informer_count(p->nodes) + 1, sizeof(*peers));
+    struct left_out left_out = {.names = BUF_INIT(0)};
     size_t n = 0;
     void *cursor = NULL;
     for (struct object *o; (o = informer_next(p->nodes, NULL, &cursor));) {
@@ -147,11 +167,21 @@ static void watch(struct place *place, const struct ways_node *own, const struct
         const struct ways_node node = read_node(doc);
         const struct cidr *pods = cidrs_of(&node.pods, own->pods.cidr[0].ip.family);
         const struct ip *ip = ips_of(&node.ips, own->ips.ip[0].family);
-        if (pods && ip && !streq(o->name, place->node_name) && is_tunnelled(ways, pods))
+        const struct way *way = pods ? ways_to(ways, pods) : NULL;
+        if (streq(o->name, place->node_name) || !node.ips.n)
+            continue;
+        note_left_out(&left_out, o->name, &own->ips, &node.pods, ways);
+        if (ip && way && way->tunnel)
             peers[n++] = (struct probe_peer){o->name, *ip, cidr_nth(pods, 1), node_is_ready(doc)};
     }
+    _cleanup_free_ char *missing = describe_left_out(&left_out);
+    if (*missing && !streq_or_null(missing, place->missing))
+        log_warn("node %s: %s", place->node_name, missing);
     watch_from(place, own);
-    waywatch_set(place->watch, peers, n);
+    waywatch_set(place->watch, peers, n, missing);
+    free(place->missing);
+    place->missing = TAKE(missing);
+    buf_done(&left_out.names);
     free(peers);
 }
 
@@ -242,6 +272,7 @@ void podways_free(struct podways *p)
     for (size_t i = 0; i < p->n; i++) {
         free(p->places[i].node_name);
         free(p->places[i].ifname);
+        free(p->places[i].missing);
         waywatch_free(p->places[i].watch);
     }
     free(p);

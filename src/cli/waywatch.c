@@ -62,7 +62,7 @@ static void judge_soon(void *arg)
         uv_timer_start(&w->timer, judge, GATHER_MS, 0);
 }
 
-void waywatch_set(struct waywatch *w, const struct probe_peer *peers, size_t n)
+void waywatch_set(struct waywatch *w, const struct probe_peer *peers, size_t n, const char *missing)
 {
     static const struct agent_network not_needed = {false, NODE_NETWORK_NOT_NEEDED, "no node is behind a tunnel"};
     probe_set_peers(w->probe, peers, n);
@@ -71,7 +71,7 @@ void waywatch_set(struct waywatch *w, const struct probe_peer *peers, size_t n)
         return;
     }
     uv_timer_stop(&w->timer);
-    tell(w, &not_needed);
+    tell(w, *missing ? &(struct agent_network){false, NODE_NETWORK_MISSING, missing} : &not_needed);
 }
 
 void waywatch_set_ready(struct waywatch *w, const char *node, bool ready)

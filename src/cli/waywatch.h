@@ -21,7 +21,8 @@ struct waywatch_config {
 };
 struct waywatch *waywatch_new(const struct waywatch_config *config);
 void waywatch_free(struct waywatch *w); /* NULL is fine */
-/* The nodes behind the tunnel, at any change of them or of the others. */
-void waywatch_set(struct waywatch *w, const struct probe_peer *peers, size_t n);
+/* The nodes behind the tunnel, at any change of them or of the others; missing: a sentence about those that would have
+ * to be, "" when there are none. */
+void waywatch_set(struct waywatch *w, const struct probe_peer *peers, size_t n, const char *missing);
 /* Of any node, behind the tunnel or not. */
 void waywatch_set_ready(struct waywatch *w, const char *node, bool ready);

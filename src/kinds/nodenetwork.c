@@ -7,7 +7,7 @@
 bool node_network_is_trouble(const char *reason)
 {
     return str_after(reason, NODE_NETWORK_REASON) && !streq(reason, NODE_NETWORK_WELL) &&
-           !streq(reason, NODE_NETWORK_NOT_NEEDED);
+           !streq(reason, NODE_NETWORK_NOT_NEEDED) && !streq(reason, NODE_NETWORK_MISSING);
 }
 
 const char *node_network_trouble(const json_t *node)

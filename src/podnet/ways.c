@@ -191,3 +191,9 @@ void ways_plan(enum ways_mode mode, const struct ways_node *own, const struct ci
     ways_sort(ret);
     drop_repeated(ret);
 }
+
+const struct way *ways_to(const struct ways *w, const struct cidr *pods)
+{
+    const struct way wanted = {.type = WAY_ROUTE, .dst = *pods};
+    return w->n ? bsearch(&wanted, w->rows, w->n, sizeof(*w->rows), compare_rows) : NULL;
+}

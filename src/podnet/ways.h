@@ -41,6 +41,8 @@ struct ways {
 /* links: the networks that we are on. */
 void ways_plan(enum ways_mode mode, const struct ways_node *own, const struct cidr *links, size_t n_links,
                const struct ways_node *others, size_t n_others, struct ways *ret);
+/* The route to these pods; NULL: there is none of ours, as when a node is on no link and tunnels are not wanted. */
+const struct way *ways_to(const struct ways *w, const struct cidr *pods);
 void ways_add(struct ways *w, const struct way *row);
 void ways_sort(struct ways *w);
 void ways_done(struct ways *w);

@@ -1,6 +1,7 @@
 """The pod network between machines on two segments: direct on one, through the tunnel to the other."""
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -253,3 +254,17 @@ def test_a_machine_that_leaves_takes_its_ways_along(machines, kubectl):
     assert leaving.ip not in run("ip", "netns", "exec", far.name, "bridge", "fdb", "show", "dev", "c8s-vxlan").stdout
     assert "c8s-vxlan" not in run("ip", "-n", leaving.name, "link").stdout
     assert "8472" not in run("ip", "-n", leaving.name, "rule").stdout
+
+
+def test_who_makes_no_tunnel_says_whose_pods_are_left_to_routers(machines, kubectl):
+    near, _, far = machines
+    far.kill(signal.SIGTERM)
+    far.start("agent", "--server", f"https://{near.ip}:6443", "--pod-network", "direct")
+    left = f"{near.name} ({kubectl('get', 'node', near.name, '-o', 'jsonpath={.spec.podCIDR}')})"
+
+    def told():
+        conditions = {c["type"]: c for c in kubectl.json("get", "node", far.name)["status"]["conditions"]}
+        c = conditions["NetworkUnavailable"]
+        return (c["status"], c["reason"]) == ("False", "TunnelMissing") and left in c["message"]
+    eventually(told, "the condition names them")
+    assert f"routers have to know the way to the pods of {left}" in far.log.read_text()

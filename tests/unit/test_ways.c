@@ -97,6 +97,23 @@ TEST(ipv6_in_the_tunnel)
           "forward 192.168.2.11 02c8c0a8020b\n");
 }
 
+TEST(a_node_without_a_way_is_known)
+{
+    struct ways_node own = {0}, other = {0};
+    struct ways ways;
+    struct cidr link;
+    T_TRUE(ips_parse("192.168.1.10", &own.ips) && cidrs_parse("10.244.0.0/24", &own.pods));
+    T_TRUE(ips_parse("192.168.2.11", &other.ips) && cidrs_parse("10.244.1.0/24", &other.pods));
+    T_TRUE(cidr_parse("192.168.1.0/24", &link));
+    for (int mode = WAYS_AUTO; mode <= WAYS_VXLAN; mode++) {
+        ways_plan((enum ways_mode)mode, &own, &link, 1, &other, 1, &ways);
+        const struct way *way = ways_to(&ways, &other.pods.cidr[0]);
+        T_TRUE(mode == WAYS_DIRECT ? !way : way && way->tunnel);
+        T_TRUE(!ways_to(&ways, &own.pods.cidr[0]));
+        ways_done(&ways);
+    }
+}
+
 TEST(nothing_known_is_no_way)
 {
     const struct ways_node own = {0}, other = {0};
@@ -194,6 +211,7 @@ int main(void)
     RUN(another_is_reached_through_the_tunnel);
     RUN(each_family_goes_its_own_way);
     RUN(ipv6_in_the_tunnel);
+    RUN(a_node_without_a_way_is_known);
     RUN(nothing_known_is_no_way);
     RUN(the_difference_applied_is_the_plan);
     RUN(no_two_ipv4_nodes_have_the_same_link_address);
