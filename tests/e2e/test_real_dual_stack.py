@@ -106,6 +106,10 @@ def dual(segments):
         on_node(second.name, "sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=0")
         advertise("near")
         second.ip6 = eventually(lambda: [a for a in addresses(second) if a.startswith(NEAR6)][0], "an address by its router")
+        run("ip", "-n", second.name, "link", "set", "eth0", "mtu", "1300")
+        refused = second.run(C8S, "agent", *join, "--data-dir", second.data, "--node-name", second.name, check=False)
+        assert refused.returncode == 1 and "packets of pods could have 1250 bytes over eth0, and IPv6 takes 1280" in refused.stderr
+        run("ip", "-n", second.name, "link", "set", "eth0", "mtu", "1500")
         second.start("agent", *join, "--lb-pool", pool)
         eventually(lambda: len(k.json("get", "nodes")["items"]) == 3, "all have joined")
         put(k, daemons(), service("web", ipFamilyPolicy="RequireDualStack", type="LoadBalancer"))

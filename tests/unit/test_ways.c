@@ -97,6 +97,18 @@ TEST(ipv6_in_the_tunnel)
           "forward 192.168.2.11 02c8c0a8020b\n");
 }
 
+TEST(ipv4_in_a_tunnel_over_ipv6)
+{
+    check(WAYS_AUTO, "fd01::10,192.168.1.10", "fd02::11,192.168.2.11", "fd00:10:244:1::/64,10.244.1.0/24",
+          "route 10.244.1.0/24 10.244.1.1 tunnel\n"
+          "route fd00:10:244:1::/64 fe80::d1:38ff:fe2c:18f9 tunnel\n"
+          "pods 192.168.2.11/32 10.244.1.1 tunnel\n"
+          "pods fd02::11/128 fe80::d1:38ff:fe2c:18f9 tunnel\n"
+          "neighbour 10.244.1.1/32 02d1382c18f9\n"
+          "neighbour fe80::d1:38ff:fe2c:18f9/128 02d1382c18f9\n"
+          "forward fd02::11 02d1382c18f9\n");
+}
+
 TEST(a_node_without_a_way_is_known)
 {
     struct ways_node own = {0}, other = {0};
@@ -211,6 +223,7 @@ int main(void)
     RUN(another_is_reached_through_the_tunnel);
     RUN(each_family_goes_its_own_way);
     RUN(ipv6_in_the_tunnel);
+    RUN(ipv4_in_a_tunnel_over_ipv6);
     RUN(a_node_without_a_way_is_known);
     RUN(nothing_known_is_no_way);
     RUN(the_difference_applied_is_the_plan);
