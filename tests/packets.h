@@ -380,7 +380,8 @@ static inline void build_place(void)
     sh("ip link set lo up && ip addr add " DNS_IP "/" BITS " dev lo");
     for (int i = POD_CLIENT; net && i <= POD_B; i++) {
         places[i] = namespace_at(pods[i]);
-        if (podnet_add(net, pods[i], places[i], pod_ips[i], sizeof(pod_ips[i]), &err) < 0)
+        if (podnet_add(net, pods[i], places[i], pod_ips[i], sizeof(pod_ips[i]), &err) < 0 ||
+            podnet_let_localhost_in(-1, pods[i], &err) < 0)
             T_FAIL("podnet: %s", err.msg);
     }
     T_STR(pod_ips[POD_CLIENT], CLIENT);

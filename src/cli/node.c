@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/settings.h"
 #include "dns/dns.h"
+#include "kinds/kind.h"
 #include "lb/lb.h"
 #include "podnet/tunnel.h"
 #include "proxy/healthz.h"
@@ -98,25 +99,14 @@ static int start_agent(struct node *n, const struct node_config *config, struct 
     return n->agent ? 0 : err_wrap(err, "node %s", n->name);
 }
 
-int node_start(struct node *n, uv_loop_t *loop, struct client *c, struct model *m, const struct node_config *config,
-               struct err *err)
+static void on_pod(void *arg, struct object *old, struct object *obj)
 {
-    *n = (struct node){.loop = loop,
-                       .client = c,
-                       .model = m,
-                       .name = xstrdup(config->name),
-                       .ips = xstrdup(config->ips),
-                       .ifname = xstrdup(config->ifname),
-                       .addresses = config->addresses,
-                       .netns_fd = config->netns_fd,
-                       .lb_pool = config->lb_pool,
-                       .policies = config->policies,
-                       .policy = config->policy};
-    turn_init(&n->turn);
-    struct err no_nftables; /* told by those who need it */
-    n->guard = guard_new(n->loop, n->netns_fd, &no_nftables);
-    start_policies(n);
-    return start_agent(n, config, err);
+    struct node *n = arg;
+    const struct object *o = obj ? obj : old;
+    _cleanup_json_ json_t *doc = obj ? object_json(obj) : NULL;
+    for (int i = 0; i < n->n_tables; i++)
+        if (n->tables[i].proxy)
+            proxy_set_pod(n->tables[i].proxy, o->ns, o->name, doc);
 }
 
 /* What all tables of the node hold is acknowledged. */
@@ -165,6 +155,7 @@ static void start_proxies(struct node *n)
         if (!t->proxy)
             log_error("node %s: no Service proxy at %s: %s", n->name, ip, err.msg);
     }
+    informer_on_change(n->pods, on_pod, n);
 }
 
 static bool rules_follow(void *arg)
@@ -188,18 +179,60 @@ static void start_healthz(struct node *n)
         healthz_set_node(n->healthz, n->object);
 }
 
+/* Only now rules may replace those of an earlier life. */
+static void start_when_known(void *arg)
+{
+    struct node *n = arg;
+    if (!n->services_known || !informer_synced(n->pods) || n->acknowledger)
+        return;
+    n->acknowledger = acknowledger_new(n->client, n->name);
+    start_proxies(n);
+    start_healthz(n);
+}
+
+static void follow_pods(struct node *n)
+{
+    _cleanup_free_ char *here = xasprintf("fieldSelector=spec.nodeName%%3D%s", n->name);
+    n->pods = informer_new(n->client, &kind_pod, here);
+    informer_on_synced(n->pods, start_when_known, n);
+    informer_start(n->pods);
+}
+
 static void stop_proxies(struct node *n)
 {
+    informer_free(TAKE(n->pods));
+    n->services_known = false;
     healthz_free(TAKE(n->healthz));
     for (int i = 0; i < n->n_tables; i++)
         proxy_free(TAKE(n->tables[i].proxy));
 }
 
+int node_start(struct node *n, uv_loop_t *loop, struct client *c, struct model *m, const struct node_config *config,
+               struct err *err)
+{
+    *n = (struct node){.loop = loop,
+                       .client = c,
+                       .model = m,
+                       .name = xstrdup(config->name),
+                       .ips = xstrdup(config->ips),
+                       .ifname = xstrdup(config->ifname),
+                       .addresses = config->addresses,
+                       .netns_fd = config->netns_fd,
+                       .lb_pool = config->lb_pool,
+                       .policies = config->policies,
+                       .policy = config->policy};
+    turn_init(&n->turn);
+    struct err no_nftables; /* told by those who need it */
+    n->guard = guard_new(n->loop, n->netns_fd, &no_nftables);
+    start_policies(n);
+    follow_pods(n);
+    return start_agent(n, config, err);
+}
+
 void node_services_known(struct node *n)
 {
-    n->acknowledger = acknowledger_new(n->client, n->name);
-    start_proxies(n);
-    start_healthz(n);
+    n->services_known = true;
+    start_when_known(n);
     dns_set_complete(n->dns);
 }
 
@@ -277,6 +310,7 @@ void node_lose(struct node *n, bool all)
 int node_regain(struct node *n, const struct node_config *config, struct err *err)
 {
     start_policies(n);
+    follow_pods(n);
     if (start_agent(n, config, err) < 0)
         return -1;
     node_services_known(n);

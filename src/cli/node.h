@@ -43,8 +43,10 @@ struct node {
         uint64_t applied; /* revision of the objects it holds */
     } tables[FAMILIES_MAX];
     int n_tables;
-    struct guard *guard; /* of all tables of rules here; NULL: there is no nftables */
-    struct turn turn;    /* of all who write them */
+    struct guard *guard;   /* of all tables of rules here; NULL: there is no nftables */
+    struct turn turn;      /* of all who write them */
+    struct informer *pods; /* bound to this node, for their hostPorts */
+    bool services_known;
     struct healthz *healthz;
     json_t *object;                    /* the Node, as the API has it; NULL: not known yet */
     struct acknowledger *acknowledger; /* says when the rules are those of an ending pod */

@@ -64,14 +64,28 @@ static void rest_after_failure(struct pod *p)
     pod_forget_refs(p); /* what was missing may be there by then */
 }
 
+static bool has_host_port(const json_t *doc)
+{
+    static const char *const lists[] = {"spec.containers", "spec.initContainers"};
+    const json_t *c, *port;
+    size_t i, k;
+    for (size_t l = 0; l < ARRAY_LEN(lists); l++)
+        json_array_foreach(jget(doc, lists[l]), i, c)
+            json_array_foreach(jget(c, "ports"), k, port)
+                if (jint(port, "hostPort", 0))
+                    return true;
+    return false;
+}
+
 /* The pod's addresses; kept in a file for a restarted agent. */
-static int connect_pod(struct pod *p, const char *dir, struct err *err)
+static int connect_pod(struct pod *p, const json_t *doc, const char *dir, struct err *err)
 {
     struct agent *a = p->agent;
     char ips[IPS_TEXT_SIZE];
     _cleanup_free_ char *net = xasprintf("%s/net", dir), *ip_file = xasprintf("%s/ip", dir);
     _cleanup_close_ int fd = netns_open(net, err);
-    if (fd < 0 || podnet_add(a->podnet, p->uid, fd, ips, sizeof(ips), err) < 0)
+    if (fd < 0 || podnet_add(a->podnet, p->uid, fd, ips, sizeof(ips), err) < 0 ||
+        (has_host_port(doc) && podnet_let_localhost_in(a->netns_fd, p->uid, err) < 0))
         return -1;
     replace_str(&p->ips, ips);
     int r = write_file_atomically(ip_file, ips, strlen(ips), 0600);
@@ -94,8 +108,8 @@ static void sandbox_take_in(struct sandbox_job *j)
         pod_event(p, NULL, "Warning", "FailedMount", "%s", j->err.msg);
     } else {
         if (j->result == 0 && p->sandbox == SANDBOX_NONE)
-            j->result =
-                pod_host_network(j->doc) ? connect_host_pod(p, j->dir, &j->err) : connect_pod(p, j->dir, &j->err);
+            j->result = pod_host_network(j->doc) ? connect_host_pod(p, j->dir, &j->err)
+                                                 : connect_pod(p, j->doc, j->dir, &j->err);
         if (j->result < 0)
             pod_event(p, NULL, "Warning", "FailedCreatePodSandBox", "Failed to create pod sandbox: %s", j->err.msg);
         else

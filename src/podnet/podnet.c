@@ -227,6 +227,14 @@ int podnet_add(struct podnet *p, const char *key, int pod_fd, char *ret_ips, siz
     return 0;
 }
 
+int podnet_let_localhost_in(int netns_fd, const char *key, struct err *err)
+{
+    char name[IF_NAMESIZE], path[64];
+    podnet_link_name(key, name);
+    snprintf(path, sizeof(path), "ipv4/conf/%s/route_localnet", name);
+    return sysctl_set(netns_fd, path, "1", err);
+}
+
 int podnet_del(struct podnet *p, const char *key, struct err *err)
 {
     char name[IF_NAMESIZE];

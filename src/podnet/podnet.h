@@ -19,6 +19,9 @@ void podnet_free(struct podnet *p); /* pods stay connected */
  * the addresses' text ("10.244.0.2,fd00:10:244::2": the same place in each range). Doing it again for the same key
  * returns the same addresses. */
 int podnet_add(struct podnet *p, const char *key, int pod_fd, char *ret_ips, size_t size, struct err *err);
+/* The node's 127.0.0.1 reaches the pod, as a hostPort wants it; who routes that must keep packets from elsewhere to
+ * 127.0.0.0/8 out (the proxy's rules do). Ends with the pod's link. */
+int podnet_let_localhost_in(int netns_fd, const char *key, struct err *err);
 int podnet_del(struct podnet *p, const char *key, struct err *err);
 /* What the node's end of the pod's link is called, before there is one, too. */
 void podnet_link_name(const char *key, char name[IF_NAMESIZE]);

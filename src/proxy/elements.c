@@ -19,6 +19,8 @@ const char *const set_names[SET_N] = {
     [SET_ALLOWED] = "allowed",
     [SET_AFFINE] = "affine",
     [SET_AFFINE_FOR] = "affine_for",
+    [SET_HOST_PORTS] = "host_ports",
+    [SET_HOST_PORTS_ON] = "host_ports_on",
 };
 
 /* Numbers, because nft looks protocol names up in /etc/protocols, once for each element. */
@@ -185,6 +187,17 @@ static void affinity_elements(struct maker *m)
     value(m, ": goto " REMEMBER_CHAIN, m->plan->affinity_seconds);
 }
 
+static void host_front(struct maker *m)
+{
+    const struct target *pod = &m->port->cluster.list[0];
+    char text[128], ip[IP_TEXT_SIZE];
+    bool any = front_is_any(m->front);
+    if (any)
+        snprintf(m->key, sizeof(m->key), "%d . %u", protocol_numbers[m->port->protocol], m->front->port);
+    element(m, any ? SET_HOST_PORTS : SET_HOST_PORTS_ON, "%s", "");
+    value(m, "comment \"%s\" : %s . %u", comment(m, text), ip_format(&pod->ip, ip), pod->port);
+}
+
 static void front_elements(struct maker *m)
 {
     front_text(m->plan, m->front, m->key);
@@ -195,6 +208,8 @@ static void front_elements(struct maker *m)
     m->port = &m->plan->ports[m->front->port_index];
     if (m->front->kind == FRONT_CLUSTER)
         cluster_front(m);
+    else if (m->front->kind == FRONT_HOST)
+        host_front(m);
     else
         external_front(m);
     if (m->plan->affinity_seconds && m->port->cluster.n)

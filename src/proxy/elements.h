@@ -14,6 +14,8 @@ enum table_set {
     SET_ALLOWED,
     SET_AFFINE,
     SET_AFFINE_FOR,
+    SET_HOST_PORTS,
+    SET_HOST_PORTS_ON,
     SET_N
 };
 extern const char *const set_names[SET_N];

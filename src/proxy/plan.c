@@ -2,6 +2,7 @@
 #include "proxy/plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
@@ -123,7 +124,13 @@ static void add_ports(struct plan *plan, const struct site *site, const struct s
 
 /* --- fronts --- */
 
-static void add_front(struct plan *plan, const struct site *site, const struct front *f)
+bool front_is_any(const struct front *f)
+{
+    static const unsigned char zeros[sizeof(f->ip.bytes)];
+    return f->kind == FRONT_HOST && memcmp(f->ip.bytes, zeros, sizeof(zeros)) == 0;
+}
+
+void plan_add_front(struct plan *plan, const struct site *site, const struct front *f)
 {
     if (f->ip.family != site->family || (f->kind != FRONT_ADDRESS && !f->port) || ip_equal(&f->ip, &site->dns))
         return;
@@ -150,11 +157,11 @@ static void add_fronts(struct plan *plan, const struct site *site, const struct 
         {FRONT_NODE, site->port_ips, site->n_port_ips},
     };
     for (size_t i = 0; i < svc->n_cluster_ips; i++)
-        add_front(plan, site, &(struct front){.kind = FRONT_ADDRESS, .ip = svc->cluster_ips[i]});
+        plan_add_front(plan, site, &(struct front){.kind = FRONT_ADDRESS, .ip = svc->cluster_ips[i]});
     for (size_t p = 0; p < svc->n_ports; p++)
         for (size_t g = 0; g < ARRAY_LEN(groups); g++)
             for (size_t i = 0; i < groups[g].n; i++)
-                add_front(
+                plan_add_front(
                     plan, site,
                     &(struct front){.kind = groups[g].kind,
                                     .ip = groups[g].ips[i],

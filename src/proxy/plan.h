@@ -53,6 +53,7 @@ enum front_kind {
     FRONT_EXTERNAL,
     FRONT_LOAD_BALANCER,
     FRONT_NODE,
+    FRONT_HOST, /* hostPort of a pod here; address 0.0.0.0 or :: is each that the node has */
     FRONT_N
 };
 
@@ -61,8 +62,9 @@ struct front {
     struct ip ip;
     uint16_t port;
     size_t port_index; /* in plan.ports */
-    bool held;         /* false: another Service has this address and port */
+    bool held;         /* false: another Service or pod has this address and port */
 };
+bool front_is_any(const struct front *f); /* no address of its own */
 
 struct plan {
     const char *ns, *name;
@@ -75,6 +77,8 @@ struct plan {
     bool internal_local, external_local;
     int affinity_seconds;
 };
+/* Unless it is there, or of another family. */
+void plan_add_front(struct plan *plan, const struct site *site, const struct front *f);
 /* before: the plan this one replaces, or NULL. NULL when nothing of the Service is for the proxy. */
 struct plan *plan_new(const struct site *site, const struct svc *svc, const struct plan *before);
 void plan_free(struct plan *p);

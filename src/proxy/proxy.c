@@ -216,6 +216,12 @@ void proxy_avoid(struct proxy *p, const char *node, bool avoid)
     model_touch_node(p->reader, node);
 }
 
+void proxy_set_pod(struct proxy *p, const char *ns, const char *name, const json_t *doc)
+{
+    ruleset_set_pod(p->rules, ns, name, doc);
+    on_model_changed(p);
+}
+
 bool proxy_settled(const struct proxy *p)
 {
     return !p->job && list_empty(&p->ticket.link) && !p->need_full && !uv_is_active((const uv_handle_t *)&p->timer);

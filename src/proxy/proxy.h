@@ -30,6 +30,9 @@ struct proxy *proxy_new(uv_loop_t *loop, struct model *m, const struct proxy_con
 void proxy_free(struct proxy *p); /* leaves the rules: Services go on while the program is away */
 /* Endpoints on the node get nothing new as long as there are others, whatever the model says of them. */
 void proxy_avoid(struct proxy *p, const char *node, bool avoid);
+/* A pod of the node, for its hostPorts; doc NULL: gone. Those that exist already: before the loop goes on, so that
+ * rules of an earlier life are not replaced without them. */
+void proxy_set_pod(struct proxy *p, const char *ns, const char *name, const json_t *doc);
 /* The kernel has all that the model has. */
 bool proxy_settled(const struct proxy *p);
 /* The kernel took what it was last given. */

@@ -12,8 +12,11 @@
  *   affine          fronts with session affinity -> number of the ServicePort
  *   affine_for      the same fronts -> goto remember_SECONDS
  *   affinity        client . number -> endpoint . port, with a timeout; used by `follow`, filled by remember_SECONDS
+ *   host_ports      protocol . port -> pod . port: hostPorts, at any address that is the node's
+ *   host_ports_on   front -> pod . port: those with a hostIP
  *
  *   prerouting, output ─► services ─► (external, unless a ClusterIP) ─► follow (affinity) ─► svc ─► epN, refuse, drop
+ *                                                                               └► host_port
  *   postrouting ─► remember (affinity), masquerade of what carries the mark
  *
  * `svc` is looked up in one place because every change of a verdict makes the kernel walk the map once for each place.
@@ -79,6 +82,8 @@ static void render_sets(const struct words *w, struct buf *b)
              "  map affinity { type %s . mark : %s . inet_service; "
              "flags dynamic,timeout; size 65536; timeout 3h; }\n",
              a, a);
+    buf_addf(b, "  map host_ports { type inet_proto . inet_service : %s . inet_service; }\n", a);
+    buf_addf(b, "  map host_ports_on { type %s . inet_proto . inet_service : %s . inet_service; }\n", a, a);
 }
 
 static void throw_dice(const struct words *w, size_t mod, size_t offset, struct buf *b)
@@ -123,12 +128,17 @@ static void render_services(const struct site *site, const struct words *w, stru
     buf_addf(b, "    " FRONT " @external_cluster " SET_MARK "\n", ip);
     buf_addf(b, "    %s saddr != %s fib saddr type != local jump outside\n  }\n", ip, pods);
 
+    buf_adds(b, "  chain host_port {\n");
+    buf_addf(b, "    dnat %s to " FRONT " map @host_ports_on\n", ip, ip);
+    buf_addf(b, "    dnat %s to meta l4proto . th dport map @host_ports\n  }\n", ip);
+
     buf_adds(b, "  chain services {\n");
     buf_addf(b, "    %s daddr != %s jump external\n", ip, services);
     buf_addf(b, "    %s daddr %s %s saddr != %s " SET_MARK "\n", ip, services, ip, pods);
     buf_adds(b, "    jump " FOLLOW_CHAIN "\n");
     buf_addf(b, "    " FRONT " vmap @svc\n", ip);
-    buf_addf(b, "    %s daddr %s goto unknown\n  }\n", ip, services);
+    buf_addf(b, "    %s daddr %s goto unknown\n", ip, services);
+    buf_adds(b, "    fib daddr type local jump host_port\n  }\n");
 }
 
 static void render_remembering(const struct words *w, struct buf *b)
@@ -162,6 +172,10 @@ static void render_hooks(const struct site *site, const struct words *w, struct 
                 "    meta mark & " MARK " != 0 " CLEAR_MARK " masquerade fully-random\n  }\n");
     buf_addf(b, "  chain hairpin {\n    type filter hook forward priority 0; policy accept;\n"
                 "    ct state new ct status dnat fib daddr . iif oif exists " SET_MARK "\n  }\n");
+    /* Links of pods with a hostPort let 127.0.0.1 out (podnet_let_localhost_in); nobody comes in by that. */
+    if (site->family == AF_INET)
+        buf_adds(b, "  chain martians {\n    type filter hook prerouting priority -300; policy accept;\n"
+                    "    iif != \"lo\" ip daddr 127.0.0.0/8 drop\n  }\n");
     if (site->dns.family != site->family)
         return;
     buf_addf(b,

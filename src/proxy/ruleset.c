@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "proxy/hostports.h"
 
 struct member {
     struct plan *plan;
@@ -15,8 +16,9 @@ struct member {
 
 struct ruleset {
     const struct site *site;
-    struct map members; /* "ns/name" -> struct member */
+    struct map members; /* "ns/name" of Services, "pod ns/name" -> struct member */
     struct map holders; /* front -> struct member */
+    struct map pods;    /* that have changed: "pod ns/name" -> document, JSON's null when it is gone */
     size_t n_waiting;
     bool given_up; /* some front, since the waiting were last looked at */
     struct change change;
@@ -42,12 +44,18 @@ static void member_free(void *p)
     free(m);
 }
 
+static void forget_doc(void *p)
+{
+    json_decref(p);
+}
+
 void ruleset_free(struct ruleset *rs)
 {
     if (!rs)
         return;
     map_done(&rs->holders);
     map_done_with(&rs->members, member_free);
+    map_done_with(&rs->pods, forget_doc);
     map_done(&rs->remembering);
     change_done(&rs->change);
     buf_done(&rs->new_chains);
@@ -99,6 +107,44 @@ static const struct svc_port *find_svc_port(const struct svc *svc, const struct 
     return NULL;
 }
 
+static size_t copy_slots(struct target *to, const struct slots *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        to[i] = s->list[i];
+    return s->n;
+}
+
+/* The node's addresses that are known here; flows through others end by themselves. */
+static size_t host_addresses(const struct site *site, const struct front *f, struct ip *ret)
+{
+    size_t n = 0;
+    if (!front_is_any(f)) {
+        ret[n++] = f->ip;
+        return n;
+    }
+    ret[n++] = site->node_ip;
+    (void)ip_parse(site->family == AF_INET6 ? "::1" : "127.0.0.1", &ret[n++]);
+    for (size_t i = 0; i < site->n_port_ips; i++)
+        if (!ip_equal(&site->port_ips[i], &site->node_ip))
+            ret[n++] = site->port_ips[i];
+    return n;
+}
+
+static void recheck_host_flows(struct ruleset *rs, const struct plan *plan, const struct front *f, bool serves)
+{
+    const struct plan_port *port = &plan->ports[f->port_index];
+    if (port->protocol != PROTO_UDP)
+        return;
+    struct ip *ips = xcalloc(rs->site->n_port_ips + 2, sizeof(*ips));
+    size_t n = host_addresses(rs->site, f, ips);
+    for (size_t i = 0; i < n; i++) {
+        const struct recheck_key key = {.ip = ips[i], .protocol = port->protocol, .port = f->port};
+        struct target *pod = xcalloc(port->cluster.n + 1, sizeof(*pod));
+        recheck_add(&rs->rechecks.flows, &key, pod, serves ? copy_slots(pod, &port->cluster) : 0);
+    }
+    free(ips);
+}
+
 /* A flow may stay with whoever still serves it, chosen for new ones or not. TCP ends by itself, but for a beginning
  * that nobody answers: its repetitions would go to a lost node until the client gives up. */
 static void recheck_flows(struct ruleset *rs, const struct plan *plan, const struct front *f, const struct svc *svc)
@@ -122,13 +168,6 @@ static void recheck_flows(struct ruleset *rs, const struct plan *plan, const str
     }
     const struct recheck_key key = {.ip = f->ip, .protocol = protocol, .port = f->port};
     recheck_add(&rs->rechecks.flows, &key, targets, n);
-}
-
-static size_t copy_slots(struct target *to, const struct slots *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        to[i] = s->list[i];
-    return s->n;
 }
 
 static const struct plan_port *find_plan_port(const struct plan *plan, const struct plan_port *like)
@@ -177,12 +216,17 @@ static void recheck_plans(struct ruleset *rs, const struct plan *before, const s
     recheck_affinities(rs, before, now);
     for (size_t i = 0; now && i < now->n_fronts; i++) {
         const struct front *f = &now->fronts[i];
-        if (f->held && f->kind != FRONT_ADDRESS)
+        if (f->held && f->kind == FRONT_HOST)
+            recheck_host_flows(rs, now, f, true);
+        else if (f->held && f->kind != FRONT_ADDRESS)
             recheck_flows(rs, now, f, svc);
     }
     for (size_t i = 0; before && i < before->n_fronts; i++) {
         const struct front *f = &before->fronts[i];
-        if (f->held && f->kind != FRONT_ADDRESS && !has_front(now, before, f))
+        bool gone = f->held && f->kind != FRONT_ADDRESS && !has_front(now, before, f);
+        if (gone && f->kind == FRONT_HOST)
+            recheck_host_flows(rs, before, f, false);
+        else if (gone)
             recheck_flows(rs, before, f, NULL);
     }
 }
@@ -222,11 +266,11 @@ static void note_difference(struct ruleset *rs, struct elements *before, const s
     elements_done(before);
 }
 
-void ruleset_set(struct ruleset *rs, const char *ns, const char *name, const struct svc *svc)
+/* svc: the Service that `now` was made of, if it was one. */
+static void replace(struct ruleset *rs, const char *key, struct plan *now, const struct svc *svc)
 {
-    _cleanup_free_ char *key = xasprintf("%s/%s", ns, name);
     struct member *m = map_get(&rs->members, key);
-    struct plan *before = m ? m->plan : NULL, *now = plan_new(rs->site, svc, before);
+    struct plan *before = m ? m->plan : NULL;
     struct elements elements_before;
     if (!before && !now)
         return;
@@ -247,9 +291,31 @@ void ruleset_set(struct ruleset *rs, const char *ns, const char *name, const str
     }
 }
 
+void ruleset_set(struct ruleset *rs, const char *ns, const char *name, const struct svc *svc)
+{
+    _cleanup_free_ char *key = xasprintf("%s/%s", ns, name);
+    const struct member *m = map_get(&rs->members, key);
+    replace(rs, key, plan_new(rs->site, svc, m ? m->plan : NULL), svc);
+}
+
+void ruleset_set_pod(struct ruleset *rs, const char *ns, const char *name, const json_t *doc)
+{
+    _cleanup_free_ char *key = xasprintf("pod %s/%s", ns, name);
+    json_t *before = map_put(&rs->pods, key, doc ? json_incref((json_t *)(uintptr_t)doc) : json_null());
+    json_decref(before);
+}
+
+static void settle_pods(struct ruleset *rs)
+{
+    for (struct map_entry *it = NULL; (it = map_next(&rs->pods, it));)
+        replace(rs, it->key, json_is_null((json_t *)it->value) ? NULL : hostports_plan(rs->site, it->value), NULL);
+    map_done_with(&rs->pods, forget_doc);
+}
+
 /* Whoever waits for a front may have it now. */
 static void settle(struct ruleset *rs)
 {
+    settle_pods(rs);
     if (!rs->given_up)
         return;
     rs->given_up = false;

@@ -33,4 +33,3 @@ bool slice_equal(const struct slice *a, const struct slice *b);
 /* A label of the object, or NULL. */
 const char *label_of(const json_t *doc, const char *key);
 bool hidden_from_proxy(const json_t *doc);
-bool protocol_parse(const char *text, enum svc_protocol *ret); /* NULL: TCP */

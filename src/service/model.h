@@ -12,7 +12,8 @@
 
 enum svc_type { SVC_CLUSTER_IP, SVC_NODE_PORT, SVC_LOAD_BALANCER, SVC_EXTERNAL_NAME, SVC_TYPE_N };
 enum svc_protocol { PROTO_TCP, PROTO_UDP, PROTO_SCTP, PROTO_N };
-const char *svc_protocol_name(enum svc_protocol p); /* "tcp": as nft, DNS and env names spell it */
+const char *svc_protocol_name(enum svc_protocol p);            /* "tcp": as nft, DNS and env names spell it */
+bool protocol_parse(const char *text, enum svc_protocol *ret); /* NULL: TCP */
 
 /* One address behind one service port. */
 struct svc_endpoint {

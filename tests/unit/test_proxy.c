@@ -132,6 +132,15 @@ static void set_endpoints(struct world *w, const char *name, const char *protoco
     buf_done(&b);
 }
 
+static void set_pod(struct world *w, const char *name, const char *text)
+{
+    _cleanup_json_ json_t *j = text ? t_doc(text) : NULL;
+    ruleset_set_pod(w->rules, "d", name, j);
+}
+
+#define POD_OF(spec, status) "{'metadata':{'namespace':'d','name':'x'},'spec':{" spec "},'status':{" status "}}"
+#define POD(ip, ports) POD_OF("'containers':[{'ports':[" ports "]}]", "'phase':'Running','podIPs':[{'ip':'" ip "'}]")
+
 /* --- slots --- */
 
 static struct slots slots_of(const char *letters)
@@ -214,6 +223,9 @@ static void everything(struct world *w)
     set_service(w, "kube-dns", SPEC("10.96.0.10", "")); /* the cluster's DNS address: not ours */
     set_service(w, "six", SPEC("fd00::1", ""));         /* another family's */
     set_service(w, "headless", SPEC("None", ""));
+    set_pod(w, "with-ports",
+            POD("10.244.0.9", "{'name':'http','containerPort':8080,'hostPort':80},{'containerPort':53,"
+                              "'hostPort':53,'protocol':'UDP','hostIP':'172.28.128.10'}"));
 }
 
 static char *read_file(const char *path)
@@ -356,6 +368,40 @@ TEST(names_cannot_say_anything_to_nft)
     world_done(&w);
 }
 
+TEST(host_ports_are_those_of_pods_that_run_here)
+{
+    static const struct {
+        const char *pod, *commands;
+    } cases[] = {
+        {POD("10.244.0.9", "{'containerPort':8080}"), ""},
+        {POD("10.244.0.9", "{'name':'http','containerPort':8080,'hostPort':80}"),
+         ADD("host_ports", "6 . 80 comment \"d/x:http\" : 10.244.0.9 . 8080")},
+        {POD("10.244.0.9", "{'containerPort':8080,'hostPort':80,'hostIP':'0.0.0.0','protocol':'SCTP'}"),
+         ADD("host_ports", "132 . 80 comment \"d/x\" : 10.244.0.9 . 8080")},
+        {POD("10.244.0.9", "{'containerPort':8080,'hostPort':80,'hostIP':'127.0.0.1'}"),
+         ADD("host_ports_on", "127.0.0.1 . 6 . 80 comment \"d/x\" : 10.244.0.9 . 8080")},
+        {POD("10.244.0.9", "{'containerPort':8080,'hostPort':80,'hostIP':'::'}"), ""}, /* of the other family's table */
+        {POD("fd00::9", "{'containerPort':8080,'hostPort':80}"), ""},
+        {POD_OF("'containers':[{'ports':[{'containerPort':8080,'hostPort':80}]}]", "'phase':'Pending'"), ""},
+        {POD_OF("'containers':[{'ports':[{'containerPort':8080,'hostPort':80}]}]",
+                "'phase':'Failed','podIPs':[{'ip':'10.244.0.9'}]"),
+         ""},
+        {POD_OF("'hostNetwork':true,'containers':[{'ports':[{'containerPort':80,'hostPort':80}]}]",
+                "'phase':'Running','podIPs':[{'ip':'172.28.128.10'}]"),
+         ""},
+        {POD_OF("'initContainers':[{'ports':[{'containerPort':1,'hostPort':1}]},{'restartPolicy':'Always','ports':["
+                "{'containerPort':2,'hostPort':2},{'containerPort':3,'hostPort':2}]}]",
+                "'podIPs':[{'ip':'10.244.0.9'}]"),
+         ADD("host_ports", "6 . 2 comment \"d/x\" : 10.244.0.9 . 2")},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world w = world_new();
+        set_pod(&w, "x", cases[i].pod);
+        TAKEN(&w, cases[i].commands);
+        world_done(&w);
+    }
+}
+
 /* --- what is stale afterwards --- */
 
 static void list_text(struct buf *b, const char *what, struct recheck_list *l)
@@ -413,6 +459,11 @@ TEST(changes_name_what_they_make_stale)
     STALE(&w, "flows 10.96.0.2:80 2; ");
     avoid(&w, "n2", false);
     STALE(&w, "");
+    set_pod(&w, "x",
+            POD("10.244.0.9", "{'containerPort':1,'hostPort':2},{'containerPort':3,'hostPort':53,'protocol':'UDP'}"));
+    STALE(&w, "flows 127.0.0.1:53 9; flows 172.28.128.10:53 9; ");
+    set_pod(&w, "x", NULL);
+    STALE(&w, "flows 127.0.0.1:53; flows 172.28.128.10:53; ");
     map_done(&site.avoid);
     world_done(&w);
 }
@@ -528,13 +579,26 @@ static int below(int n)
     return (int)(random_state >> 8) % n;
 }
 
+static void random_pod(struct world *w)
+{
+    char name[8], text[400];
+    _cleanup_free_ char *ip = numbered(family->pod, 0, 2 + below(20));
+    snprintf(text, sizeof(text),
+             POD("%5$s", "{'containerPort':%1$d,'hostPort':%2$d,'protocol':'%3$s','hostIP':'%4$s'}"), 8080 + below(2),
+             30000 + below(3), below(4) ? "TCP" : "UDP", below(3) ? "" : family->node, ip);
+    snprintf(name, sizeof(name), "s%d", below(6));
+    set_pod(w, name, below(4) ? text : NULL);
+}
+
 static void random_change(struct world *w)
 {
     static const char *const policies[] = {"", ",'externalTrafficPolicy':'Local'", ",'internalTrafficPolicy':'Local'",
                                            ",'sessionAffinity':'ClientIP'", ",'loadBalancerSourceRanges':"};
     char name[8], text[600];
     snprintf(name, sizeof(name), "s%d", below(6));
-    if (below(3) == 0) {
+    if (below(8) == 0) {
+        random_pod(w);
+    } else if (below(3) == 0) {
         _cleanup_free_ char *vip = numbered(family->service, below(8) ? name[1] : 'x'),
                             *external = numbered(family->elsewhere, below(3)),
                             *lb = numbered(family->elsewhere, 10 + below(3));
@@ -606,6 +670,7 @@ int main(void)
     RUN(endpoints_on_avoided_nodes_are_the_last_resort);
     RUN(one_front_has_one_holder);
     RUN(names_cannot_say_anything_to_nft);
+    RUN(host_ports_are_those_of_pods_that_run_here);
     RUN(changes_name_what_they_make_stale);
     RUN(stale_affinities_are_found_in_the_list);
     RUN(changes_one_by_one_come_to_the_same_as_everything);
