@@ -9,6 +9,9 @@
 #include "json/json.h"
 #include "kinds/kind.h"
 
+/* A Service with it has been given addresses, or will be, and goes when they are taken back. */
+#define CLEANUP "service.kubernetes.io/load-balancer-cleanup"
+
 bool lb_is_ours(const json_t *service)
 {
     return streq(jstr_or(service, "spec.type", ""), "LoadBalancer") && !jstr(service, "spec.loadBalancerClass") &&
@@ -47,7 +50,8 @@ static void tell_attempt(struct controller *c, const json_t *service)
     controller_event(c, service, "Normal", "EnsuringLoadBalancer", "Ensuring load balancer");
 }
 
-static void write_addresses(struct controller *c, const json_t *service, const struct ip *ips, size_t n)
+/* False: they are what they were. */
+static bool write_addresses(struct controller *c, const json_t *service, const struct ip *ips, size_t n)
 {
     const json_t *before = jget(service, "status.loadBalancer.ingress");
     _cleanup_json_ json_t *ingress = n ? json_array() : json_null();
@@ -56,7 +60,7 @@ static void write_addresses(struct controller *c, const json_t *service, const s
         json_array_append_new(ingress, json_pack("{s:s, s:s}", "ip", ip_format(&ips[i], text), "ipMode", "VIP"));
     }
     if (n ? json_equal(before, ingress) : !before)
-        return;
+        return false;
     _cleanup_json_ json_t *patch = json_pack("{s:{s:{s:O}}}", "status", "loadBalancer", "ingress", ingress);
     if (n)
         tell_attempt(c, service);
@@ -64,6 +68,33 @@ static void write_addresses(struct controller *c, const json_t *service, const s
                      PATCH_MERGE, patch);
     if (n)
         controller_event(c, service, "Normal", "EnsuredLoadBalancer", "Ensured load balancer");
+    return true;
+}
+
+static bool has_cleanup(const json_t *service)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(jget(service, "metadata.finalizers"), i, item)
+        if (streq(str_or(json_string_value(item), ""), CLEANUP))
+            return true;
+    return false;
+}
+
+static void set_cleanup(struct controller *c, const json_t *service, bool wanted)
+{
+    _cleanup_json_ json_t *list = json_array();
+    size_t i;
+    json_t *item;
+    json_array_foreach(jget(service, "metadata.finalizers"), i, item)
+        if (!streq(str_or(json_string_value(item), ""), CLEANUP))
+            json_array_append(list, item);
+    if (wanted)
+        json_array_append_new(list, json_string(CLEANUP));
+    _cleanup_json_ json_t *patch = json_pack("{s:{s:O, s:s}}", "metadata", "finalizers", list, "resourceVersion",
+                                             jstr_or(service, "metadata.resourceVersion", ""));
+    controller_patch(c, &kind_service, jstr(service, "metadata.namespace"), jstr(service, "metadata.name"), NULL,
+                     PATCH_MERGE, patch);
 }
 
 static void tell_failure(struct controller *c, const json_t *service, const char *why)
@@ -127,6 +158,17 @@ static void give(struct controller *c, const struct lb_way *way, const json_t *s
     write_addresses(c, service, ips, n);
 }
 
+/* It is no LoadBalancer any more, or deleted. */
+static void take_back(struct controller *c, const json_t *service)
+{
+    bool other_type = !streq(jstr_or(service, "spec.type", ""), "LoadBalancer");
+    if ((other_type && write_addresses(c, service, NULL, 0)) || !has_cleanup(service))
+        return;
+    controller_event(c, service, "Normal", "DeletingLoadBalancer", "Deleting load balancer");
+    set_cleanup(c, service, false);
+    controller_event(c, service, "Normal", "DeletedLoadBalancer", "Deleted load balancer");
+}
+
 void lb_reconcile(struct controller *c, const struct lb_way *way, const char *ns, const char *name)
 {
     struct lb_common *s = controller_state(c);
@@ -135,12 +177,15 @@ void lb_reconcile(struct controller *c, const struct lb_way *way, const char *ns
     _cleanup_free_ char *owner = owner_of(ns, name);
     fill(s, way);
     if (service && lb_is_ours(service)) {
-        give(c, way, service, owner);
+        if (has_cleanup(service))
+            give(c, way, service, owner);
+        else
+            set_cleanup(c, service, true);
         return;
     }
     map_del(&s->waiting, owner);
     if (way->release(s, owner))
         wake_waiting(c, s);
-    if (service && !streq(jstr_or(service, "spec.type", ""), "LoadBalancer"))
-        write_addresses(c, service, NULL, 0);
+    if (service)
+        take_back(c, service);
 }

@@ -277,6 +277,43 @@ TEST(an_address_given_back_goes_to_who_waits)
     }
 }
 
+static void expect_finalizers(struct cluster *c, const char *name, const char *want)
+{
+    _cleanup_json_ json_t *doc = fake_json(c->bench->fake, &kind_service, "a", name);
+    const json_t *list = jget(doc, "metadata.finalizers");
+    _cleanup_free_ char *has = list ? jprint_sorted(list) : xstrdup("");
+    T_STR(has, want);
+}
+
+#define CLEANUP "\"service.kubernetes.io/load-balancer-cleanup\""
+
+TEST(what_was_given_is_taken_back_before_the_service_goes)
+{
+    struct cluster c = cluster_new("10.0.0.1", 3);
+    begin(&c);
+    service(&c, "first", BALANCED, NULL);
+    fake_edit(c.bench->fake, &kind_service, "a", "first", "{\"metadata\":{\"finalizers\":[\"x/y\"]}}");
+    run(&c);
+    expect_finalizers(&c, "first", "[\"x/y\"," CLEANUP "]");
+    fake_edit(c.bench->fake, &kind_service, "a", "first", "{\"spec\":{\"type\":\"ClusterIP\"}}");
+    run(&c);
+    expect_finalizers(&c, "first", "[\"x/y\"]");
+    T_INT(events(&c, "DeletedLoadBalancer", "Deleted load balancer"), 1);
+    fake_edit(c.bench->fake, &kind_service, "a", "first", "{\"spec\":{\"type\":\"LoadBalancer\"}}");
+    service(&c, "other", "{\"type\":\"LoadBalancer\",\"loadBalancerClass\":\"x/y\"}", NULL);
+    service(&c, "second", BALANCED, NULL);
+    run(&c);
+    expect_finalizers(&c, "first", "[\"x/y\"," CLEANUP "]");
+    expect_finalizers(&c, "other", "");
+    expect(&c, "second", "");
+    fake_edit(c.bench->fake, &kind_service, "a", "first",
+              "{\"metadata\":{\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"}}");
+    run(&c);
+    expect_finalizers(&c, "first", "[\"x/y\"]"); /* whoever that is may take its time */
+    expect(&c, "second", "10.0.0.1");
+    cluster_free(&c);
+}
+
 TEST(wishes_are_heard)
 {
     struct cluster c = cluster_new("10.0.0.1-10.0.0.3", 3);
@@ -534,6 +571,7 @@ int main(void)
     RUN(addresses_spread_and_only_those_of_a_lost_node_move);
     RUN(services_get_what_they_had_then_what_is_free);
     RUN(an_address_given_back_goes_to_who_waits);
+    RUN(what_was_given_is_taken_back_before_the_service_goes);
     RUN(wishes_are_heard);
     RUN(who_agrees_to_shares_an_address);
     RUN(an_address_is_asked_for_by_annotation);
