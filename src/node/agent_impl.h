@@ -128,6 +128,7 @@ void images_free(const struct node_paths *paths, int64_t excess_bytes);
 void logs_rotate(struct agent *a);
 /* logs.c, exec.c, attach.c, portforward.c: they answer the exchange. */
 void logs_wake(struct agent *a); /* some container has ended: nothing more may come */
+void logfiles_serve(struct agent *a, struct http_exchange *x);
 void logs_serve(struct agent *a, struct http_exchange *x, struct pod *p, const char *container);
 void exec_serve(struct agent *a, struct http_exchange *x, struct pod *p, const char *container);
 void attach_serve(struct agent *a, struct http_exchange *x, struct pod *p, const char *container);

@@ -1,5 +1,5 @@
-/* The agent's own HTTPS port, for the API server alone: health, logs, exec, attach, port-forward. Only client
- * certificates of the group system:masters may do anything but ask for health. */
+/* The agent's own HTTPS port, for the API server alone: health, logs and their files, exec, attach, port-forward. Only
+ * client certificates of the group system:masters may do anything but ask for health. */
 #define LOG_AREA "node"
 #include <openssl/x509.h>
 #include <stdlib.h>
@@ -137,13 +137,6 @@ static void serve_metrics(struct agent *a, struct http_exchange *x)
     http_reply(x, 200, "text/plain; version=0.0.4", text, strlen(text));
 }
 
-/* The machine's own logs are nobody's business who may only see the cluster. */
-static void refuse_logs(struct agent *a, struct http_exchange *x)
-{
-    (void)a;
-    reply_text(x, 405, "logs endpoint is disabled.");
-}
-
 static const struct route {
     const char *path;
     bool prefix, open;
@@ -158,7 +151,7 @@ static const struct route {
     {"/metrics", false, false, serve_metrics},
     {"/metrics/resource", false, false, stats_serve_resource},
     {"/stats/summary", false, false, stats_serve_summary},
-    {"/logs", true, false, refuse_logs},
+    {"/logs/", true, false, logfiles_serve},
 };
 
 static void on_request(void *arg, struct http_exchange *x)

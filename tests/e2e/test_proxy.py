@@ -85,7 +85,14 @@ def test_pods_services_and_nodes_are_reached(kubectl, served):
     pods = json.loads(raw(f"/api/v1/nodes/{node}:10250/proxy/pods"))["items"]
     assert {"web-1", "web-2", "echo"} <= {p["metadata"]["name"] for p in pods}
     assert "kubelet_running_pods" in raw(f"/api/v1/nodes/{node}/proxy/metrics")
-    assert kubectl.fails("get", "--raw", f"/api/v1/nodes/{node}/proxy/logs/")
+    for port in ("", ":10250"):
+        assert '<a href="pods/">pods/</a>' in raw(f"/api/v1/nodes/{node}{port}/proxy/logs/")
+    logs = f"/api/v1/nodes/{node}/proxy/logs/pods/"
+    folder = next(f for f in raw(logs).split('"') if f.startswith(f"{namespace}_web-1_"))
+    assert '<a href="c/">c/</a>' in raw(f"{logs}{folder}") and '<a href="0.log">0.log</a>' in raw(f"{logs}{folder}c/")
+    eventually(lambda: '"GET / HTTP' in raw(f"{logs}{folder}c/0.log"), "the log as the runtime writes it")
+    for other in ("/../logs/", f"{logs}{folder}c/..%2f..%2fip", f"{logs}{folder}..%2f", f"{logs}{folder}c/none.log"):
+        assert kubectl.fails("get", "--raw", other if other.startswith(logs) else logs + other)
 
 
 def test_a_large_body_streams_through(kubectl, served, tmp_path):
