@@ -183,7 +183,7 @@ static void start_healthz(struct node *n)
 static void start_when_known(void *arg)
 {
     struct node *n = arg;
-    if (!n->services_known || !informer_synced(n->pods) || n->acknowledger)
+    if (!n->services_known || !n->pods || !informer_synced(n->pods) || n->acknowledger)
         return;
     n->acknowledger = acknowledger_new(n->client, n->name);
     start_proxies(n);

@@ -93,6 +93,8 @@ def test_names_of_the_cluster(pod, upstream):
 def test_other_names_are_forwarded(pod, upstream):
     assert pod("dig", "+short", "www.example.com") == ["192.0.2.7"]
     assert "www.example.com" in upstream.asked
+    pod("dig", "-x", "192.0.2.123")
+    assert "123.2.0.192.in-addr.arpa" in upstream.asked
     assert pod("nslookup", "www.example.org")[-1] == "192.0.2.7"  # through the search path, whose misses stay here
     assert not [name for name in upstream.asked if name.endswith("cluster.local")]
 
@@ -105,7 +107,7 @@ def test_what_is_done_is_counted(pod):
 
 def test_an_external_name_is_an_alias(pod):
     answer = pod("dig", "+short", "external-service.default.svc.cluster.local")
-    assert answer[0] == "api.somecompany.com."
+    assert answer == ["api.somecompany.com.", "192.0.2.7"]
 
 
 SETTINGS = """

@@ -563,9 +563,14 @@ def test_granular_checks(net, family):
         reaches(names, lambda tries: [from_host(protocol, to, port) for _ in range(tries)], f"{protocol} {to} from outside")
     def ports():
         return [(q, p.get("nodePort")) for q, p in zip(("tcp", "udp"), kubectl.json("get", "service", "granular")["spec"]["ports"])]
+    for protocol, direct in (("tcp", 8080), ("udp", 8081)):
+        for i, node in enumerate(NODES):  # pods and nodes to pods, untranslated
+            assert net.asks(protocol, net.web[i][family], direct) == f"web-{i} {net.client[0][family]}"
+            assert dial(nodes[node], protocol, net.web[1][family], direct, at=8970)[0].startswith("web-1 ")
     for protocol, node_port in ports():
         everywhere(protocol, ip, 80, ALL)
         everywhere(protocol, node_ip, node_port, ALL)
+        assert {a.split()[1] for a in net.from_client(2, protocol, ip, 80, family)(8)} == {net.client[2][family]}  # nobody hides it
         reaches(ALL, net.from_client(1, protocol, other["clusterIP"], 80, family), "the other Service")
         reaches({"node-0", "node-1", "node-2"}, net.from_client(1, protocol, hosted["clusterIP"], 80, family), "the host's network")
     kubectl("delete", "service", "granular-2")
