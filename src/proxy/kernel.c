@@ -4,10 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#define LOG_AREA "proxy"
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/netns.h"
+#include "base/str.h"
 #include "nft/context.h"
 #include "proxy/affinity.h"
 #include "proxy/affinity_rules.h"
@@ -23,7 +29,7 @@ struct kernel {
 /* A window that conntrack thinks exceeded must not make a packet pass untranslated (kubernetes#74839). A connection
  * that one side has closed may go on for an hour, one on which nothing comes for a day: kube-proxy's
  * --conntrack-tcp-timeout-*. Where a setting cannot be written, the kernel's is what there is. */
-static void set_conntrack(void)
+static void set_timeouts(void)
 {
     static const struct {
         const char *name, *value;
@@ -37,6 +43,27 @@ static void set_conntrack(void)
     }
 }
 
+/* kube-proxy's --conntrack-max-per-core and --conntrack-min: a small machine's own limit, a few ten thousand
+ * connections, is soon "table full, dropping packet". Never lowered; other network namespaces than the machine's have
+ * no say. */
+static void raise_limit(void)
+{
+    static const char path[] = "/proc/sys/net/netfilter/nf_conntrack_max";
+    int64_t wanted = 32768 * (int64_t)sysconf(_SC_NPROCESSORS_ONLN), now;
+    char text[24] = "";
+    if (wanted < 131072)
+        wanted = 131072;
+    _cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+        return;
+    text[strcspn(text, "\n")] = '\0';
+    if (!str_to_i64(text, 0, INT64_MAX, &now) || now >= wanted)
+        return;
+    snprintf(text, sizeof(text), "%lld", (long long)wanted);
+    if (pwrite(fd, text, strlen(text), 0) < 0)
+        log_debug("%s stays as it is: %s", path, strerror(errno));
+}
+
 struct kernel *kernel_new(int netns_fd, int family, struct err *err)
 {
     struct kernel *k = NEW(struct kernel);
@@ -45,7 +72,8 @@ struct kernel *kernel_new(int netns_fd, int family, struct err *err)
     k->nft = nft_context_new(netns_fd, err);
     {
         NETNS_SCOPE(k->netns_fd);
-        set_conntrack();
+        set_timeouts();
+        raise_limit();
     }
     if (!k->nft ||
         kernel_run(k, family == AF_INET6 ? "add table ip6 " TABLE "\n" : "add table ip " TABLE "\n", err) < 0) {

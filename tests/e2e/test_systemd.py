@@ -59,6 +59,7 @@ def test_containers_outlive_the_program(kubectl):
     def answers():
         return "Welcome to nginx" in run("curl", "-sS", "--max-time", "20", f"http://{address}").stdout
     eventually(answers, "the Service answers")
+    assert int(pathlib.Path("/proc/sys/net/netfilter/nf_conntrack_max").read_text()) >= 131072
 
     pid = show("c8s-server", "MainPID")
     os.kill(int(pid), signal.SIGKILL)
