@@ -39,10 +39,13 @@ class Machine:
             words += [f"addr add {self.ip6}/64 dev eth0 nodad", f"route add default via {network6}::1"]
         for line in words:
             run("ip", "-n", self.name, *line.split())
+        # Its mounts, those that pin namespaces of pods among them, stay when the program goes, as on a machine.
+        script = f"mount --bind {self.rundir} /run/c8s && echo ready && exec sleep infinity"
+        self.mounts = subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE, text=True)
+        assert self.mounts.stdout.readline() == "ready\n"
 
     def argv(self, *argv):
-        script = f'mount --bind {self.rundir} /run/c8s; exec "$@"'
-        return ["ip", "netns", "exec", self.name, "unshare", "-m", "sh", "-c", script, "sh", *map(str, argv)]
+        return ["nsenter", f"--net=/run/netns/{self.name}", f"--mount=/proc/{self.mounts.pid}/ns/mnt", *map(str, argv)]
 
     def run(self, *argv, **kw):
         return run(*self.argv(*argv), **kw)
@@ -70,6 +73,8 @@ class Machine:
         self.run(C8S, "down", check=False)
         if self.process:
             self.process.wait(20)
+        self.mounts.kill()
+        self.mounts.communicate()
         run("ip", "netns", "del", self.name, check=False)
 
 
