@@ -10,6 +10,7 @@
 #include "dns/dns.h"
 #include "kinds/kind.h"
 #include "lb/lb.h"
+#include "podnet/addrwatch.h"
 #include "podnet/tunnel.h"
 #include "proxy/healthz.h"
 #include "proxy/proxy.h"
@@ -120,6 +121,34 @@ static void on_rules_applied(void *arg, uint64_t revision)
     acknowledge(t->node->acknowledger, revision);
 }
 
+static struct ip *find_port_ips(struct node *n, const struct ip *primary, size_t *ret_n)
+{
+    const struct nodeport_site site = {n->netns_fd, *primary, n->addresses, n->lb_pool};
+    return nodeport_addresses_find(&n->policy->nodeports, &site, ret_n);
+}
+
+static void on_addresses_changed(void *arg)
+{
+    struct node *n = arg;
+    for (struct table *t = n->tables; t < n->tables + n->n_tables; t++) {
+        size_t n_ips;
+        _cleanup_free_ struct ip *ips = find_port_ips(n, &t->primary, &n_ips);
+        if (t->proxy)
+            proxy_set_port_ips(t->proxy, ips, n_ips);
+    }
+}
+
+/* Where NodePorts are answered at whatever addresses the node has within ranges. */
+static void watch_addresses(struct node *n)
+{
+    struct err err;
+    if (!n->policy->nodeports.n)
+        return;
+    n->addrwatch = addrwatch_new(n->loop, n->netns_fd, on_addresses_changed, n, &err);
+    if (!n->addrwatch)
+        log_error("node %s: NodePorts are not answered at addresses that it gets later: %s", n->name, err.msg);
+}
+
 /* A table of rules a family. */
 static void start_proxies(struct node *n)
 {
@@ -130,12 +159,12 @@ static void start_proxies(struct node *n)
     cidrs_parse(a->services, &services);
     ips_parse(n->ips, &ips);
     ips_parse(a->dns, &dns);
+    watch_addresses(n);
     n->n_tables = a->n_families;
     for (int i = 0; i < a->n_families; i++) {
         struct table *t = &n->tables[i];
-        const struct nodeport_site site = {n->netns_fd, ips.ip[i], a, n->lb_pool};
         size_t n_port_ips;
-        _cleanup_free_ struct ip *port_ips = nodeport_addresses_find(&n->policy->nodeports, &site, &n_port_ips);
+        _cleanup_free_ struct ip *port_ips = find_port_ips(n, &ips.ip[i], &n_port_ips);
         char ip[IP_TEXT_SIZE], pod_range[CIDR_TEXT_SIZE], service_range[CIDR_TEXT_SIZE], dns_ip[IP_TEXT_SIZE];
         const struct proxy_config proxy = {.netns_fd = n->netns_fd,
                                            .node_name = n->name,
@@ -150,7 +179,7 @@ static void start_proxies(struct node *n)
                                            .guard = n->guard,
                                            .turn = &n->turn};
         struct err err;
-        *t = (struct table){.node = n};
+        *t = (struct table){.node = n, .primary = ips.ip[i]};
         t->proxy = proxy_new(n->loop, n->model, &proxy, &err);
         if (!t->proxy)
             log_error("node %s: no Service proxy at %s: %s", n->name, ip, err.msg);
@@ -203,6 +232,7 @@ static void stop_proxies(struct node *n)
     informer_free(TAKE(n->pods));
     n->services_known = false;
     healthz_free(TAKE(n->healthz));
+    addrwatch_free(TAKE(n->addrwatch));
     for (int i = 0; i < n->n_tables; i++)
         proxy_free(TAKE(n->tables[i].proxy));
 }

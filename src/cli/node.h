@@ -41,6 +41,7 @@ struct node {
         struct node *node;
         struct proxy *proxy;
         uint64_t applied; /* revision of the objects it holds */
+        struct ip primary;
     } tables[FAMILIES_MAX];
     int n_tables;
     struct guard *guard;   /* of all tables of rules here; NULL: there is no nftables */
@@ -50,6 +51,7 @@ struct node {
     struct healthz *healthz;
     json_t *object;                    /* the Node, as the API has it; NULL: not known yet */
     struct acknowledger *acknowledger; /* says when the rules are those of an ending pod */
+    struct addrwatch *addrwatch;       /* NULL: NodePorts are answered at fixed addresses */
     struct lb *lb;
     struct agent_network network; /* our copies; reason NULL: nothing is known */
 };

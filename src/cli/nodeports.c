@@ -71,6 +71,11 @@ static void consider(void *arg, const struct ip *ip, int prefix, const char *ifn
     s->list[s->n++] = *ip;
 }
 
+static int compare_ips(const void *a, const void *b)
+{
+    return ip_compare(a, b);
+}
+
 struct ip *nodeport_addresses_find(const struct nodeport_addresses *a, const struct nodeport_site *site, size_t *ret_n)
 {
     struct search s = {.wanted = a, .site = site, .list = NEW(struct ip)};
@@ -85,6 +90,7 @@ struct ip *nodeport_addresses_find(const struct nodeport_addresses *a, const str
     if (!r || rtnl_each_addr(r, consider, &s, &err) < 0)
         log_error("NodePorts are answered nowhere: %s", err.msg);
     rtnl_close(r);
+    qsort(s.list, s.n, sizeof(*s.list), compare_ips);
     *ret_n = s.n;
     return s.list;
 }

@@ -23,5 +23,5 @@ struct nodeport_site {
     const struct addresses *cluster;
     const struct lb_pool *lb_pool; /* or NULL */
 };
-/* Of the primary one's family; never NULL; the caller frees. Addresses that the node gets later are not among them. */
+/* Of the primary one's family, sorted; never NULL; the caller frees. */
 struct ip *nodeport_addresses_find(const struct nodeport_addresses *a, const struct nodeport_site *site, size_t *ret_n);

@@ -114,6 +114,14 @@ void health_set(struct health *h, const char *ns, const char *name, const struct
     c->n_local = count_local(svc, h->node_name, h->family);
 }
 
+void health_set_ips(struct health *h, const struct ip *ips, size_t n)
+{
+    map_done_with(&h->checks, check_free);
+    h->checks = (struct map){0};
+    h->ips = ips;
+    h->n_ips = n;
+}
+
 struct health *health_new(uv_loop_t *loop, const struct health_config *config)
 {
     struct health *h = NEW(struct health);

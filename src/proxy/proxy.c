@@ -227,6 +227,33 @@ bool proxy_settled(const struct proxy *p)
     return !p->job && list_empty(&p->ticket.link) && !p->need_full && !uv_is_active((const uv_handle_t *)&p->timer);
 }
 
+static void keep_port_ips(struct proxy *p, const struct ip *ips, size_t n)
+{
+    free(p->port_ips);
+    p->port_ips = xcalloc(n + 1, sizeof(*p->port_ips));
+    for (size_t i = 0; i < n; i++)
+        p->port_ips[i] = ips[i];
+    p->site.port_ips = p->port_ips;
+    p->site.n_port_ips = n;
+}
+
+static bool has_port_ips(const struct proxy *p, const struct ip *ips, size_t n)
+{
+    bool same = n == p->site.n_port_ips;
+    for (size_t i = 0; same && i < n; i++)
+        same = ip_equal(&p->port_ips[i], &ips[i]);
+    return same;
+}
+
+void proxy_set_port_ips(struct proxy *p, const struct ip *ips, size_t n)
+{
+    if (has_port_ips(p, ips, n))
+        return;
+    keep_port_ips(p, ips, n);
+    health_set_ips(p->health, p->site.port_ips, n);
+    model_touch_all(p->reader);
+}
+
 static int parse_config(struct proxy *p, const struct proxy_config *c, struct err *err)
 {
     struct site *s = &p->site;
@@ -241,11 +268,7 @@ static int parse_config(struct proxy *p, const struct proxy_config *c, struct er
     p->node_name = xstrdup(c->node_name);
     s->family = s->node_ip.family;
     s->node_name = p->node_name;
-    s->n_port_ips = c->port_ips ? c->n_port_ips : 1;
-    p->port_ips = xcalloc(s->n_port_ips + 1, sizeof(*p->port_ips));
-    for (size_t i = 0; i < s->n_port_ips; i++)
-        p->port_ips[i] = c->port_ips ? c->port_ips[i] : s->node_ip;
-    s->port_ips = p->port_ips;
+    keep_port_ips(p, c->port_ips ? c->port_ips : &s->node_ip, c->port_ips ? c->n_port_ips : 1);
     return 0;
 }
 

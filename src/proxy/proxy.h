@@ -33,6 +33,8 @@ void proxy_avoid(struct proxy *p, const char *node, bool avoid);
 /* A pod of the node, for its hostPorts; doc NULL: gone. Those that exist already: before the loop goes on, so that
  * rules of an earlier life are not replaced without them. */
 void proxy_set_pod(struct proxy *p, const char *ns, const char *name, const json_t *doc);
+/* NodePorts are answered there from now on. Copied. */
+void proxy_set_port_ips(struct proxy *p, const struct ip *ips, size_t n);
 /* The kernel has all that the model has. */
 bool proxy_settled(const struct proxy *p);
 /* The kernel took what it was last given. */

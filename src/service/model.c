@@ -395,15 +395,26 @@ static bool has_endpoint_on(const struct entry *e, const char *node)
     return false;
 }
 
-void model_touch_node(struct model_reader *r, const char *node)
+/* node NULL: all. */
+static void touch(struct model_reader *r, const char *node)
 {
     for (struct map_entry *it = NULL; (it = map_next(&r->model->entries, it));) {
         const struct entry *e = it->value;
-        if (e->exists && has_endpoint_on(e, node))
+        if (e->exists && (!node || has_endpoint_on(e, node)))
             map_put(&r->pending, it->key, r);
     }
     if (r->pending.len)
         wake(r);
+}
+
+void model_touch_node(struct model_reader *r, const char *node)
+{
+    touch(r, node);
+}
+
+void model_touch_all(struct model_reader *r)
+{
+    touch(r, NULL);
 }
 
 void model_take(struct model_reader *r,

@@ -95,6 +95,8 @@ struct model_reader *model_reader_new(struct model *m, void (*changed)(void *arg
 void model_reader_free(struct model_reader *r);
 /* To this reader, Services with an endpoint on the node are changed ones. */
 void model_touch_node(struct model_reader *r, const char *node);
+/* To this reader, all Services are. */
+void model_touch_all(struct model_reader *r);
 /* Calls visit with each service that changed since the last take (svc NULL: gone), then forgets. */
 void model_take(struct model_reader *r,
                 void (*visit)(void *arg, const char *ns, const char *name, const struct svc *svc), void *arg);

@@ -129,6 +129,9 @@ def test_scheduling_on_the_master():
         assert curl(f"http://172.28.128.10:{node_port}").startswith("Served by web-")
         refused = run("curl", "-sS", "--max-time", "5", f"http://172.28.128.11:{node_port}", check=False)
         assert refused.returncode == 7, refused.stderr  # no connection: not one of --nodeport-addresses
+        on_node("k8s-node1", "ip", "addr", "add", "10.200.0.5/32", "dev", "eth0")
+        eventually(lambda: on_node("k8s-node1", "curl", "-sS", "--max-time", "5", f"http://10.200.0.5:{node_port}",
+                                   check=False).stdout.startswith("Served by web-"), "an address that came later")
         for options, roles, taints in ((["--nodes", "2"], "control-plane", 1), ([], "<none>", 0)):
             cluster.down()
             cluster.up(*options)

@@ -173,8 +173,17 @@ TEST(node_ports_are_answered_where_they_are_wanted)
     restart(&elsewhere);
     T_STR(TCP(OUTSIDE, SECOND_IP, 30080), BOTH(GATEWAY));
     T_STR(ask(OUTSIDE, SOCK_STREAM, NODE_IP, 30080), "refused");
-    elsewhere.n_port_ips = 0;
-    restart(&elsewhere);
+    T_TRUE(ip_parse(NODE_IP, &second[1]));
+    proxy_set_port_ips(proxy, second, 2); /* addresses come and go */
+    settle();
+    T_STR(TCP(OUTSIDE, SECOND_IP, 30080), BOTH(GATEWAY));
+    T_STR(TCP(OUTSIDE, NODE_IP, 30080), BOTH(GATEWAY));
+    proxy_set_port_ips(proxy, &second[1], 1);
+    settle();
+    T_STR(ask(OUTSIDE, SOCK_STREAM, SECOND_IP, 30080), "refused");
+    T_STR(TCP(OUTSIDE, NODE_IP, 30080), BOTH(GATEWAY));
+    proxy_set_port_ips(proxy, NULL, 0);
+    settle();
     T_STR(ask(OUTSIDE, SOCK_STREAM, SECOND_IP, 30080), "refused");
     T_STR(TCP(POD_CLIENT, VIP, 80), BOTH(CLIENT));
     T_INT(system("ip addr del " SECOND_IP "/" LAN_PREFIX " dev eth0"), 0);
