@@ -5,7 +5,7 @@
  *     ns.dns                                       this server
  *     SERVICE.NS.svc                               its ClusterIPs; headless: its ready endpoints; ExternalName: CNAME
  *     ENDPOINT.SERVICE.NS.svc                      one ready endpoint, by hostname or dashed address
- *     _PORT._PROTOCOL.SERVICE.NS.svc               SRV
+ *     _PORT._PROTOCOL.SERVICE.NS.svc               SRV (as for the two before, of all their ports): srv.c
  *     DASHED-ADDRESS.NS.pod                        the address itself */
 #include "dns/records.h"
 
@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "dns/srv.h"
 
 #define TTL_NEGATIVE 0    /* what does not exist may exist a moment later: nobody is to remember its absence */
 #define TTL_VERSION 28800 /* the specification's example */
@@ -21,11 +22,10 @@
 #define SOA_REFRESH 7200
 #define SOA_RETRY 1800
 #define SOA_EXPIRE 86400
-#define SRV_WEIGHT_ALL 100 /* shared by the endpoints of a port, as CoreDNS does */
 
 /* --- making records --- */
 
-static void record_init(struct record *r, const knot_dname_t *owner, uint16_t type, uint32_t ttl)
+void record_init(struct record *r, const knot_dname_t *owner, uint16_t type, uint32_t ttl)
 {
     r->owner = owner;
     r->type = type;
@@ -33,29 +33,29 @@ static void record_init(struct record *r, const knot_dname_t *owner, uint16_t ty
     r->len = 0;
 }
 
-static void add_bytes(struct record *r, const void *data, size_t len)
+void record_add(struct record *r, const void *data, size_t len)
 {
     memcpy(&r->rdata[r->len], data, len); /* at most two names and twenty bytes: fits */
     r->len = (uint16_t)(r->len + len);
 }
 
-static void add_u16(struct record *r, unsigned v)
+void record_add_u16(struct record *r, unsigned v)
 {
     const uint8_t bytes[] = {(uint8_t)(v >> 8), (uint8_t)v};
-    add_bytes(r, bytes, sizeof(bytes));
+    record_add(r, bytes, sizeof(bytes));
 }
 
 static void add_u32(struct record *r, uint32_t v)
 {
-    add_u16(r, v >> 16);
-    add_u16(r, v & 0xffff);
+    record_add_u16(r, v >> 16);
+    record_add_u16(r, v & 0xffff);
 }
 
 static void add_zone_name(struct record *r, const struct zone *z, const char *label1, const char *label2)
 {
     const char *const labels[] = {label1, label2};
     knot_dname_storage_t name;
-    add_bytes(r, name, zone_name(z, labels, label2 ? 2 : 1, name));
+    record_add(r, name, zone_name(z, labels, label2 ? 2 : 1, name));
 }
 
 void record_soa(const struct zone *z, struct record *r)
@@ -75,8 +75,7 @@ static void emit(const struct lookup *l, const struct record *r)
     l->emit(l->arg, KNOT_ANSWER, r);
 }
 
-/* The address as A or AAAA, if it is of the type asked for (0: whichever it is). */
-static void emit_ip(const struct lookup *l, knot_section_t section, const knot_dname_t *owner, const struct ip *ip,
+void record_emit_ip(const struct lookup *l, knot_section_t section, const knot_dname_t *owner, const struct ip *ip,
                     uint16_t qtype)
 {
     struct record r;
@@ -84,7 +83,7 @@ static void emit_ip(const struct lookup *l, knot_section_t section, const knot_d
     if (qtype && qtype != type)
         return;
     record_init(&r, owner, type, l->ttl);
-    add_bytes(&r, ip->bytes, ip->family == AF_INET ? 4 : 16);
+    record_add(&r, ip->bytes, ip->family == AF_INET ? 4 : 16);
     l->emit(l->arg, section, &r);
 }
 
@@ -92,7 +91,7 @@ static void emit_ptr_name(const struct lookup *l, const knot_dname_t *name, size
 {
     struct record r;
     record_init(&r, NULL, KNOT_RRTYPE_PTR, l->ttl);
-    add_bytes(&r, name, size);
+    record_add(&r, name, size);
     emit(l, &r);
 }
 
@@ -106,7 +105,7 @@ static void emit_ptr(const struct lookup *l, const char *const *labels, size_t n
 
 /* --- endpoints --- */
 
-static void endpoint_name(const struct svc_endpoint *e, char out[LABEL_SIZE])
+void record_endpoint_name(const struct svc_endpoint *e, char out[LABEL_SIZE])
 {
     size_t len = strlen(e->hostname);
     if (len > 0 && len < LABEL_SIZE)
@@ -140,7 +139,7 @@ static enum lookup_result lookup_headless(const struct lookup *l, const struct s
         if (!e->ready)
             continue;
         result = LOOKUP_EXISTS;
-        emit_ip(l, KNOT_ANSWER, NULL, &e->ip, l->qtype);
+        record_emit_ip(l, KNOT_ANSWER, NULL, &e->ip, l->qtype);
     }
     return result;
 }
@@ -155,88 +154,17 @@ static enum lookup_result lookup_endpoint(const struct lookup *l, const struct s
         const struct svc_endpoint *list = endpoint_sublist(&lists, k, &n);
         for (size_t i = 0; i < n; i++) {
             char name[LABEL_SIZE];
-            endpoint_name(&list[i], name);
+            record_endpoint_name(&list[i], name);
             if (!list[i].ready || !streq(name, wanted) || ip_equal(&list[i].ip, &last))
                 continue;
             last = list[i].ip;
             result = LOOKUP_EXISTS;
-            emit_ip(l, KNOT_ANSWER, NULL, &list[i].ip, l->qtype);
+            record_emit_ip(l, KNOT_ANSWER, NULL, &list[i].ip, l->qtype);
         }
         if (result == LOOKUP_EXISTS)
             break; /* the other ports lead to the same addresses */
     }
     return result;
-}
-
-/* --- SRV --- */
-
-static void emit_srv(const struct lookup *l, const knot_dname_t *target, size_t target_size, uint16_t port,
-                     size_t sharers)
-{
-    struct record r;
-    size_t weight = SRV_WEIGHT_ALL / sharers;
-    record_init(&r, NULL, KNOT_RRTYPE_SRV, l->ttl);
-    add_u16(&r, 0);
-    add_u16(&r, weight ? (unsigned)weight : 1);
-    add_u16(&r, port);
-    add_bytes(&r, target, target_size);
-    emit(l, &r);
-}
-
-static size_t count_ready(const struct svc_port *p)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < p->n_endpoints; i++)
-        n += p->endpoints[i].ready;
-    return n;
-}
-
-static enum lookup_result srv_headless(const struct lookup *l, const struct svc *svc, const struct svc_port *p)
-{
-    size_t sharers = count_ready(p);
-    for (size_t i = 0; i < p->n_endpoints; i++) {
-        const struct svc_endpoint *e = &p->endpoints[(i + l->rotate) % p->n_endpoints];
-        char name[LABEL_SIZE];
-        endpoint_name(e, name);
-        const char *const labels[] = {name, svc->name, svc->ns, "svc"};
-        knot_dname_storage_t target;
-        size_t size = zone_name(l->zone, labels, ARRAY_LEN(labels), target);
-        if (!e->ready || !size || l->qtype != KNOT_RRTYPE_SRV)
-            continue;
-        emit_srv(l, target, size, e->port, sharers);
-        emit_ip(l, KNOT_ADDITIONAL, target, &e->ip, 0);
-    }
-    return sharers ? LOOKUP_EXISTS : LOOKUP_NXDOMAIN;
-}
-
-static enum lookup_result srv_cluster_ip(const struct lookup *l, const struct svc *svc, const struct svc_port *p)
-{
-    const char *const labels[] = {svc->name, svc->ns, "svc"};
-    knot_dname_storage_t target;
-    size_t size = zone_name(l->zone, labels, ARRAY_LEN(labels), target);
-    if (!size || l->qtype != KNOT_RRTYPE_SRV)
-        return LOOKUP_EXISTS;
-    emit_srv(l, target, size, p->port, 1);
-    for (size_t i = 0; i < svc->n_cluster_ips; i++)
-        emit_ip(l, KNOT_ADDITIONAL, target, &svc->cluster_ips[i], 0);
-    return LOOKUP_EXISTS;
-}
-
-/* port_label "_http", proto_label "_tcp"; port_label NULL: the name `_tcp.SERVICE…`, which exists when a name below
- * does. */
-static enum lookup_result lookup_port(const struct lookup *l, const struct svc *svc, const char *port_label,
-                                      const char *proto_label)
-{
-    for (size_t i = 0; i < svc->n_ports; i++) {
-        const struct svc_port *p = &svc->ports[i];
-        if (!*p->name || !streq(svc_protocol_name(p->protocol), proto_label + 1))
-            continue;
-        if (!port_label)
-            return svc->headless && !count_ready(p) ? LOOKUP_NXDOMAIN : LOOKUP_EXISTS;
-        if (streq(p->name, port_label + 1))
-            return svc->headless ? srv_headless(l, svc, p) : srv_cluster_ip(l, svc, p);
-    }
-    return LOOKUP_NXDOMAIN;
 }
 
 /* --- Services --- */
@@ -250,7 +178,7 @@ static enum lookup_result lookup_external_name(const struct lookup *l, const str
     if (ip_parse(svc->external_name, &ip) || !knot_dname_from_str(target, svc->external_name, sizeof(target)))
         return LOOKUP_NXDOMAIN;
     record_init(&r, NULL, KNOT_RRTYPE_CNAME, l->ttl);
-    add_bytes(&r, target, knot_dname_size(target));
+    record_add(&r, target, knot_dname_size(target));
     emit(l, &r);
     return LOOKUP_EXISTS;
 }
@@ -259,11 +187,21 @@ static enum lookup_result lookup_service(const struct lookup *l, const struct sv
 {
     if (svc->type == SVC_EXTERNAL_NAME)
         return lookup_external_name(l, svc);
-    if (svc->headless)
-        return lookup_headless(l, svc);
+    enum lookup_result result = svc->headless ? lookup_headless(l, svc) : LOOKUP_EXISTS;
     for (size_t i = 0; i < svc->n_cluster_ips; i++)
-        emit_ip(l, KNOT_ANSWER, NULL, &svc->cluster_ips[i], l->qtype);
-    return LOOKUP_EXISTS;
+        record_emit_ip(l, KNOT_ANSWER, NULL, &svc->cluster_ips[i], l->qtype);
+    if (l->qtype == KNOT_RRTYPE_SRV && result == LOOKUP_EXISTS)
+        (void)srv_lookup(l, &(struct srv_question){.svc = svc}); /* one without ports has a name all the same */
+    return result;
+}
+
+/* CoreDNS takes them with underscores or without. */
+static enum lookup_result lookup_port(const struct lookup *l, const struct svc *svc, const char *port,
+                                      const char *protocol)
+{
+    const struct srv_question q = {
+        .svc = svc, .port = port + (*port == '_'), .protocol = protocol + (*protocol == '_')};
+    return *q.port ? srv_lookup(l, &q) : LOOKUP_NXDOMAIN;
 }
 
 /* labels: what is in front of `svc`, at least one. */
@@ -280,9 +218,14 @@ static enum lookup_result lookup_svc(const struct lookup *l, char labels[][LABEL
     if (svc->type == SVC_EXTERNAL_NAME)
         return LOOKUP_NXDOMAIN;
     const char *third = labels[n - 3];
-    if (n == 3)
-        return third[0] == '_' ? lookup_port(l, svc, NULL, third) : lookup_endpoint(l, svc, third);
-    return labels[0][0] == '_' && third[0] == '_' ? lookup_port(l, svc, labels[0], third) : LOOKUP_NXDOMAIN;
+    if (n == 4)
+        return lookup_port(l, svc, labels[0], third);
+    if (third[0] == '_')
+        return srv_exists_below(svc, third + 1);
+    enum lookup_result result = lookup_endpoint(l, svc, third);
+    if (l->qtype == KNOT_RRTYPE_SRV && result == LOOKUP_EXISTS)
+        (void)srv_lookup(l, &(struct srv_question){.svc = svc, .endpoint = third});
+    return result;
 }
 
 /* Any address of an existing namespace, without a look at the pods ("pods insecure", what every cluster's Corefile
@@ -296,7 +239,7 @@ static enum lookup_result lookup_pod(const struct lookup *l, char labels[][LABEL
         return LOOKUP_EXISTS;
     if (!ip_from_dashed(labels[0], &ip))
         return LOOKUP_NXDOMAIN;
-    emit_ip(l, KNOT_ANSWER, NULL, &ip, l->qtype);
+    record_emit_ip(l, KNOT_ANSWER, NULL, &ip, l->qtype);
     return LOOKUP_EXISTS;
 }
 
@@ -325,8 +268,8 @@ static enum lookup_result lookup_version(const struct lookup *l)
         static const char text[] = DNS_VERSION;
         const uint8_t len = sizeof(text) - 1;
         record_init(&r, NULL, KNOT_RRTYPE_TXT, TTL_VERSION);
-        add_bytes(&r, &len, 1);
-        add_bytes(&r, text, len);
+        record_add(&r, &len, 1);
+        record_add(&r, text, len);
         emit(l, &r);
     }
     return LOOKUP_EXISTS;
@@ -347,7 +290,7 @@ static enum lookup_result lookup_zone(const struct lookup *l, char labels[][LABE
         return LOOKUP_EXISTS;
     if (streq(last, "dns") && n == 2 && streq(labels[0], "ns")) {
         for (int i = 0; i < l->zone->servers.n; i++)
-            emit_ip(l, KNOT_ANSWER, NULL, &l->zone->servers.ip[i], l->qtype);
+            record_emit_ip(l, KNOT_ANSWER, NULL, &l->zone->servers.ip[i], l->qtype);
         return LOOKUP_EXISTS;
     }
     return LOOKUP_NXDOMAIN;
@@ -372,7 +315,7 @@ static void ptr_of_endpoint(void *arg, const struct svc *svc)
             if (!list[i].ready || !ip_equal(&list[i].ip, v->ip))
                 continue;
             char name[LABEL_SIZE];
-            endpoint_name(&list[i], name);
+            record_endpoint_name(&list[i], name);
             const char *const labels[] = {name, svc->name, svc->ns, "svc"};
             emit_ptr(v->l, labels, ARRAY_LEN(labels));
             v->found = true;
@@ -389,7 +332,7 @@ static enum lookup_result lookup_hosts(const struct lookup *l, const knot_dname_
     size_t n;
     const struct ip *ips = hosts_addresses(l->hosts, name, &n);
     for (size_t i = 0; i < n; i++)
-        emit_ip(l, KNOT_ANSWER, NULL, &ips[i], l->qtype);
+        record_emit_ip(l, KNOT_ANSWER, NULL, &ips[i], l->qtype);
     return n ? LOOKUP_EXISTS : LOOKUP_FOREIGN;
 }
 

@@ -37,6 +37,16 @@ enum lookup_result {
     LOOKUP_EXISTS,   /* ours; whatever it holds of this type was emitted. A CNAME may have been emitted for any type */
 };
 
+/* For who makes records. */
+void record_init(struct record *r, const knot_dname_t *owner, uint16_t type, uint32_t ttl);
+void record_add(struct record *r, const void *data, size_t len); /* at most two names and twenty bytes */
+void record_add_u16(struct record *r, unsigned v);
+/* The address as A or AAAA, if it is of the type asked for (0: whichever it is). */
+void record_emit_ip(const struct lookup *l, knot_section_t section, const knot_dname_t *owner, const struct ip *ip,
+                    uint16_t qtype);
+/* The endpoint's label in front of its Service's name: its hostname, or its address dashed. */
+void record_endpoint_name(const struct svc_endpoint *e, char out[LABEL_SIZE]);
+
 /* name: in lower case. */
 enum lookup_result lookup_run(const struct lookup *l, const knot_dname_t *name);
 /* The zone's SOA, for negative answers. */

@@ -86,6 +86,9 @@ def test_names_of_the_cluster(pod, upstream):
     words = pod("dig", "AAAA", "kubia.default.svc.cluster.local")
     assert words[words.index("status:") + 1] == "NOERROR,"
     assert pod("dig", "+short", "TXT", "dns-version.cluster.local") == ['"1.1.0"']
+    assert pod("dig", "+short", "SRV", "kubia.default.svc.cluster.local") == ["0", "100", "80", "kubia.default.svc.cluster.local."]
+    peers = pod("dig", "+short", "SRV", "kubia-headless.default.svc.cluster.local")
+    assert len(peers) == 12 and peers[2] == "8080" and re.fullmatch(r"10(-\d+){3}\.kubia-headless\.default\.svc\.cluster\.local\.", peers[3])
     assert pod("dig", "+tcp", "+short", "kubia.default.svc.cluster.local") == [ip]
     assert not [name for name in upstream.asked if name.endswith("cluster.local")]
 

@@ -70,6 +70,13 @@ static void setup(void)
     add_slice("default", "idle", "[" HTTP "]", "[" UNREADY("10.244.0.10") "]");
     add_service("default", "six", "{\"clusterIP\":\"None\",\"clusterIPs\":[\"None\"],\"ports\":[" HTTP "]}");
     add_slice("default", "six", "[" HTTP "]", "[" ENDPOINT("fd00::5", "") "]");
+    add_service("default", "peers", "{\"clusterIP\":\"None\",\"clusterIPs\":[\"None\"],\"ports\":[" HTTP "]}");
+    add_slice("default", "peers", "[" HTTP ",{\"name\":\"admin\",\"port\":81,\"protocol\":\"TCP\"}]",
+              "[" ENDPOINT("10.244.0.30", ",\"hostname\":\"p-0\"") "]");
+    add_service("default", "portless", "{\"clusterIP\":\"None\",\"clusterIPs\":[\"None\"]}");
+    add_slice("default", "portless", "[]", "[" ENDPOINT("10.244.0.31", "") "]");
+    add_service("default", "zeros", "{\"clusterIP\":\"None\",\"clusterIPs\":[\"None\"],\"ports\":[" HTTP "]}");
+    add_slice("default", "zeros", "[" HTTP "]", "[" ENDPOINT("fd00:1::", "") "]");
     add_service("default", "out", "{\"type\":\"ExternalName\",\"externalName\":\"www.Example.com\"}");
     add_service("default", "alias", "{\"type\":\"ExternalName\",\"externalName\":\"web.default.svc.cluster.local\"}");
     add_service("default", "dangling",
@@ -217,6 +224,11 @@ TEST(names_and_what_they_hold)
         {"six.default.svc.cluster.local.", AAAA, "NOERROR aa\nsix.default.svc.cluster.local. 5 AAAA fd00::5"},
         {"fd00--5.six.default.svc.cluster.local.", AAAA,
          "NOERROR aa\nfd00--5.six.default.svc.cluster.local. 5 AAAA fd00::5"},
+        {"fd00-1--0.zeros.default.svc.cluster.local.", AAAA, /* no label ends with a dash */
+         "NOERROR aa\nfd00-1--0.zeros.default.svc.cluster.local. 5 AAAA fd00:1::"},
+        {"fd00-1--.zeros.default.svc.cluster.local.", AAAA, NXDOMAIN},
+        {"fd00-1--0.default.pod.cluster.local.", AAAA,
+         "NOERROR aa\nfd00-1--0.default.pod.cluster.local. 5 AAAA fd00:1::"},
         /* SRV */
         {"_http._tcp.web.default.svc.cluster.local.", SRV,
          "NOERROR aa\n_http._tcp.web.default.svc.cluster.local. 5 SRV 0 100 80 web.default.svc.cluster.local.\n--\n"
@@ -233,7 +245,31 @@ TEST(names_and_what_they_hold)
         {"_http._udp.web.default.svc.cluster.local.", SRV, NXDOMAIN},
         {"_none._tcp.web.default.svc.cluster.local.", SRV, NXDOMAIN},
         {"_sctp.web.default.svc.cluster.local.", SRV, NXDOMAIN},
-        {"http.tcp.web.default.svc.cluster.local.", SRV, NXDOMAIN},
+        {"http.tcp.web.default.svc.cluster.local.", SRV, /* CoreDNS takes it with underscores or without */
+         "NOERROR aa\nhttp.tcp.web.default.svc.cluster.local. 5 SRV 0 100 80 web.default.svc.cluster.local.\n--\n"
+         "web.default.svc.cluster.local. 5 A 10.96.0.20"},
+        {"web.default.svc.cluster.local.", SRV, /* all ports: each address once */
+         "NOERROR aa\nweb.default.svc.cluster.local. 5 SRV 0 50 80 web.default.svc.cluster.local.\n"
+         "web.default.svc.cluster.local. 5 SRV 0 50 53 web.default.svc.cluster.local.\n--\n"
+         "web.default.svc.cluster.local. 5 A 10.96.0.20"},
+        {"dual.default.svc.cluster.local.", SRV, /* nameless ones, too */
+         "NOERROR aa\ndual.default.svc.cluster.local. 5 SRV 0 100 80 dual.default.svc.cluster.local.\n--\n"
+         "dual.default.svc.cluster.local. 5 A 10.96.0.21\ndual.default.svc.cluster.local. 5 AAAA fd00::21"},
+        {"db.default.svc.cluster.local.", SRV,
+         "NOERROR aa\ndb.default.svc.cluster.local. 5 SRV 0 50 80 db-0.db.default.svc.cluster.local.\n"
+         "db.default.svc.cluster.local. 5 SRV 0 50 80 10-244-1-8.db.default.svc.cluster.local.\n--\n"
+         "db-0.db.default.svc.cluster.local. 5 A 10.244.0.7\n10-244-1-8.db.default.svc.cluster.local. 5 A 10.244.1.8"},
+        {"db-0.db.default.svc.cluster.local.", SRV,
+         "NOERROR aa\ndb-0.db.default.svc.cluster.local. 5 SRV 0 100 80 db-0.db.default.svc.cluster.local.\n--\n"
+         "db-0.db.default.svc.cluster.local. 5 A 10.244.0.7"},
+        {"peers.default.svc.cluster.local.", SRV,
+         "NOERROR aa\npeers.default.svc.cluster.local. 5 SRV 0 50 80 p-0.peers.default.svc.cluster.local.\n"
+         "peers.default.svc.cluster.local. 5 SRV 0 50 81 p-0.peers.default.svc.cluster.local.\n--\n"
+         "p-0.peers.default.svc.cluster.local. 5 A 10.244.0.30"},
+        {"portless.default.svc.cluster.local.", SRV, NODATA},
+        {"idle.default.svc.cluster.local.", SRV, NXDOMAIN},
+        {"none.db.default.svc.cluster.local.", SRV, NXDOMAIN},
+        {"out.default.svc.cluster.local.", SRV, "chase"},
         {"_http._tcp.idle.default.svc.cluster.local.", SRV, NXDOMAIN},
         {"_http._tcp.out.default.svc.cluster.local.", SRV, NXDOMAIN},
         {"_._tcp.dual.default.svc.cluster.local.", SRV, NXDOMAIN}, /* nameless ports have no SRV */

@@ -119,6 +119,36 @@ TEST(resolv_conf_follows_policy_and_config)
     }
 }
 
+/* The words of the `search` line when the pod asks for n domains of that many letters. */
+static size_t count_searches(int n, int letters, size_t *ret_chars)
+{
+    json_t *pod = t_doc("{\"metadata\":{\"namespace\":\"d\"},\"spec\":{\"dnsPolicy\":\"None\",\"dnsConfig\":{"
+                        "\"nameservers\":[\"1.1.1.1\",\"1.1.1.2\",\"1.1.1.3\",\"1.1.1.4\"],\"searches\":[]}}}");
+    for (int i = 0; i < n; i++) {
+        char *domain = xasprintf("%0*d", letters, i);
+        json_array_append_new(jget(pod, "spec.dnsConfig.searches"), json_string(domain));
+        free(domain);
+    }
+    char *got = files_resolv_conf(pod, "10.96.0.10", "cluster.local", "");
+    size_t words = 0;
+    *ret_chars = strcspn(got, "\n") - strlen("search ");
+    for (const char *c = got; *c != '\n'; c++)
+        words += *c == ' ';
+    T_TRUE(strstr(got, "1.1.1.3") && !strstr(got, "1.1.1.4"));
+    free(got);
+    json_decref(pod);
+    return words;
+}
+
+TEST(resolv_conf_is_no_longer_than_the_kubelet_s)
+{
+    size_t chars;
+    T_INT(count_searches(32, 10, &chars), 32);
+    T_INT(count_searches(40, 10, &chars), 32);
+    T_INT(count_searches(32, 100, &chars), 20); /* 20 * 101 - 1 */
+    T_INT(chars, 2019);
+}
+
 TEST(hosts_and_hostname)
 {
     json_t *pod =
@@ -319,6 +349,7 @@ int main(void)
     RUN(lines_of_another_format_are_left_out);
     RUN(a_tail_counts_lines_not_parts);
     RUN(resolv_conf_follows_policy_and_config);
+    RUN(resolv_conf_is_no_longer_than_the_kubelet_s);
     RUN(hosts_and_hostname);
     RUN(environment_is_as_asked_for);
     RUN(labels_fill_a_file);
