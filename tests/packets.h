@@ -293,15 +293,20 @@ static inline void service(const char *spec)
     model_set_service(model, "d", "web", j);
 }
 
-/* Letters: a and b are ready endpoints on this node, A and B the same servers said to be on another node. */
+/* Letters: a and b are ready endpoints on this node, A and B the same servers said to be on another node. Behind one, -
+ * makes it terminate, ! fail its readiness as well. */
 static inline void endpoints_on(const char *letters, const char *protocol, uint16_t port)
 {
     struct buf b = BUF_INIT(0);
     buf_adds(&b, "{'metadata':{'labels':{'kubernetes.io/service-name':'web'}},'addressType':'" ADDRESS_TYPE
                  "','endpoints':[");
-    for (const char *c = letters; *c; c++)
-        buf_addf(&b, "%s{'addresses':['%s'],'nodeName':'%s'}", c == letters ? "" : ",",
-                 pod_ips[(*c | 0x20) == 'a' ? POD_A : POD_B], *c & 0x20 ? "n1" : "n2");
+    for (const char *c = letters; *c; c++) {
+        bool ends = c[1] == '-' || c[1] == '!', fails = c[1] == '!';
+        buf_addf(&b, "%s{'addresses':['%s'],'nodeName':'%s','conditions':{'ready':%s,'serving':%s,'terminating':%s}}",
+                 c == letters ? "" : ",", pod_ips[(*c | 0x20) == 'a' ? POD_A : POD_B], *c & 0x20 ? "n1" : "n2",
+                 ends ? "false" : "true", fails ? "false" : "true", ends ? "true" : "false");
+        c += ends;
+    }
     buf_addf(&b, "],'ports':[{'port':%u,'protocol':'%s'}]}", port, protocol);
     _cleanup_json_ json_t *j = t_doc(buf_str(&b));
     model_set_slice(model, "d", "web-1", j);

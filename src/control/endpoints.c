@@ -28,7 +28,8 @@ struct endpoints {
 struct subsets {
     const json_t *service;
     struct map by_ports; /* sorted text of the ports -> subset document */
-    size_t n;
+    size_t n;            /* counted on beyond what there is room for */
+    bool ready;          /* being added; the others come when there is room left */
 };
 
 static json_t *ports_on(const json_t *service, const struct pod_state *pod)
@@ -63,14 +64,18 @@ static void add_pod(void *arg, const struct object *pod, const struct pod_state 
     struct subsets *s = arg;
     const char *ip = json_string_value(json_array_get(json_object_get(state->facts, "ips"), 0));
     bool unready_too = jbool(s->service, "spec.publishNotReadyAddresses", false);
-    if (!ip || pod_finished(state) || (state->deleting && !unready_too) || s->n >= ADDRESSES_MAX)
+    bool ready = state->ready || unready_too;
+    if (!ip || ready != s->ready || pod_finished(state) || (state->deleting && !unready_too))
         return;
     json_t *ports = ports_on(s->service, state);
     if (!json_array_size(ports) && json_array_size(jget(s->service, "spec.ports"))) {
         json_decref(ports);
         return;
     }
-    s->n++;
+    if (s->n++ >= ADDRESSES_MAX) {
+        json_decref(ports);
+        return;
+    }
     _cleanup_free_ char *key = jprint_sorted(ports);
     json_t *subset = map_get(&s->by_ports, key);
     if (!subset) {
@@ -80,7 +85,7 @@ static void add_pod(void *arg, const struct object *pod, const struct pod_state 
         map_put(&s->by_ports, key, subset);
     }
     json_decref(ports);
-    const char *list = state->ready || unready_too ? "addresses" : "notReadyAddresses";
+    const char *list = ready ? "addresses" : "notReadyAddresses";
     if (!json_object_get(subset, list))
         json_object_set_new(subset, list, json_array());
     json_array_append_new(json_object_get(subset, list), address_of(s, pod, state, ip));
@@ -145,9 +150,11 @@ static json_t *labels_for(const json_t *service)
 /* Makes `doc` what it shall be. */
 static void fill(json_t *doc, const struct endpoints *e, const char *ns, const json_t *service)
 {
-    struct subsets s = {.service = service};
+    struct subsets s = {.service = service, .ready = true};
     backends_each(&e->backends, ns, service, add_pod, &s);
-    bool cut = s.n >= ADDRESSES_MAX;
+    s.ready = false;
+    backends_each(&e->backends, ns, service, add_pod, &s);
+    bool cut = s.n > ADDRESSES_MAX;
     json_t *subsets = sorted_subsets(&s), *annotations = jget(doc, "metadata.annotations");
     jset(doc, "subsets", json_array_size(subsets) ? json_incref(subsets) : NULL);
     json_decref(subsets);

@@ -338,17 +338,45 @@ TEST(named_ports_are_looked_up_pod_by_pod)
     bench_free(b);
 }
 
-TEST(many_pods_fill_slices_of_a_hundred)
+static void many_pods(struct bench *b, int n, int n_unready)
 {
-    struct bench *b = cluster(5);
     service(b, "web", WEB);
-    for (int i = 0; i < 250; i++) {
+    for (int i = 0; i < n; i++) {
         char name[16], ip[24];
         snprintf(name, sizeof(name), "p%d", i);
         snprintf(ip, sizeof(ip), "10.244.%d.%d", i / 200, i % 200 + 2);
-        pod(b, name, "{\"app\":\"web\"}", ip, "", "", true);
+        pod(b, name, "{\"app\":\"web\"}", ip, "", "", i >= n_unready);
     }
     bench_run(b);
+}
+
+#define OVER_CAPACITY "endpoints.kubernetes.io/over-capacity"
+
+TEST(more_pods_than_endpoints_hold_are_cut_and_it_says_so)
+{
+    struct bench *b = cluster(5);
+    many_pods(b, 1020, 30);
+    _cleanup_json_ json_t *cut = fake_json(b->fake, &kind_endpoints, "a", "web");
+    const json_t *subset = json_array_get(jget(cut, "subsets"), 0);
+    T_INT(json_array_size(jget(subset, "addresses")), 990); /* who is ready comes first */
+    T_INT(json_array_size(jget(subset, "notReadyAddresses")), 10);
+    T_STR(json_string_value(json_object_get(jget(cut, "metadata.annotations"), OVER_CAPACITY)), "truncated");
+    for (int i = 0; i < 20; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "p%d", i);
+        fake_delete(b->fake, &kind_pod, "a", name);
+    }
+    bench_run(b);
+    _cleanup_json_ json_t *whole = fake_json(b->fake, &kind_endpoints, "a", "web");
+    T_INT(json_array_size(jget(json_array_get(jget(whole, "subsets"), 0), "addresses")), 990);
+    T_TRUE(!json_object_get(jget(whole, "metadata.annotations"), OVER_CAPACITY)); /* a thousand fit */
+    bench_free(b);
+}
+
+TEST(many_pods_fill_slices_of_a_hundred)
+{
+    struct bench *b = cluster(5);
+    many_pods(b, 250, 0);
     T_INT(fake_count(b->fake, &kind_endpointslice), 3);
     size_t total = 0;
     struct map_entry *cursor = NULL;
@@ -401,6 +429,7 @@ int main(void)
     RUN(a_selector_that_matches_nothing_has_an_empty_slice);
     RUN(named_ports_are_looked_up_pod_by_pod);
     RUN(many_pods_fill_slices_of_a_hundred);
+    RUN(more_pods_than_endpoints_hold_are_cut_and_it_says_so);
     RUN(hand_written_endpoints_are_mirrored);
     return DONE();
 }

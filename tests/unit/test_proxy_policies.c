@@ -18,6 +18,26 @@ TEST(external_traffic_policy_local)
     T_STR(ask(OUTSIDE, SOCK_STREAM, NODE_IP, 30080), "refused");
 }
 
+/* KEP-1669: each policy by itself. */
+TEST(the_last_endpoints_serve_while_they_terminate)
+{
+    service(NODEPORT(",'externalTrafficPolicy':'Local'"));
+    endpoints("a-b");
+    T_STR(TCP(POD_CLIENT, VIP, 80), "b<" CLIENT);
+    T_STR(TCP(OUTSIDE, NODE_IP, 30080), "b<" OUTSIDE_IP);
+    endpoints("a-B"); /* the ready one is elsewhere: policy Local has only the one that ends */
+    T_STR(TCP(POD_CLIENT, VIP, 80), "b<" CLIENT);
+    T_STR(TCP(OUTSIDE, NODE_IP, 30080), "a<" OUTSIDE_IP);
+    endpoints("a-b-");
+    T_STR(TCP(POD_CLIENT, VIP, 80), BOTH(CLIENT));
+    endpoints("a!b-");
+    T_STR(TCP(POD_CLIENT, VIP, 80), "b<" CLIENT);
+    T_STR(TCP(OUTSIDE, NODE_IP, 30080), "b<" OUTSIDE_IP);
+    endpoints("a!");
+    T_STR(ask(POD_CLIENT, SOCK_STREAM, VIP, 80), "refused");
+    T_STR(ask(OUTSIDE, SOCK_STREAM, NODE_IP, 30080), "refused");
+}
+
 TEST(internal_traffic_policy_local)
 {
     service(NODEPORT(",'internalTrafficPolicy':'Local'"));
@@ -79,6 +99,11 @@ TEST(load_balancer_source_ranges)
     settle();
     T_STR(TCP(OUTSIDE, LB_IP, 80), BOTH(GATEWAY));
     T_STR(ask_briefly(POD_CLIENT, SOCK_STREAM, LB_IP, 80), "silence");
+    service("{'spec':{'type':'LoadBalancer','clusterIP':'" VIP "','ports':[{'port':80,'nodePort':30080}],"
+            "'loadBalancerSourceRanges':[" POD_SOURCES "]},'status':{'loadBalancer':{'ingress':[{'ip':'" LB_IP
+            "'}]}}}");
+    settle();
+    T_STR(TCP(OUTSIDE, NODE_IP, 30080), BOTH(GATEWAY)); /* NodePorts are not filtered, for better or worse */
 }
 
 TEST(session_affinity)
@@ -154,6 +179,7 @@ int main(void)
 {
     enter_place();
     RUN(external_traffic_policy_local);
+    RUN(the_last_endpoints_serve_while_they_terminate);
     RUN(internal_traffic_policy_local);
     RUN(hints_keep_traffic_near);
     RUN(load_balancer_source_ranges);
