@@ -43,11 +43,14 @@ static char *values_of(const struct report *r, const char *key)
     json_t *pod;
     json_array_foreach((json_t *)r->w->pods, i, pod) {
         const char *value = json_string_value(json_object_get(jget(pod, "metadata.labels"), key));
-        if (!value || map_get(&seen, value) || seen.len == SHOWN_MAX)
+        if (!value || map_get(&seen, value))
             continue;
         map_put(&seen, value, pod);
-        buf_addf(&b, "%s%s=%s", b.len ? ", " : "", key, value);
+        if (seen.len <= SHOWN_MAX)
+            buf_addf(&b, "%s%s=%s", b.len ? ", " : "", key, value);
     }
+    if (seen.len > SHOWN_MAX)
+        buf_adds(&b, " and others");
     map_done(&seen);
     return buf_take(&b);
 }
@@ -115,7 +118,7 @@ static void add_waiting(struct buf *b, const json_t *status)
     const json_t *last = jget(status, "lastState.terminated");
     buf_adds(b, jstr_or(status, "state.waiting.reason", ""));
     if (last)
-        buf_addf(b, ": it ended with code %d, %d restarts so far", (int)jint(last, "exitCode", 0),
+        buf_addf(b, ": it ended with code %d, restarted %d times so far", (int)jint(last, "exitCode", 0),
                  (int)jint(status, "restartCount", 0));
     else
         add_message(b, jstr(status, "state.waiting.message"));

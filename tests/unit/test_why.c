@@ -111,7 +111,7 @@ static const struct {
     {POD("a", "",
          CONTAINER("'restartCount':4,'state':{'waiting':{'reason':'CrashLoopBackOff'}},'lastState':{'terminated':{"
                    "'exitCode':3}}")),
-     "c: CrashLoopBackOff: it ended with code 3, 4 restarts so far"},
+     "c: CrashLoopBackOff: it ended with code 3, restarted 4 times so far"},
     {POD("a", "", CONTAINER("'state':{'terminated':{'reason':'Error','exitCode':1}}")), "c: Error, code 1"},
     {POD("a", "", "'conditions':[{'type':'PodScheduled','status':'False','message':'0/1 nodes are available'}]"),
      "0/1 nodes are available"},
