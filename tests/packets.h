@@ -283,7 +283,7 @@ static inline const char *census(int place, int type, const char *ip, uint16_t p
 
 static inline void settle(void)
 {
-    while (!proxy_settled(proxy))
+    while (proxy && !proxy_settled(proxy))
         uv_run(&loop, UV_RUN_ONCE);
 }
 
@@ -336,7 +336,7 @@ static inline void endpoints(const char *letters)
 
 static inline void stop(void)
 {
-    proxy_free(proxy);
+    proxy_free(TAKE(proxy));
     while (uv_run(&loop, UV_RUN_NOWAIT))
         ;
 }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/netns.h"
 #include "base/str.h"
+#include "json/json.h"
 #include "nft/context.h"
 #include "proxy/affinity.h"
 #include "proxy/affinity_rules.h"
@@ -139,20 +140,20 @@ unsigned kernel_transactions(const struct kernel *k)
     return nft_context_transactions(k->nft) + k->remembered;
 }
 
-static json_t *list_affinities(struct kernel *k, struct err *err)
+static json_t *list_map(struct kernel *k, const char *name, struct err *err)
 {
-    _cleanup_free_ char *text = nft_context_list(
-        k->nft, k->family == AF_INET6 ? "list map ip6 " TABLE " affinity" : "list map ip " TABLE " affinity", err);
+    _cleanup_free_ char *command = xasprintf("list map %s " TABLE " %s", k->family == AF_INET6 ? "ip6" : "ip", name);
+    _cleanup_free_ char *text = nft_context_list(k->nft, command, err);
     json_t *list = text ? json_loads(text, 0, NULL) : NULL;
     if (text && !list)
-        err_set(err, 0, "nftables: unreadable list of affinities");
+        err_set(err, 0, "nftables: unreadable list of map %s", name);
     return list;
 }
 
 static int forget_affinities_once(struct kernel *k, const struct recheck_list *l, struct err *err)
 {
     struct buf commands = BUF_INIT(0);
-    json_t *list = list_affinities(k, err);
+    json_t *list = list_map(k, "affinity", err);
     if (!list)
         return -1;
     affinity_render_stale(k->family, list, l, &commands);
@@ -168,6 +169,42 @@ static int forget_affinities(struct kernel *k, const struct recheck_list *l, str
     int result = -1;
     for (int tries = 0; tries < 3 && result < 0; tries++)
         result = forget_affinities_once(k, l, err);
+    return result;
+}
+
+struct kernel_affinities {
+    json_t *affinities, *fronts;
+};
+
+void kernel_affinities_free(struct kernel_affinities *a)
+{
+    if (!a)
+        return;
+    json_decref(a->affinities);
+    json_decref(a->fronts);
+    free(a);
+}
+
+struct kernel_affinities *kernel_save_affinities(struct kernel *k)
+{
+    struct kernel_affinities *a = NEW(struct kernel_affinities);
+    struct err none_yet;
+    a->affinities = list_map(k, "affinity", &none_yet);
+    a->fronts = a->affinities ? list_map(k, "affine", &none_yet) : NULL;
+    if (a->fronts)
+        return a;
+    kernel_affinities_free(a);
+    return NULL;
+}
+
+int kernel_restore_affinities(struct kernel *k, const struct kernel_affinities *saved, struct err *err)
+{
+    struct buf commands = BUF_INIT(0);
+    _cleanup_json_ json_t *now = list_map(k, "affine", err);
+    if (now)
+        affinity_render_kept(k->family, saved->affinities, saved->fronts, now, &commands);
+    int result = !now ? -1 : commands.len ? kernel_run(k, commands.data, err) : 0;
+    buf_done(&commands);
     return result;
 }
 

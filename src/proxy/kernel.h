@@ -13,6 +13,11 @@ int kernel_run(struct kernel *k, const char *commands, struct err *err);
 /* One more: the rule of session affinity that follows; the one of the chain that remembers for so many seconds. */
 int kernel_follow(struct kernel *k, struct err *err);
 int kernel_remember(struct kernel *k, int seconds, struct err *err);
+/* Clients' affinities, to be carried over a table that is replaced. NULL: there are none. */
+struct kernel_affinities *kernel_save_affinities(struct kernel *k);
+void kernel_affinities_free(struct kernel_affinities *a); /* NULL is fine */
+/* As they were: those that lead to nobody are to be cleared. */
+int kernel_restore_affinities(struct kernel *k, const struct kernel_affinities *saved, struct err *err);
 /* How many have been made so far. */
 unsigned kernel_transactions(const struct kernel *k);
 /* Ends the UDP flows and forgets the affinities that lead elsewhere than their targets. */

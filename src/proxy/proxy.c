@@ -100,15 +100,24 @@ static void job_free(struct job *j)
     free(j);
 }
 
+/* Clients stay where they were. Nothing is remembered before that: the rules that do come later. */
+static int replace_table(struct job *j, struct kernel *k)
+{
+    struct kernel_affinities *saved = kernel_save_affinities(k);
+    int result = kernel_run(k, buf_str(&j->commands), &j->err);
+    if (saved && result == 0)
+        j->stale_result = kernel_restore_affinities(k, saved, &j->err);
+    kernel_affinities_free(saved);
+    return result < 0 ? result : kernel_follow(k, &j->err);
+}
+
 static void run_job(uv_work_t *work)
 {
     struct job *j = work->data;
     struct kernel *k = j->proxy->kernel;
     unsigned before = kernel_transactions(k);
     guard_begin(j->proxy->guard);
-    j->result = j->commands.len ? kernel_run(k, buf_str(&j->commands), &j->err) : 0;
-    if (j->full && j->result == 0)
-        j->result = kernel_follow(k, &j->err);
+    j->result = j->full ? replace_table(j, k) : j->commands.len ? kernel_run(k, buf_str(&j->commands), &j->err) : 0;
     for (size_t i = 0; i < j->n_seconds && j->result == 0; i++)
         j->result = kernel_remember(k, j->seconds[i], &j->err);
     if (j->result == 0 && !rechecks_empty(&j->rechecks))

@@ -354,6 +354,8 @@ void ruleset_full(struct ruleset *rs, struct buf *out, struct rechecks *ret)
 {
     struct elements none = {0}, all;
     settle(rs);
+    for (struct map_entry *it = NULL; (it = map_next(&rs->members, it));)
+        recheck_affinities(rs, ((const struct member *)it->value)->plan, ((const struct member *)it->value)->plan);
     *ret = rs->rechecks;
     rs->rechecks = (struct rechecks){0};
     forget(rs);

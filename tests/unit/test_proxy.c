@@ -450,6 +450,36 @@ TEST(stale_affinities_are_found_in_the_list)
     world_done(&w);
 }
 
+/* The clients' last bytes, each with a number, seconds left and of how many (0: the map's own), as a listing. */
+static json_t *listed_clients(const int (*rows)[4], size_t n)
+{
+    json_t *elements = json_array();
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_free_ char *ip = xasprintf("10.244.0.%d", rows[i][0]);
+        json_t *element = json_pack("{s:{s:[s,i]}, s:i}", "val", "concat", ip, rows[i][1], "expires", rows[i][2]);
+        if (rows[i][3])
+            json_object_set_new(element, "timeout", json_integer(rows[i][3]));
+        json_array_append_new(elements, json_pack("[{s:o}, {s:[s,i]}]", "elem", element, "concat", "10.0.0.2", 8080));
+    }
+    return json_pack("{s:[{s:{s:i, s:o}}]}", "nftables", "map", "timeout", 10800, "elem", elements);
+}
+
+TEST(affinities_are_translated_into_the_numbers_of_another_table)
+{
+    static const int rows[][4] = {{9, 1, 57, 60}, {8, 3, 57, 60}, {7, 1, 0, 60}, {6, 1, 10799, 0}, {5, 9, 57, 60}};
+    struct buf text = BUF_INIT(0);
+    _cleanup_json_ json_t *list = listed_clients(rows, ARRAY_LEN(rows));
+    _cleanup_json_ json_t *before = t_doc(
+        "{'nftables':[{'map':{'elem':[[{'concat':['10.96.0.1',6,80]},1],[{'concat':['192.0.2.1',6,80]},1],[{'concat':["
+        "'10.96.0.2',6,80]},3]]}}]}");
+    _cleanup_json_ json_t *now =
+        t_doc("{'nftables':[{'map':{'elem':[[{'concat':['10.96.0.1',6,80]},7],[{'concat':['10.96.0.3',6,80]},3]]}}]}");
+    affinity_render_kept(AF_INET, list, before, now, &text);
+    T_STR(buf_str(&text), "add element ip c8s affinity { 10.244.0.9 . 7 timeout 60s expires 57s : 10.0.0.2 . 8080, "
+                          "10.244.0.6 . 7 timeout 10800s expires 10799s : 10.0.0.2 . 8080 }\n");
+    buf_done(&text);
+}
+
 int main(void)
 {
     make_site();
@@ -463,5 +493,6 @@ int main(void)
     RUN(host_ports_are_those_of_pods_that_run_here);
     RUN(changes_name_what_they_make_stale);
     RUN(stale_affinities_are_found_in_the_list);
+    RUN(affinities_are_translated_into_the_numbers_of_another_table);
     return DONE();
 }

@@ -58,12 +58,33 @@ TEST(rules_outlive_a_restart)
     T_STR(ask(NODE, SOCK_STREAM, VIP, 80), "a<" GATEWAY);
 }
 
+TEST(clients_keep_their_endpoint_over_a_restart)
+{
+    service(NODEPORT(",'sessionAffinity':'ClientIP'"));
+    endpoints("ab");
+    char first = *ask(POD_CLIENT, SOCK_STREAM, VIP, 80);
+    for (int i = 0; i < 4; i++) {
+        stop();
+        start(&config);
+        T_INT(*ask(POD_CLIENT, SOCK_STREAM, VIP, 80), first);
+    }
+    T_INT(system("nft flush chain " NFT_TABLE " follow"), 0); /* others' hands are no reason either */
+    wait_for_repair();
+    for (int i = 0; i < TRIES; i++)
+        T_INT(*ask(POD_CLIENT, SOCK_STREAM, VIP, 80), first);
+    stop();
+    endpoints(first == 'a' ? "b" : "a");
+    start(&config);
+    T_TRUE(*ask(POD_CLIENT, SOCK_STREAM, VIP, 80) != first); /* who went meanwhile is forgotten */
+}
+
 int main(void)
 {
     enter_place();
     RUN(rules_changed_by_others_come_back_by_themselves);
     RUN(tables_of_others_are_left_alone_and_mean_nothing);
     RUN(rules_outlive_a_restart);
+    RUN(clients_keep_their_endpoint_over_a_restart);
     leave_place();
     return DONE();
 }
