@@ -22,7 +22,7 @@ struct followed {
 };
 
 struct dns_follow {
-    struct followed maps[2]; /* later ones go before earlier ones */
+    struct followed maps[3]; /* later ones go before earlier ones */
     struct events *events;
     dns_apply_fn *apply;
     void *arg;
@@ -68,8 +68,9 @@ static void on_change(void *arg, struct object *old, struct object *obj)
     log_info("DNS configured %s ConfigMap " NS "/%s", obj ? "by" : "without", m->name);
 }
 
-static void follow(struct followed *m, struct client *c, const char *memory)
+static void follow(struct dns_follow *f, struct followed *m, struct client *c, const char *memory)
 {
+    m->follow = f;
     _cleanup_free_ char *only = xasprintf("fieldSelector=metadata.namespace%%3D" NS "%%2Cmetadata.name%%3D%s", m->name);
     m->informer = informer_new(c, &kind_configmap, only);
     informer_on_change(m->informer, on_change, m);
@@ -80,13 +81,12 @@ static void follow(struct followed *m, struct client *c, const char *memory)
 struct dns_follow *dns_follow_new(struct client *c, const char *memory, dns_apply_fn *apply, void *arg)
 {
     struct dns_follow *f = NEW(struct dns_follow);
-    *f = (struct dns_follow){
-        .maps = {{.name = "coredns", .key = "Corefile", .follow = f}, {.name = "c8s-dns", .follow = f}},
-        .events = events_new(c, "c8s-dns", NULL),
-        .apply = apply,
-        .arg = arg};
+    *f = (struct dns_follow){.events = events_new(c, "c8s-dns", NULL), .apply = apply, .arg = arg};
+    f->maps[0] = (struct followed){.name = "coredns", .key = "Corefile"};
+    f->maps[1] = (struct followed){.name = "kube-dns"};
+    f->maps[2] = (struct followed){.name = "c8s-dns"};
     for (size_t i = 0; i < ARRAY_LEN(f->maps); i++)
-        follow(&f->maps[i], c, memory);
+        follow(f, &f->maps[i], c, memory);
     return f;
 }
 

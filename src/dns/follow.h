@@ -1,5 +1,5 @@
-/* Follows ConfigMaps kube-system/coredns and kube-system/c8s-dns: every change that can be read goes to `apply`, what
- * cannot be read stays as it was and is told by an Event on the ConfigMap. */
+/* Follows the ConfigMaps of kube-system in which people configure DNS (coredns, kube-dns, c8s-dns): every change that
+ * can be read goes to `apply`, what cannot be read stays as it was and is told by an Event on the ConfigMap. */
 #pragma once
 #include "client/client.h"
 #include "dns/settings.h"

@@ -1,5 +1,5 @@
 /* What a cluster's owner may set (docs/dns.md): the Corefile in ConfigMap kube-system/coredns, and over it the data of
- * ConfigMap kube-system/c8s-dns. That one's keys and forms are those that kube-dns had, as far as it had them. Pure. */
+ * ConfigMaps kube-dns and c8s-dns. Their keys and forms are those that kube-dns had, as far as it had them. Pure. */
 #pragma once
 #include <libknot/dname.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@ struct settings {
     bool log;            /* every query and its answer */
 };
 
-/* data: both ConfigMaps', NULL for none; other keys go before what the key Corefile says. NULL when it cannot be read;
+/* data: all ConfigMaps', NULL for none; other keys go before what the key Corefile says. NULL when it cannot be read;
  * err says why. */
 struct settings *settings_new(const json_t *data, struct err *err);
 struct settings *settings_ref(struct settings *s);

@@ -149,7 +149,7 @@ static bool is_used_by_own_pod(const struct asked *q)
 /* How DNS is configured, which every node must know (dns/follow.h): by name or by a selector of nothing else. */
 static bool is_dns_configuration(const struct asked *q)
 {
-    static const char *const names[] = {"coredns", "c8s-dns"};
+    static const char *const names[] = {"coredns", "kube-dns", "c8s-dns"};
     const struct action *a = q->action;
     for (size_t i = 0; i < ARRAY_LEN(names) && streq(a->resource, "configmaps"); i++) {
         const char *selected = str_after(a->fields, "metadata.namespace=kube-system,metadata.name=");

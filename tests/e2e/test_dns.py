@@ -198,5 +198,8 @@ def test_a_corefile_configures_it_too(pod):
     edit(before.replace("errors", "rewrite name a b"))
     eventually(lambda: 'plugin "rewrite" is not supported here' in kubectl("get", "events", "-n", "kube-system"), "it is told")
     assert pod("dig", "+short", "web.consul.local") == ["192.0.2.58"]  # and stays as it was
+    kubectl("create", "configmap", "kube-dns", "-n", "kube-system", '--from-literal=stubDomains={"acme.local": ["127.0.0.58"]}')
+    eventually(lambda: pod("dig", "+short", "web.acme.local") == ["192.0.2.58"], "as kube-dns had it")
+    kubectl("delete", "configmap", "kube-dns", "-n", "kube-system")
     edit(before)
     eventually(lambda: pod("dig", "+noall", "+answer", "kubia.default.svc.cluster.local")[1] == "5", "it is as it was")
