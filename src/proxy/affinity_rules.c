@@ -1,7 +1,7 @@
 /* See affinity_rules.h. nft has no word for a key of which one part is looked up in another map, and 1.0.6 aborts on
  * `update` with keys as long as IPv6's. When it lists the rules it does have words:
  *
- *   follow       dnat to ip saddr . ip daddr . meta l4proto . th dport map @affine map @affinity
+ *   follow       meta l4proto PROTOCOL dnat to ip saddr . ip daddr . meta l4proto . th dport map @affine map @affinity
  *   remember_N   update @affinity { ip saddr . ct original ip daddr . meta l4proto . ct original proto-dst map @affine
  *                    timeout Ns : ip daddr . th dport }
  *
@@ -16,6 +16,7 @@
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -138,6 +139,20 @@ static void put_lookup(struct nlmsghdr *nlh, const char *map, uint32_t key, uint
     expression_end(nlh, e);
 }
 
+/* Goes on for that protocol alone. Nothing here needs to know it, but nft, when it reads what it has listed, does. */
+static void put_protocol(struct nlmsghdr *nlh, uint8_t protocol)
+{
+    static const struct load l4proto = {META, NFT_META_L4PROTO, 1};
+    put_meta(nlh, &l4proto, NFT_REG32_00);
+    struct expression e = expression_start(nlh, "cmp");
+    put_u32(nlh, NFTA_CMP_SREG, NFT_REG32_00);
+    put_u32(nlh, NFTA_CMP_OP, NFT_CMP_EQ);
+    struct nlattr *data = mnl_attr_nest_start(nlh, NFTA_CMP_DATA);
+    mnl_attr_put(nlh, NFTA_DATA_VALUE, sizeof(protocol), &protocol);
+    mnl_attr_nest_end(nlh, data);
+    expression_end(nlh, e);
+}
+
 static void put_dnat(struct nlmsghdr *nlh, int family, uint32_t address, uint32_t port)
 {
     struct expression e = expression_start(nlh, "nat");
@@ -179,8 +194,9 @@ static uint32_t put_key(struct nlmsghdr *nlh, const struct load *client, const s
     return at;
 }
 
-static void put_follow(struct nlmsghdr *nlh, int family, const struct loads *l)
+static void put_follow(struct nlmsghdr *nlh, int family, const struct loads *l, uint8_t protocol)
 {
+    put_protocol(nlh, protocol);
     uint32_t endpoint = put_key(nlh, &l->client, l->front_now);
     put_lookup(nlh, "affinity", NFT_REG32_00, endpoint);
     put_dnat(nlh, family, endpoint, endpoint + registers(l->endpoint[0].len));
@@ -206,33 +222,55 @@ static struct nlmsghdr *put_header(char *at, uint16_t type, uint16_t flags, int 
     return nlh;
 }
 
-/* seconds 0: the rule that follows. */
-static size_t put_rule(int family, const char *chain, int seconds, char *out)
+static const struct loads *loads_of(int family)
 {
-    const struct loads *l = family == AF_INET6 ? &loads_v6 : &loads_v4;
-    size_t len = put_header(out, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES)->nlmsg_len;
-    struct nlmsghdr *rule = put_header(out + len, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE,
-                                       NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK, family, 0);
+    return family == AF_INET6 ? &loads_v6 : &loads_v4;
+}
+
+/* A rule of which only the expressions are missing. */
+static struct nlmsghdr *rule_start(char *at, uint16_t flags, int family, const char *chain, struct nlattr **list)
+{
+    struct nlmsghdr *rule =
+        put_header(at, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | flags, family, 0);
     mnl_attr_put_strz(rule, NFTA_RULE_TABLE, TABLE);
     mnl_attr_put_strz(rule, NFTA_RULE_CHAIN, chain);
-    struct nlattr *list = mnl_attr_nest_start(rule, NFTA_RULE_EXPRESSIONS);
-    if (seconds)
-        put_remember(rule, l, seconds);
-    else
-        put_follow(rule, family, l);
+    *list = mnl_attr_nest_start(rule, NFTA_RULE_EXPRESSIONS);
+    return rule;
+}
+
+static size_t rule_end(struct nlmsghdr *rule, struct nlattr *list)
+{
     mnl_attr_nest_end(rule, list);
-    len += rule->nlmsg_len;
-    return len + put_header(out + len, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES)->nlmsg_len;
+    return rule->nlmsg_len;
+}
+
+static size_t put_batch(uint16_t type, char *at)
+{
+    return put_header(at, type, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES)->nlmsg_len;
 }
 
 size_t affinity_follow_message(int family, char out[AFFINITY_MESSAGE_SIZE])
 {
-    return put_rule(family, FOLLOW_CHAIN, 0, out);
+    static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
+    size_t len = put_batch(NFNL_MSG_BATCH_BEGIN, out);
+    for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
+        struct nlattr *list;
+        uint16_t flags = i + 1 == ARRAY_LEN(protocols) ? NLM_F_ACK : 0;
+        struct nlmsghdr *rule = rule_start(out + len, flags, family, FOLLOW_CHAIN, &list);
+        put_follow(rule, family, loads_of(family), protocols[i]);
+        len += rule_end(rule, list);
+    }
+    return len + put_batch(NFNL_MSG_BATCH_END, out + len);
 }
 
 size_t affinity_remember_message(int family, int seconds, char out[AFFINITY_MESSAGE_SIZE])
 {
+    struct nlattr *list;
     char chain[32];
     snprintf(chain, sizeof(chain), REMEMBER_CHAIN, seconds);
-    return put_rule(family, chain, seconds, out);
+    size_t len = put_batch(NFNL_MSG_BATCH_BEGIN, out);
+    struct nlmsghdr *rule = rule_start(out + len, NLM_F_ACK, family, chain, &list);
+    put_remember(rule, loads_of(family), seconds);
+    len += rule_end(rule, list);
+    return len + put_batch(NFNL_MSG_BATCH_END, out + len);
 }

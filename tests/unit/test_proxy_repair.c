@@ -78,12 +78,20 @@ TEST(clients_keep_their_endpoint_over_a_restart)
     T_TRUE(*ask(POD_CLIENT, SOCK_STREAM, VIP, 80) != first); /* who went meanwhile is forgotten */
 }
 
+TEST(what_nft_lists_can_be_loaded)
+{
+    service(CLUSTER);
+    endpoints("ab");
+    T_INT(system("nft list table " NFT_TABLE " | unshare --net nft -f -"), 0);
+}
+
 int main(void)
 {
     enter_place();
     RUN(rules_changed_by_others_come_back_by_themselves);
     RUN(tables_of_others_are_left_alone_and_mean_nothing);
     RUN(rules_outlive_a_restart);
+    RUN(what_nft_lists_can_be_loaded);
     RUN(clients_keep_their_endpoint_over_a_restart);
     leave_place();
     return DONE();
