@@ -22,6 +22,7 @@
 #include "ingress/ingress.h"
 #include "json/json.h"
 #include "kinds/kind.h"
+#include "kinds/node.h"
 #include "podnet/lan.h"
 #include "proxy/proxy.h"
 #include "service/feed.h"

@@ -19,6 +19,7 @@
 #include "json/json.h"
 #include "kinds/csr.h"
 #include "kinds/kind.h"
+#include "kinds/node.h"
 #include "node/certificate.h"
 #include "node/clusterinfo.h"
 
@@ -195,18 +196,7 @@ static bool is_ourselves(const struct join *j, const json_t *node)
     char text[IP_TEXT_SIZE];
     if (!ip_parse(j->config.server->ip, &server) || !place_source(&server, &own))
         return false;
-    ip_format(&own, text);
-    size_t i;
-    const json_t *address;
-    json_array_foreach(jget(node, "status.addresses"), i, address)
-        if (streq(jstr_or(address, "address", ""), text))
-            return true;
-    return false;
-}
-
-static bool is_ready(const json_t *node)
-{
-    return streq_or_null(jstr(jfind(jget(node, "status.conditions"), "type", "Ready"), "status"), "True");
+    return node_has_address(node, ip_format(&own, text));
 }
 
 static void on_node(void *arg, int code, const json_t *body)
@@ -220,7 +210,7 @@ static void on_node(void *arg, int code, const json_t *body)
     } else if (code == 401) {
         err_set(&err, 0, "the cluster does not know the token, or it has expired (`c8s token list` on the server)");
         j->done(j->arg, &err);
-    } else if (code == 200 && is_ready(body) && !is_ourselves(j, body)) {
+    } else if (code == 200 && node_is_ready(body) && !is_ourselves(j, body)) {
         err_set(&err, 0,
                 "a Node with name \"%s\" and status \"Ready\" already exists in the cluster: delete it, or give this "
                 "machine another name (--node-name)",

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "cli/waywatch.h"
 #include "json/json.h"
+#include "kinds/node.h"
 #include "podnet/rtnl.h"
 #include "podnet/tunnel.h"
 
@@ -40,11 +41,6 @@ char *node_internal_ips(const json_t *node)
         if (streq(jstr_or(address, "type", ""), "InternalIP"))
             buf_addf(&text, "%s%s", text.len ? "," : "", jstr_or(address, "address", ""));
     return text.len ? buf_take(&text) : xstrdup("");
-}
-
-bool node_is_ready(const json_t *node)
-{
-    return streq(jstr_or(jfind(jget(node, "status.conditions"), "type", "Ready"), "status", ""), "True");
 }
 
 /* Nothing in it that is not known yet. */

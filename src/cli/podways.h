@@ -27,4 +27,3 @@ void podways_free(struct podways *p); /* what is in the kernel stays; NULL is fi
 
 /* The addresses that other nodes know a Node by, with a comma between the families; "": none yet. The caller frees. */
 char *node_internal_ips(const json_t *node);
-bool node_is_ready(const json_t *node);

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/podways.h"
 #include "json/json.h"
+#include "kinds/node.h"
 #include "kinds/nodenetwork.h"
 #include "podnet/trouble.h"
 

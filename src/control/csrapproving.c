@@ -12,6 +12,7 @@
 #include "json/json.h"
 #include "kinds/csr.h"
 #include "kinds/kind.h"
+#include "kinds/node.h"
 
 static void ask_whether_allowed(struct controller *c, const json_t *csr, const char *subresource)
 {
@@ -40,26 +41,16 @@ static void approve(struct controller *c, const char *name, const char *message)
 
 /* --- serving certificates --- */
 
-static bool is_address_of(const json_t *node, const char *text)
-{
-    size_t i;
-    const json_t *address;
-    json_array_foreach(jget(node, "status.addresses"), i, address)
-        if (streq(jstr_or(address, "address", ""), text))
-            return true;
-    return false;
-}
-
 static bool names_only_itself(struct controller *c, const struct cert_request *r)
 {
     const char *name = str_after(r->common_name, CSR_NODE_PREFIX);
     struct object *o = name ? informer_get(controller_informer(c, &kind_node), "", name) : NULL;
     _cleanup_json_ json_t *node = o ? object_json(o) : NULL;
     for (size_t i = 0; i < r->n_dns_names; i++)
-        if (!streq(r->dns_names[i], name ? name : "") && !is_address_of(node, r->dns_names[i]))
+        if (!streq(r->dns_names[i], name ? name : "") && !node_has_address(node, r->dns_names[i]))
             return false;
     for (size_t i = 0; i < r->n_ips; i++)
-        if (!is_address_of(node, r->ips[i]))
+        if (!node_has_address(node, r->ips[i]))
             return false;
     return node != NULL;
 }

@@ -9,6 +9,7 @@
 #include "base/quantity.h"
 #include "base/str.h"
 #include "json/json.h"
+#include "kinds/node.h"
 
 #define OVERLOAD 0.2 /* a zone may get so much less than its share, as then its endpoints have so much more to do */
 #define ZONE_LABEL "topology.kubernetes.io/zone"
@@ -19,8 +20,7 @@ static bool takes_pods(const json_t *node)
 {
     const json_t *labels = jget(node, "metadata.labels");
     return !json_object_get(labels, "node-role.kubernetes.io/control-plane") &&
-           !json_object_get(labels, "node-role.kubernetes.io/master") &&
-           streq(jstr_or(jfind(jget(node, "status.conditions"), "type", "Ready"), "status", ""), "True");
+           !json_object_get(labels, "node-role.kubernetes.io/master") && node_is_ready(node);
 }
 
 static double cpus_of(const json_t *node)

@@ -190,8 +190,23 @@ const struct kind kind_node = {
     .validate = validate,
 };
 
+bool node_is_ready(const json_t *node)
+{
+    return streq(jstr_or(jfind(jget(node, "status.conditions"), "type", "Ready"), "status", ""), "True");
+}
+
+bool node_has_address(const json_t *node, const char *text)
+{
+    size_t i;
+    const json_t *address;
+    json_array_foreach(jget(node, "status.addresses"), i, address)
+        if (streq(jstr_or(address, "address", ""), text))
+            return true;
+    return false;
+}
+
 bool node_takes_traffic(const json_t *node)
 {
-    return streq(jstr_or(jfind(jget(node, "status.conditions"), "type", "Ready"), "status", ""), "True") &&
-           !json_object_get(jget(node, "metadata.labels"), KEEP_AWAY) && !jget(node, "metadata.deletionTimestamp");
+    return node_is_ready(node) && !json_object_get(jget(node, "metadata.labels"), KEEP_AWAY) &&
+           !jget(node, "metadata.deletionTimestamp");
 }

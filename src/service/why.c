@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "kinds/node.h"
 #include "kinds/nodenetwork.h"
 #include "service/why_report.h"
 
@@ -223,11 +224,6 @@ static void explain_ports(struct report *r)
         free(usable);
         ask_endpoints(r, p);
     }
-}
-
-static bool node_is_ready(const json_t *node)
-{
-    return streq(jstr_or(jfind(jget(node, "status.conditions"), "type", "Ready"), "status", ""), "True");
 }
 
 static bool has_local(const struct svc *s, const char *node)
